@@ -1,0 +1,58 @@
+# Every target sets up what it needs in .venv; nothing but Python (>= 3.11) and make is assumed.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+PAGE := $(shell find uplink/station/ui -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types bench sitl train clean
+
+help:  ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "Emberwatch needs Python 3.11 or newer: $(PYTHON) is not. Name one with: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "Could not make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
+
+$(VENV)/.installed: $(BIN)/python pyproject.toml $(PAGE)
+	@echo "Installing Emberwatch into $(VENV) (a minute or two the first time) ..."
+	@$(PIP) -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@echo "Installing the test tools into $(VENV) ..."
+	@$(PIP) -e '.[dev]'
+	@touch $@
+
+$(VENV)/.installed-train: $(VENV)/.installed-dev
+	@echo "Installing the training tools into $(VENV) (several GB) ..."
+	@$(PIP) -e '.[train]'
+	@touch $@
+
+demo: $(VENV)/.installed  ## fly a virtual drone over a burning world: camera to webhook
+	@$(BIN)/emberwatch demo
+
+test: lint types  ## everything that must pass before a change lands
+	@$(BIN)/python -m pytest -m "not sitl and not chaos and not slow and not gpu"
+
+lint: $(VENV)/.installed-dev  ## style
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-dev  ## strict types
+	@$(BIN)/mypy
+
+bench: $(VENV)/.installed-dev  ## ratios against peers and bare limits, written as tables
+	@$(BIN)/python -m tests.benchmarks
+
+sitl: $(VENV)/.installed-dev  ## scenarios on real ArduPilot: ARDUPILOT_SITL=/path/arducopter make sitl
+	@$(BIN)/python -m pytest -m sitl
+
+train: $(VENV)/.installed-train  ## install what makes detectors; then see models/README.md
+	@$(BIN)/emberwatch model --help
+
+clean:  ## remove what the targets above made
+	rm -rf $(VENV) build dist runs uplink/station/ui/node_modules uplink/station/ui/dist
