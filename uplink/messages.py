@@ -1,0 +1,167 @@
+"""The words on the wire between drone, station, page and incident system.
+
+One schema serves all of them: what the drone sends is what the station stores and what the webhook
+carries. Everything is WGS 84; every length is in metres and says so; every time is UTC with a zone.
+Unknown keys are refused, so that a typing error is an error and not a silently missing field.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+def _must_have_zone(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("a time on the wire carries its zone, as in 2026-07-01T12:00:00Z")
+    return value
+
+
+UtcTime = Annotated[datetime, AfterValidator(_must_have_zone)]
+DroneId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+LatDeg = Annotated[float, Field(ge=-90, le=90)]
+LonDeg = Annotated[float, Field(ge=-180, le=180)]
+
+
+class Message(BaseModel):
+    """Base of everything on the wire: immutable, and strict about unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="null")
+
+
+class AlertState(StrEnum):
+    """``lost`` and ``withdrawn`` are revisions of an alert like any other."""
+
+    CONFIRMED = "confirmed"
+    LOST = "lost"
+    WITHDRAWN = "withdrawn"
+
+
+class Position(Message):
+    """A point on the ground."""
+
+    lat_deg: LatDeg
+    lon_deg: LonDeg
+    alt_amsl_m: float | None = Field(None, description="height above mean sea level (EGM96)")
+    datum: Literal["WGS84"] = "WGS84"
+
+
+class ErrorEllipse(Message):
+    """Where the truth lies with probability ``confidence``, as a horizontal ellipse."""
+
+    semi_major_m: float = Field(gt=0)
+    semi_minor_m: float = Field(gt=0)
+    orientation_deg: float = Field(ge=0, lt=180, description="of the major axis, clockwise from true north")
+    confidence: float = Field(0.9, gt=0, lt=1)
+
+
+class Evidence(Message):
+    """A picture that goes with an alert; its bytes travel apart, under their SHA-256."""
+
+    sha256: Sha256
+    media_type: Literal["image/jpeg"] = "image/jpeg"
+    size_bytes: int = Field(gt=0)
+    width_px: int = Field(gt=0)
+    height_px: int = Field(gt=0)
+    captured_at: UtcTime
+    box_px: tuple[float, float, float, float] | None = Field(
+        None, description="the detection in this picture: x1, y1, x2, y2"
+    )
+
+
+class Alert(Message):
+    """What a confirmed hotspot tells the world. Higher revisions of one ``id`` replace lower ones."""
+
+    id: UUID = Field(description="made on the drone (UUIDv7) and never changed")
+    revision: int = Field(ge=1)
+    drone_id: DroneId
+    state: AlertState
+    label: Literal["fire", "smoke"]
+    probability: float = Field(ge=0, le=1, description="that this is what the label says, after all looks")
+    score: float = Field(ge=0, le=1, description="the best single detection's")
+    looks: int = Field(ge=1, description="frames in which it was seen")
+    first_seen_at: UtcTime = Field(description="capture time of the first sighting")
+    last_seen_at: UtcTime = Field(description="capture time of the latest sighting")
+    confirmed_at: UtcTime = Field(description="capture time of the frame that confirmed it")
+    time_source: Literal["gnss", "companion"] = Field(description="what the UTC times were read from")
+    position: Position | None = Field(description="none where only a bearing is known")
+    ellipse: ErrorEllipse | None
+    covariance_m2: tuple[float, float, float] | None = Field(
+        None, description="east-east, east-north, north-north of the position, m²"
+    )
+    method: Literal["dem", "flat", "bearing-only"]
+    slant_range_m: float | None = Field(
+        None, ge=0, description="from camera to ground, of the latest sighting"
+    )
+    observer: Position | None = Field(None, description="where the camera was at the latest sighting")
+    bearing_deg: float | None = Field(None, ge=0, lt=360, description="from observer to hotspot, true north")
+    model_name: str = Field(max_length=128)
+    model_sha256: Sha256
+    evidence: list[Evidence] = Field(default_factory=list, max_length=16)
+
+
+class ControlState(StrEnum):
+    """Whether the agent may command the vehicle now."""
+
+    HANDS_OFF = "hands off"
+    GRANTED = "granted"
+    READ_ONLY = "read only"
+
+
+class SeeingState(StrEnum):
+    """Whether the agent would see a fire if there was one."""
+
+    SEEING = "seeing"
+    BLIND = "blind"
+
+
+class DroneState(Message):
+    """The latest that a drone says of itself; each replaces the one before."""
+
+    drone_id: DroneId
+    at: UtcTime
+    name: str = Field("", max_length=128)
+    linked: bool = Field(description="the autopilot's heartbeat is fresh")
+    position: Position | None = None
+    height_home_m: float | None = None
+    height_agl_m: float | None = None
+    heading_deg: float | None = Field(None, ge=0, lt=360)
+    ground_speed_m_s: float | None = Field(None, ge=0)
+    mode: str = Field("", max_length=32)
+    armed: bool | None = None
+    battery_percent: float | None = Field(None, ge=0, le=100)
+    mission_item: int | None = None
+    control: ControlState = ControlState.HANDS_OFF
+    control_reason: str = Field("", max_length=256)
+    seeing: SeeingState = SeeingState.BLIND
+    blind_reason: str = Field("", max_length=256)
+    blind_since: UtcTime | None = None
+    frames_per_s: float | None = Field(None, ge=0)
+    inference_ms: float | None = Field(None, ge=0)
+    footprint: list[tuple[LonDeg, LatDeg]] = Field(
+        default_factory=list, max_length=32, description="ground that the camera sees now, a ring of lon, lat"
+    )
+    alerts_waiting: int = Field(0, ge=0, description="in the outbox, not yet at the station")
+
+
+class PatrolRoute(Message):
+    """The plan that a drone flies, for the map."""
+
+    drone_id: DroneId
+    name: str = Field(max_length=128)
+    plan_sha256: str = Field(max_length=64)
+    aboard: bool = Field(description="read back from the autopilot and equal to the file")
+    route: list[tuple[LonDeg, LatDeg]] = Field(max_length=2000)
+
+
+class WebhookEvent(Message):
+    """The body of a webhook, in the shape Standard Webhooks recommends."""
+
+    type: Literal["alert.confirmed", "alert.updated", "alert.lost", "alert.withdrawn", "webhook.test"]
+    timestamp: UtcTime
+    data: Alert
