@@ -20,4 +20,4 @@ class EmberwatchError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message} {self.hint}".strip()
+        return f"{self.message.removesuffix('.')}. {self.hint}" if self.hint else self.message

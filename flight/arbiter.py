@@ -1,0 +1,167 @@
+"""Who is in control: whether the agent may command the vehicle now.
+
+::
+
+                    grant (link up, mode unchanged for 5 s)
+      HANDS OFF ──────────────────────────────────────────▶ GRANTED
+          ▲                                                    │
+          └────────────────────────────────────────────────────┘
+        a mode that we did not ask for · disarmed · autopilot restarted · revoked
+
+      READ ONLY is for good: nothing leads out of it.
+
+The pilot wins, always: any change of mode that we did not command is the pilot (or the autopilot's own
+failsafe) taking over, and only a new grant gives control back (flight rules 8 to 10). A grant comes from a
+person or from what a person configured, never from here. After a request of our own, heartbeats that still
+show the old mode are stale for up to 3 s; once the new mode was seen, the old one again is a take-over.
+
+Pure: every call is told the time. Modes are names.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from enum import Enum
+
+from flight.errors import EmberwatchError
+
+log = logging.getLogger(__name__)
+
+STABLE_S = 5.0
+STALE_HEARTBEATS_S = 3.0
+
+
+class Control(Enum):
+    """Values are the words that people see."""
+
+    HANDS_OFF = "hands off"
+    GRANTED = "granted"
+    READ_ONLY = "read only"
+
+
+class NotInControl(EmberwatchError):  # noqa: N818 - a state of affairs, named as what it is
+    """The agent may not command the vehicle now."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A mode that we asked for and that the heartbeat does not show yet."""
+
+    mode: str
+    at_s: float
+
+
+class Arbiter:
+    """The one that every order to the vehicle has to ask."""
+
+    def __init__(self, *, read_only: bool = False) -> None:
+        self._state = Control.READ_ONLY if read_only else Control.HANDS_OFF
+        self._reason = (
+            "read_only is set in the configuration" if read_only else "nobody has given a grant yet"
+        )
+        self._linked = False
+        self._armed = False
+        self._mode: str | None = None
+        self._mode_since_s = 0.0
+        self._request: _Request | None = None
+
+    @property
+    def control(self) -> str:
+        """``granted``, ``hands off`` or ``read only``."""
+        return self._state.value
+
+    @property
+    def reason(self) -> str:
+        """Why, in plain words."""
+        if self._state is Control.GRANTED and not self._linked:
+            return f"{self._reason}; the link is lost"
+        return self._reason
+
+    @property
+    def may_command(self) -> bool:
+        return self._state is Control.GRANTED and self._linked
+
+    def require(self) -> None:
+        """Raise NotInControl unless the agent may command the vehicle now."""
+        if self.may_command:
+            return
+        hints = {
+            Control.READ_ONLY: "Set read_only = false to let the agent command the vehicle.",
+            Control.HANDS_OFF: "It needs a new grant.",
+            Control.GRANTED: "Wait for the autopilot's heartbeat.",
+        }
+        raise NotInControl(
+            f"the agent may not command the vehicle ({self.control}): {self.reason}", hint=hints[self._state]
+        )
+
+    def objection(self, now_s: float) -> str:
+        """What stands against a grant now, in plain words; empty when nothing does."""
+        if self._state is Control.READ_ONLY:
+            return self._reason
+        if not self._linked or self._mode is None:
+            return "there is no heartbeat from the autopilot"
+        stable_s = now_s - self._mode_since_s
+        if stable_s < STABLE_S:
+            return f"the mode became {self._mode} {stable_s:.0f} s ago and must last {STABLE_S:.0f} s"
+        return ""
+
+    def grant(self, now_s: float) -> bool:
+        """A person gives control to the agent; False (see ``objection``) when that cannot be yet."""
+        if self._state is Control.GRANTED:
+            return True
+        if self.objection(now_s):
+            return False
+        self._become(Control.GRANTED, f"granted in {self._mode}")
+        return True
+
+    def revoke(self, reason: str) -> None:
+        """A person takes control back."""
+        self._hands_off(reason)
+
+    def mode_requested(self, mode: str, now_s: float) -> None:
+        """We are about to ask for this mode; raises NotInControl when we may not."""
+        self.require()
+        self._request = _Request(mode, now_s)
+
+    def heartbeat(self, mode: str, armed: bool, now_s: float) -> None:
+        """The vehicle's heartbeat, each one."""
+        before = self._mode
+        if mode != before or not self._linked:
+            self._mode_since_s = now_s
+        self._mode = mode
+        self._linked = True
+        disarmed = self._armed and not armed
+        self._armed = armed
+        if self._request is not None:
+            if mode == self._request.mode:
+                self._request = None
+                before = mode
+            elif mode == before and now_s - self._request.at_s > STALE_HEARTBEATS_S:
+                self._request = None  # it was not taken; nobody else changed the mode either
+        if before is not None and mode != before:
+            self._hands_off(f"the mode changed from {before} to {mode}, which the agent had not asked for")
+        elif disarmed:
+            self._hands_off("the vehicle was disarmed")
+
+    def link_lost(self) -> None:
+        """No heartbeat any more. A grant outlives a gap; what changed meanwhile shows when it is over."""
+        self._linked = False
+
+    def rebooted(self) -> None:
+        """The autopilot has started anew and knows nothing of what we asked for."""
+        self._mode = None
+        self._armed = False
+        self._hands_off("the autopilot restarted")
+
+    def _hands_off(self, reason: str) -> None:
+        self._request = None
+        if self._state is Control.GRANTED:
+            self._become(Control.HANDS_OFF, reason)
+        elif self._state is Control.HANDS_OFF:
+            self._reason = reason
+
+    def _become(self, state: Control, reason: str) -> None:
+        self._state = state
+        self._reason = reason
+        log.info("%s: %s", state.value, reason)

@@ -1,0 +1,224 @@
+"""Missions to and from the autopilot: upload, download, verify.
+
+The protocol's rules live in ``flight.transfer``; here they meet the link. A transfer that fails starts again
+whole, five times at most. Item 0 of every list is home, as ArduPilot has it. Only missions are touched, never
+fences or rally points, and only messages of our vehicle to us count (flight rule 22).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from flight.arbiter import Arbiter, Control, NotInControl
+from flight.errors import EmberwatchError
+from flight.link import AUTOPILOT_COMPONENT, Link, Message, mavlink
+from flight.plans.items import MissionItem
+from flight.telemetry import Telemetry
+from flight.transfer import (
+    Download,
+    Outcome,
+    Outgoing,
+    SendAck,
+    SendCount,
+    SendItem,
+    SendItemRequest,
+    SendListRequest,
+    TransferPatience,
+    Upload,
+)
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 5
+PAUSE_S = 1.0
+MAX_ITEMS = 65535
+_TICK_S = 0.1
+_REPLIES = (
+    "MISSION_ACK",
+    "MISSION_COUNT",
+    "MISSION_ITEM_INT",
+    "MISSION_REQUEST",  # ArduPilot still asks in this old form
+    "MISSION_REQUEST_INT",
+)
+
+
+class MissionError(EmberwatchError):
+    """A mission could not be brought aboard or read back."""
+
+
+class Missions:
+    """The mission aboard one vehicle. One transfer runs at a time."""
+
+    def __init__(
+        self,
+        link: Link,
+        telemetry: Telemetry,
+        arbiter: Arbiter,
+        *,
+        patience: TransferPatience | None = None,
+        pause_s: float = PAUSE_S,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._link = link
+        self._telemetry = telemetry
+        self._arbiter = arbiter
+        self._patience = patience or TransferPatience()
+        self._pause_s = pause_s
+        self._now = now
+        self._lock = asyncio.Lock()
+
+    async def upload(self, items: Sequence[MissionItem]) -> None:
+        """Replace the mission aboard by these items, item 0 being home.
+
+        While the vehicle is armed this needs a grant; disarmed it changes nothing that flies, and only
+        ``read_only`` forbids it. Raises NotInControl, or MissionError where the autopilot refuses an item or
+        five attempts failed; then what is aboard is not known, and ``download`` tells.
+        """
+        if not 0 < len(items) <= MAX_ITEMS or [item.seq for item in items] != list(range(len(items))):
+            raise MissionError("a mission needs at least one item, and its items are numbered from 0")
+        async with self._lock:
+            for attempt in range(1, ATTEMPTS + 1):
+                self._permit()
+                upload = Upload(items, self._patience)
+                await self._run(upload)
+                if upload.outcome is Outcome.REFUSED:
+                    raise MissionError(
+                        f"the autopilot refuses the mission at item {upload.latest}: "
+                        f"{_result_name(upload.result)}",
+                        hint="Correct that item in the plan.",
+                    )
+                if upload.outcome is Outcome.DONE or (
+                    upload.outcome is Outcome.UNSETTLED and await self._is_aboard(items)
+                ):
+                    log.info("mission uploaded: %d items", len(items))
+                    return
+                log.info(
+                    "mission upload, attempt %d of %d, ended after %d of %d items%s",
+                    attempt,
+                    ATTEMPTS,
+                    upload.progress,
+                    len(items),
+                    f" ({_result_name(upload.result)})" if upload.result is not None else "",
+                )
+                await asyncio.sleep(self._pause_s)
+            raise MissionError(
+                f"the mission could not be uploaded in {ATTEMPTS} attempts",
+                hint="Check the link; another ground station may be uploading too.",
+            )
+
+    async def download(self) -> list[MissionItem]:
+        """Read the mission aboard; empty when there is none. Raises MissionError after five attempts."""
+        async with self._lock:
+            return await self._download()
+
+    async def verify(self, items: Sequence[MissionItem]) -> bool:
+        """Whether the mission aboard is this one, read back item by item (``MissionItem.same_as``)."""
+        return _same(items, await self.download())
+
+    def _permit(self) -> None:
+        if self._link.system_id is None or not self._telemetry.linked:
+            raise MissionError("there is no autopilot to talk to", hint="Wait for its heartbeat.")
+        if self._arbiter.control == Control.READ_ONLY.value:
+            raise NotInControl(
+                f"a mission cannot be uploaded (read only): {self._arbiter.reason}",
+                hint="Set read_only = false to let the agent bring missions aboard.",
+            )
+        if self._telemetry.armed:
+            self._arbiter.require()
+
+    async def _is_aboard(self, items: Sequence[MissionItem]) -> bool:
+        return _same(items, await self._download())
+
+    async def _download(self) -> list[MissionItem]:
+        for attempt in range(1, ATTEMPTS + 1):
+            if self._link.system_id is None:
+                raise MissionError("there is no autopilot to talk to", hint="Wait for its heartbeat.")
+            download = Download(self._patience)
+            await self._run(download)
+            if download.outcome is Outcome.DONE:
+                return download.items
+            log.info("mission download, attempt %d of %d, failed", attempt, ATTEMPTS)
+            await asyncio.sleep(self._pause_s)
+        raise MissionError(
+            f"the mission aboard could not be read in {ATTEMPTS} attempts", hint="Check the link."
+        )
+
+    async def _run(self, transfer: Upload | Download) -> None:
+        with self._link.expect(*_REPLIES, where=self._is_ours) as inbox:
+            self._send(transfer.start(self._now()))
+            while transfer.outcome is None:
+                message = await inbox.next(min(_TICK_S, self._patience.retry_s))
+                if message is not None:
+                    self._send(_take(transfer, message, self._now()))
+                self._send(transfer.tick(self._now()))
+
+    def _is_ours(self, message: Message) -> bool:
+        return bool(
+            message.mission_type == mavlink.MAV_MISSION_TYPE_MISSION
+            and message.target_system == self._link.system_id
+            and message.target_component == self._link.component_id
+        )
+
+    def _send(self, outgoing: list[Outgoing]) -> None:
+        for out in outgoing:
+            self._link.send(_message(out, self._link.system_id))
+
+
+def _take(transfer: Upload | Download, message: Message, now_s: float) -> list[Outgoing]:
+    name = message.get_type()
+    if name == "MISSION_ACK":
+        transfer.acknowledged(message.type)
+        return []
+    if isinstance(transfer, Upload):
+        return transfer.asked(message.seq, now_s) if name.startswith("MISSION_REQUEST") else []
+    if name == "MISSION_COUNT":
+        return transfer.counted(message.count, now_s)
+    if name == "MISSION_ITEM_INT":
+        return transfer.received(_item(message), now_s)
+    return []
+
+
+def _item(message: Message) -> MissionItem:
+    return MissionItem(
+        message.seq,
+        message.command,
+        message.frame,
+        (message.param1, message.param2, message.param3, message.param4),
+        message.x,
+        message.y,
+        message.z,
+        bool(message.autocontinue),
+    )
+
+
+def _message(out: Outgoing, system_id: int | None) -> Message:
+    target = (system_id, AUTOPILOT_COMPONENT)
+    match out:
+        case SendCount(count):
+            return mavlink.MAVLink_mission_count_message(*target, count)
+        case SendListRequest():
+            return mavlink.MAVLink_mission_request_list_message(*target)
+        case SendItemRequest(seq):
+            return mavlink.MAVLink_mission_request_int_message(*target, seq)
+        case SendAck():
+            return mavlink.MAVLink_mission_ack_message(*target, mavlink.MAV_MISSION_ACCEPTED)
+        case SendItem(item):
+            place = (item.lat_e7, item.lon_e7, item.alt_m)
+            flags = (0, int(item.autocontinue))
+            return mavlink.MAVLink_mission_item_int_message(
+                *target, item.seq, item.frame, item.command, *flags, *item.params, *place
+            )
+
+
+def _same(planned: Sequence[MissionItem], aboard: Sequence[MissionItem]) -> bool:
+    return len(planned) == len(aboard) and all(
+        mine.same_as(theirs) for mine, theirs in zip(planned, aboard, strict=True)
+    )
+
+
+def _result_name(result: int | None) -> str:
+    entry = mavlink.enums["MAV_MISSION_RESULT"].get(result)
+    return str(entry.name).removeprefix("MAV_MISSION_") if entry else f"result {result}"

@@ -1,0 +1,311 @@
+"""QGroundControl's ``.plan`` files: read, write, and refuse with the place of the mistake.
+
+Format: https://docs.qgroundcontrol.com/master/en/qgc-dev-guide/file_formats/plan.html (file version 1,
+mission version 2). What is read is what will be flown, so nothing is guessed: an item that cannot be
+understood refuses the whole file.
+
+``Plan.items`` is the list as ArduPilot wants it uploaded: item 0 is home (ArduPilot stores its own home
+there, whatever is sent, but counts it), and the file's first item is item 1. This is also how QGroundControl
+numbers ``doJumpId``, so jump targets and the current-item number mean the same here, there and on the map.
+
+Fences and rally points of the file are another plan (flight rule 24) and are left alone by this module.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+from flight.errors import EmberwatchError
+from flight.plans.items import FLOWN_TO, HAS_POSITION, Command, Frame, MissionItem, home_item
+
+FILE_VERSION = 1
+MISSION_VERSION = 2
+FIRMWARE_ARDUPILOT = 3  # MAV_AUTOPILOT_ARDUPILOTMEGA
+VEHICLE_QUADROTOR = 2  # MAV_TYPE_QUADROTOR
+ALTITUDE_MODE = {Frame.GLOBAL_RELATIVE_ALT: 1, Frame.GLOBAL: 2, Frame.GLOBAL_TERRAIN_ALT: 4}
+# These may leave lat/lon out: they then happen where the vehicle is.
+NEEDS_NO_PLACE = frozenset(
+    {Command.NAV_TAKEOFF, Command.NAV_LAND, Command.NAV_LOITER_UNLIM, Command.NAV_LOITER_TIME}
+)
+
+
+class PlanError(EmberwatchError):
+    """A plan file cannot be flown; the message names the file and the place in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where the planner expects the vehicle to start."""
+
+    lat_deg: float
+    lon_deg: float
+    alt_amsl_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A mission file: ``items`` with home as item 0 (see above); ``sha256`` of the file's bytes."""
+
+    name: str
+    items: tuple[MissionItem, ...]
+    home: Home
+    sha256: str
+
+    @classmethod
+    def build(cls, name: str, home: Home, steps: Iterable[MissionItem]) -> Plan:
+        """A plan of these steps, numbered from 1; its hash is that of the file ``write_plan`` makes of it."""
+        first = home_item(home.lat_deg, home.lon_deg, home.alt_amsl_m)
+        items = (first, *(replace(step, seq=seq) for seq, step in enumerate(steps, start=1)))
+        return cls(name, items, home, hashlib.sha256(_to_bytes(items, home)).hexdigest())
+
+    @property
+    def route(self) -> list[tuple[float, float]]:
+        """The line on the map: (lon, lat) from home over every place flown to, and home for a return."""
+        line = [(self.home.lon_deg, self.home.lat_deg)]
+        for item in self.items[1:]:
+            if item.is_place:
+                line.append((item.lon_deg, item.lat_deg))
+            elif item.command == Command.NAV_RETURN_TO_LAUNCH:
+                line.append(line[0])
+        return line
+
+
+def read_plan(path: Path | str) -> Plan:
+    """Read a ``.plan`` file. Raises ``PlanError`` with one line that says where the mistake is."""
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise PlanError(f"plan {path} cannot be read: {error.strerror}") from error
+    return _Reader(path).read(content)
+
+
+def write_plan(path: Path | str, plan: Plan) -> None:
+    """Write the file that QGroundControl opens. It appears whole or not at all."""
+    path = Path(path)
+    half = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        half.write_bytes(_to_bytes(plan.items, plan.home))
+        half.replace(path)
+    except OSError as error:
+        half.unlink(missing_ok=True)
+        raise PlanError(f"plan {path} cannot be written: {error.strerror}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """An item not yet numbered, what the file's jumps call it, and where in the file it stands."""
+
+    item: MissionItem
+    jump_id: float | None
+    where: str
+
+
+class _Reader:
+    """Reads one file; every complaint carries the place in it, as in ``mission.items[3].params[6]``."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self, content: bytes) -> Plan:
+        root = self._object(self._parse(content), "the file")
+        if root.get("fileType") != "Plan":
+            self._refuse("fileType", "is not 'Plan': this is no QGroundControl plan")
+        self._version(root.get("version"), FILE_VERSION, "version")
+        mission = self._object(root.get("mission"), "mission")
+        self._version(mission.get("version"), MISSION_VERSION, "mission.version")
+        home = self._home(mission.get("plannedHomePosition"), "mission.plannedHomePosition")
+        steps = self._steps(mission.get("items"), "mission.items")
+        items = (home_item(home.lat_deg, home.lon_deg, home.alt_amsl_m), *self._numbered(steps))
+        return Plan(self._path.stem, items, home, hashlib.sha256(content).hexdigest())
+
+    def _parse(self, content: bytes) -> Any:
+        try:
+            return json.loads(
+                content.decode("utf-8-sig"), parse_constant=self._no_constant, parse_int=_integer
+            )
+        except json.JSONDecodeError as error:
+            self._refuse(f"line {error.lineno}, column {error.colno}", f"is not JSON: {error.msg}")
+        except UnicodeDecodeError as error:
+            self._refuse(f"byte {error.start}", "is not text in UTF-8")
+        except RecursionError:
+            self._refuse("the file", "is nested too deeply")
+
+    def _no_constant(self, constant: str) -> NoReturn:
+        self._refuse("the file", f"has {constant} for a number")
+
+    def _home(self, value: Any, where: str) -> Home:
+        numbers = [self._number(each, f"{where}[{i}]") for i, each in enumerate(self._list(value, where))]
+        if len(numbers) != 3:
+            self._refuse(where, "is not latitude, longitude, altitude")
+        self._on_earth(numbers[0], numbers[1], where)
+        return Home(*numbers)
+
+    def _steps(self, value: Any, where: str, *, in_pattern: bool = False) -> list[_Step]:
+        """All items in order, those inside surveys too."""
+        items = self._list(value, where)
+        if not items:
+            self._refuse(where, "is empty: there is nothing to fly")
+        steps: list[_Step] = []
+        for index, each in enumerate(items):
+            place = f"{where}[{index}]"
+            item = self._object(each, place)
+            match item.get("type"):
+                case "SimpleItem":
+                    steps.append(_Step(self._simple(item, place), self._jump_id(item, place), place))
+                case "ComplexItem" if not in_pattern:
+                    steps += self._flattened(item, place)
+                case other:
+                    self._refuse(f"{place}.type", f"is {other!r}, neither 'SimpleItem' nor 'ComplexItem'")
+        return steps
+
+    def _jump_id(self, item: dict[str, Any], where: str) -> float | None:
+        value = item.get("doJumpId")
+        return None if value is None else self._number(value, f"{where}.doJumpId")
+
+    def _flattened(self, item: dict[str, Any], where: str) -> list[_Step]:
+        kind = item.get("complexItemType")
+        transects = item.get("TransectStyleComplexItem")
+        if not isinstance(transects, dict) or not isinstance(transects.get("Items"), list):
+            self._refuse(where, f"is a pattern ({kind!r}) without the waypoints it makes")
+        return self._steps(transects["Items"], f"{where}.TransectStyleComplexItem.Items", in_pattern=True)
+
+    def _simple(self, item: dict[str, Any], where: str) -> MissionItem:
+        command = self._whole(item.get("command"), f"{where}.command")
+        frame = self._whole(item.get("frame"), f"{where}.frame")
+        if frame not in list(Frame):
+            self._refuse(f"{where}.frame", f"is {frame}, which no mission item has")
+        values = self._list(item.get("params"), f"{where}.params")
+        if len(values) != 7:
+            self._refuse(f"{where}.params", f"has {len(values)} values, not 7")
+        params = [
+            math.nan if value is None else self._number(value, f"{where}.params[{i}]")
+            for i, value in enumerate(values)
+        ]
+        x, y, z = (0.0 if math.isnan(value) else value for value in params[4:])
+        if command in HAS_POSITION:
+            self._on_earth(x, y, f"{where}.params[4:6]")
+            if command in FLOWN_TO - NEEDS_NO_PLACE and x == 0.0 and y == 0.0:
+                self._refuse(f"{where}.params[4:6]", "are 0 or missing: this item needs a place to fly to")
+            if math.isnan(params[6]):
+                self._refuse(f"{where}.params[6]", "is missing: this item needs an altitude")
+        scale = 1e7 if command in HAS_POSITION else 1.0  # other commands send params 5 and 6 as they are
+        autocontinue = item.get("autoContinue", True)
+        if not isinstance(autocontinue, bool):
+            self._refuse(f"{where}.autoContinue", "is not true or false")
+        return MissionItem(
+            seq=0,
+            command=command,
+            frame=frame,
+            params=(params[0], params[1], params[2], params[3]),
+            lat_e7=round(x * scale),
+            lon_e7=round(y * scale),
+            alt_m=z,
+            autocontinue=autocontinue,
+        )
+
+    def _numbered(self, steps: list[_Step]) -> Iterable[MissionItem]:
+        """The items numbered from 1, with jumps pointed at the new number of what they meant."""
+        seq_of = {step.jump_id: seq for seq, step in enumerate(steps, start=1)}
+        for seq, step in enumerate(steps, start=1):
+            item, params = step.item, step.item.params
+            if item.command == Command.DO_JUMP:
+                target = params[0]
+                if target not in seq_of:
+                    self._refuse(
+                        f"{step.where}.params[0]", f"jumps to item {target:g}, which is not in the file"
+                    )
+                params = (float(seq_of[target]), *params[1:])
+            yield replace(item, seq=seq, params=params)
+
+    def _version(self, value: Any, known: int, where: str) -> None:
+        if value != known:
+            self._refuse(where, f"is {value!r}; this program reads version {known}")
+
+    def _object(self, value: Any, where: str) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            self._refuse(where, "is missing" if value is None else "is not an object {...}")
+        return value
+
+    def _list(self, value: Any, where: str) -> list[Any]:
+        if not isinstance(value, list):
+            self._refuse(where, "is missing" if value is None else "is not a list [...]")
+        return value
+
+    def _number(self, value: Any, where: str) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            self._refuse(where, f"is {value!r}, not a number")
+        return float(value)
+
+    def _whole(self, value: Any, where: str) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 65535:
+            self._refuse(where, "is missing" if value is None else f"is {value!r}, not a whole number")
+        return value
+
+    def _on_earth(self, lat_deg: float, lon_deg: float, where: str) -> None:
+        if not (-90.0 <= lat_deg <= 90.0 and -180.0 <= lon_deg <= 180.0):
+            self._refuse(where, f"({lat_deg:g}, {lon_deg:g}) is no place on earth")
+
+    def _refuse(self, where: str, what: str) -> NoReturn:
+        raise PlanError(
+            f"plan {self._path}: {where} {what}", hint="Open it in QGroundControl and save it again."
+        )
+
+
+def _integer(digits: str) -> int | float:
+    # A number of thousands of digits is nobody's altitude; as a float it is infinite and refused as such.
+    return int(digits) if len(digits) < 20 else float(digits)
+
+
+def _to_bytes(items: Iterable[MissionItem], home: Home) -> bytes:
+    document = {
+        "fileType": "Plan",
+        "version": FILE_VERSION,
+        "groundStation": "Emberwatch",
+        "mission": {
+            "version": MISSION_VERSION,
+            "firmwareType": FIRMWARE_ARDUPILOT,
+            "vehicleType": VEHICLE_QUADROTOR,
+            "cruiseSpeed": 15,
+            "hoverSpeed": 5,
+            "globalPlanAltitudeMode": 1,
+            "plannedHomePosition": [home.lat_deg, home.lon_deg, home.alt_amsl_m],
+            "items": [_to_json(item) for item in items if item.seq > 0],
+        },
+        "geoFence": {"circles": [], "polygons": [], "version": 2},
+        "rallyPoints": {"points": [], "version": 2},
+    }
+    return (json.dumps(document, indent=4, allow_nan=False) + "\n").encode()
+
+
+def _to_json(item: MissionItem) -> Mapping[str, Any]:
+    params: list[float | None] = [None if math.isnan(value) else value for value in item.params]
+    has_position = item.command in HAS_POSITION
+    if not has_position:
+        params += [item.lat_e7, item.lon_e7]
+    elif item.lat_e7 == 0 and item.lon_e7 == 0:
+        params += [
+            None,
+            None,
+        ]  # "where you are": as numbers, QGroundControl would draw it in the Gulf of Guinea
+    else:
+        params += [item.lat_deg, item.lon_deg]
+    step: dict[str, Any] = {
+        "type": "SimpleItem",
+        "doJumpId": item.seq,
+        "command": item.command,
+        "frame": item.frame,
+        "params": [*params, item.alt_m],
+        "autoContinue": item.autocontinue,
+    }
+    mode = ALTITUDE_MODE.get(Frame(item.frame))
+    if has_position and mode is not None:
+        step |= {"Altitude": item.alt_m, "AltitudeMode": mode, "AMSLAltAboveTerrain": None}
+    return step

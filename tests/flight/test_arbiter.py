@@ -1,0 +1,222 @@
+"""Who is in control: every state against every event."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import pytest
+
+from flight.arbiter import Arbiter, NotInControl
+
+NOW_S = 100.0
+
+
+def unheard() -> Arbiter:
+    return Arbiter()
+
+
+def hands_off() -> Arbiter:
+    arbiter = Arbiter()
+    arbiter.heartbeat("LOITER", True, NOW_S - 60)
+    return arbiter
+
+
+def unstable() -> Arbiter:
+    arbiter = hands_off()
+    arbiter.heartbeat("GUIDED", True, NOW_S - 3)
+    return arbiter
+
+
+def granted() -> Arbiter:
+    arbiter = hands_off()
+    assert arbiter.grant(NOW_S - 10)
+    return arbiter
+
+
+def asked() -> Arbiter:
+    arbiter = granted()
+    arbiter.mode_requested("AUTO", NOW_S - 1)
+    return arbiter
+
+
+def asked_long_ago() -> Arbiter:
+    arbiter = granted()
+    arbiter.mode_requested("AUTO", NOW_S - 4)
+    return arbiter
+
+
+def obeyed() -> Arbiter:
+    arbiter = asked()
+    arbiter.heartbeat("AUTO", True, NOW_S - 0.5)
+    return arbiter
+
+
+def unlinked() -> Arbiter:
+    arbiter = granted()
+    arbiter.link_lost()
+    return arbiter
+
+
+def read_only() -> Arbiter:
+    arbiter = Arbiter(read_only=True)
+    arbiter.heartbeat("LOITER", True, NOW_S - 60)
+    return arbiter
+
+
+def ask(arbiter: Arbiter) -> None:
+    try:
+        arbiter.mode_requested("AUTO", NOW_S)
+    except NotInControl:
+        assert not arbiter.may_command
+
+
+EVENTS: dict[str, Callable[[Arbiter], object]] = {
+    "grant": lambda arbiter: arbiter.grant(NOW_S),
+    "LOITER": lambda arbiter: arbiter.heartbeat("LOITER", True, NOW_S),
+    "AUTO": lambda arbiter: arbiter.heartbeat("AUTO", True, NOW_S),
+    "RTL": lambda arbiter: arbiter.heartbeat("RTL", True, NOW_S),
+    "disarmed": lambda arbiter: arbiter.heartbeat(arbiter._mode or "LOITER", False, NOW_S),
+    "revoke": lambda arbiter: arbiter.revoke("the lease holder took it back"),
+    "link lost": lambda arbiter: arbiter.link_lost(),
+    "rebooted": lambda arbiter: arbiter.rebooted(),
+    "we ask": ask,
+}
+
+# Each cell: the control after the event. G granted, - hands off, R read only.
+MATRIX: dict[Callable[[], Arbiter], str] = {
+    #                grant LOITER AUTO RTL disarmed revoke lost reboot ask
+    unheard: "        -     -     -    -   -        -      -    -      -",
+    hands_off: "      G     -     -    -   -        -      -    -      -",
+    unstable: "       -     -     -    -   -        -      -    -      -",
+    granted: "        G     G     -    -   -        -      G    -      G",
+    asked: "          G     G     G    -   -        -      G    -      G",
+    asked_long_ago: " G     G     G    -   -        -      G    -      G",
+    obeyed: "         G     -     G    -   -        -      G    -      G",
+    unlinked: "       G     G     -    -   -        -      G    -      G",
+    read_only: "      R     R     R    R   R        R      R    R      R",
+}
+WORDS = {"G": "granted", "-": "hands off", "R": "read only"}
+CELLS = [
+    pytest.param(state, event, WORDS[cell], id=f"{state.__name__}-{event}")
+    for state, row in MATRIX.items()
+    for event, cell in zip(EVENTS, row.split(), strict=True)
+]
+
+
+@pytest.mark.parametrize(("state", "event", "expected"), CELLS)
+def test_matrix(state: Callable[[], Arbiter], event: str, expected: str) -> None:
+    arbiter = state()
+    EVENTS[event](arbiter)
+    assert arbiter.control == expected
+    assert arbiter.reason
+    if expected != "granted":
+        assert not arbiter.may_command
+        with pytest.raises(NotInControl) as caught:
+            arbiter.require()
+        assert arbiter.reason in caught.value.message
+
+
+@pytest.mark.parametrize("event", [name for name in EVENTS if name != "grant"])
+@pytest.mark.parametrize("state", MATRIX)
+def test_only_a_grant_ever_gives_control(state: Callable[[], Arbiter], event: str) -> None:
+    arbiter = state()
+    before = arbiter.control
+    EVENTS[event](arbiter)
+    assert arbiter.control in (before, "hands off")
+
+
+def test_a_pilot_who_takes_over_keeps_the_vehicle_until_a_new_grant() -> None:
+    arbiter = obeyed()
+    arbiter.heartbeat("LOITER", True, NOW_S)
+    assert arbiter.reason == "the mode changed from AUTO to LOITER, which the agent had not asked for"
+    for second in range(1, 60):
+        arbiter.heartbeat("AUTO" if second > 30 else "LOITER", True, NOW_S + second)  # even back in our mode
+        assert arbiter.control == "hands off"
+    assert arbiter.grant(NOW_S + 60)
+
+
+def test_a_grant_waits_for_five_seconds_of_one_mode() -> None:
+    arbiter = Arbiter()
+    assert "no heartbeat" in arbiter.objection(NOW_S)
+    arbiter.heartbeat("LOITER", False, NOW_S)
+    assert not arbiter.grant(NOW_S + 4.9)
+    assert "LOITER" in arbiter.objection(NOW_S + 4.9)
+    arbiter.heartbeat("GUIDED", False, NOW_S + 4.95)
+    assert not arbiter.grant(NOW_S + 9)
+    assert arbiter.grant(NOW_S + 10)
+    assert arbiter.objection(NOW_S + 10) == ""
+
+
+def test_after_a_gap_in_the_link_the_mode_has_to_last_again() -> None:
+    arbiter = hands_off()
+    arbiter.link_lost()
+    assert not arbiter.grant(NOW_S)
+    arbiter.heartbeat("LOITER", True, NOW_S)
+    assert not arbiter.grant(NOW_S + 1)
+    assert arbiter.grant(NOW_S + 5)
+
+
+def test_stale_heartbeats_after_our_own_request_are_no_takeover() -> None:
+    arbiter = granted()
+    arbiter.mode_requested("AUTO", NOW_S)
+    for second, mode in enumerate(("LOITER", "LOITER", "LOITER", "AUTO", "AUTO")):
+        arbiter.heartbeat(mode, True, NOW_S + second)
+        assert arbiter.control == "granted"
+    arbiter.heartbeat("LOITER", True, NOW_S + 5)  # the old mode again is somebody's doing
+    assert arbiter.control == "hands off"
+
+
+def test_a_refused_request_is_no_takeover_and_is_forgotten() -> None:
+    arbiter = granted()
+    arbiter.mode_requested("AUTO", NOW_S)
+    for second in range(6):
+        arbiter.heartbeat("LOITER", True, NOW_S + second)
+    assert arbiter.control == "granted"
+    arbiter.heartbeat("AUTO", True, NOW_S + 7)  # by then it is not our request any more
+    assert arbiter.control == "hands off"
+
+
+def test_silence_does_not_use_up_a_request() -> None:
+    arbiter = granted()
+    arbiter.mode_requested("AUTO", NOW_S)
+    arbiter.heartbeat("AUTO", True, NOW_S + 4.5)  # the heartbeats between were lost
+    assert arbiter.control == "granted"
+
+
+def test_while_the_link_is_lost_a_grant_moves_nothing() -> None:
+    arbiter = unlinked()
+    assert "the link is lost" in arbiter.reason
+    assert not arbiter.may_command
+    with pytest.raises(NotInControl):
+        arbiter.mode_requested("AUTO", NOW_S)
+    arbiter.heartbeat("LOITER", True, NOW_S)
+    assert arbiter.may_command
+
+
+def test_a_request_is_forgotten_with_the_grant() -> None:
+    arbiter = asked()
+    arbiter.revoke("veto")
+    arbiter.heartbeat("LOITER", True, NOW_S)
+    assert arbiter.grant(NOW_S + 10)
+    arbiter.heartbeat("AUTO", True, NOW_S + 11)
+    assert arbiter.control == "hands off"
+
+
+def test_read_only_means_exactly_that() -> None:
+    arbiter = read_only()
+    assert arbiter.reason == "read_only is set in the configuration"
+    assert not arbiter.grant(NOW_S)
+    with pytest.raises(NotInControl, match="read_only"):
+        arbiter.mode_requested("AUTO", NOW_S)
+
+
+def test_it_says_each_change_once(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        arbiter = granted()
+        for second in range(5):
+            arbiter.grant(NOW_S + second)
+            arbiter.heartbeat("LOITER", True, NOW_S + second)
+        for second in range(5, 10):
+            arbiter.heartbeat("BRAKE", True, NOW_S + second)
+    assert [record.getMessage().split(":")[0] for record in caplog.records] == ["granted", "hands off"]
