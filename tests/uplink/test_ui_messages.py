@@ -1,0 +1,71 @@
+"""The page's TypeScript says the same words as the Python models: names, what may be null, allowed words."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import pytest
+
+from uplink import messages
+from uplink.messages import Message
+from uplink.station import answers
+
+SOURCES = Path(__file__).parents[2] / "uplink/station/ui/src"
+TYPESCRIPT = "\n".join((SOURCES / name).read_text() for name in ("messages.ts", "station.ts"))
+INTERFACE = re.compile(r"export interface (\w+)(?: extends (\w+))? \{(.*?)\n\}", re.DOTALL)
+FIELD = re.compile(r"^ {2}(\w+)(\??): (.+);$", re.MULTILINE)
+ALIASES = dict(re.findall(r"^export type (\w+) = ([^;|{]*\|?[^;{]*);$", TYPESCRIPT, re.MULTILINE))
+
+MODELS: list[type[Message]] = [
+    messages.Position,
+    messages.ErrorEllipse,
+    messages.Evidence,
+    messages.Alert,
+    messages.DroneState,
+    messages.PatrolRoute,
+    answers.StoredAlert,
+    answers.Delivery,
+    answers.Snapshot,
+]
+
+
+def interface(name: str) -> dict[str, str]:
+    """Field by field, the type that the page gives it."""
+    for found, parent, body in INTERFACE.findall(TYPESCRIPT):
+        if found == name:
+            inherited = interface(parent) if parent else {}
+            return inherited | {field: kind for field, _, kind in FIELD.findall(body)}
+    raise AssertionError(f"the page has no interface {name}")
+
+
+def words_of(annotation: Any) -> set[str]:
+    """The words that a Literal or an enum allows, anywhere in an annotation."""
+    if get_origin(annotation) is Literal:
+        return {word for word in get_args(annotation) if isinstance(word, str)}
+    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
+        return {member.value for member in annotation}
+    return set().union(*(words_of(part) for part in get_args(annotation)))
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_the_page_knows_every_field_and_no_other(model: type[Message]) -> None:
+    assert set(interface(model.__name__)) == set(model.model_fields)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_the_page_expects_null_where_it_may_come(model: type[Message]) -> None:
+    kinds = interface(model.__name__)
+    nullable = {
+        name for name, field in model.model_fields.items() if type(None) in get_args(field.annotation)
+    }
+    assert {name for name, kind in kinds.items() if kind.endswith("| null")} == nullable
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_the_page_knows_every_word_that_a_field_may_say(model: type[Message]) -> None:
+    for name, kind in interface(model.__name__).items():
+        said = words_of(model.model_fields[name].annotation)
+        assert set(re.findall(r'"([^"]+)"', ALIASES.get(kind, kind))) == said, name

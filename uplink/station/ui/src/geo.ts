@@ -1,0 +1,57 @@
+// Metres to degrees and back around a point, on the WGS 84 ellipsoid. Good to a part in a thousand over tens of km.
+
+import type { ErrorEllipse, LonLat, Position } from "./messages.ts";
+
+const SEMI_MAJOR_M = 6378137;
+const ECCENTRICITY_2 = 6.69437999014e-3;
+const RAD = Math.PI / 180;
+
+export type Bounds = [west: number, south: number, east: number, north: number];
+
+/** The point `east_m`, `north_m` away from `origin`. */
+export function offset(origin: Position, east_m: number, north_m: number): LonLat {
+  const sin = Math.sin(origin.lat_deg * RAD);
+  const w = Math.sqrt(1 - ECCENTRICITY_2 * sin * sin);
+  const meridian_m = (SEMI_MAJOR_M * (1 - ECCENTRICITY_2)) / (w * w * w);
+  const parallel_m = (SEMI_MAJOR_M / w) * Math.cos(origin.lat_deg * RAD);
+  return [origin.lon_deg + east_m / parallel_m / RAD, origin.lat_deg + north_m / meridian_m / RAD];
+}
+
+/** The ring of an error ellipse, true to scale; the major axis lies `orientation_deg` clockwise from north. */
+export function ellipseRing(centre: Position, ellipse: ErrorEllipse, points = 72): LonLat[] {
+  const turn = ellipse.orientation_deg * RAD;
+  const ring: LonLat[] = [];
+  for (let i = 0; i <= points; i++) {
+    const angle = (2 * Math.PI * (i % points)) / points;
+    const along_m = ellipse.semi_major_m * Math.cos(angle);
+    const across_m = ellipse.semi_minor_m * Math.sin(angle);
+    const east_m = along_m * Math.sin(turn) + across_m * Math.cos(turn);
+    const north_m = along_m * Math.cos(turn) - across_m * Math.sin(turn);
+    ring.push(offset(centre, east_m, north_m));
+  }
+  return ring;
+}
+
+/** The line of sight from `observer`, for what is known by its bearing only. */
+export function sightLine(observer: Position, bearing_deg: number, length_m: number): LonLat[] {
+  const angle = bearing_deg * RAD;
+  return [
+    [observer.lon_deg, observer.lat_deg],
+    offset(observer, length_m * Math.sin(angle), length_m * Math.cos(angle)),
+  ];
+}
+
+export function lonLat(position: Position): LonLat {
+  return [position.lon_deg, position.lat_deg];
+}
+
+export function boundsOf(points: Iterable<LonLat>): Bounds | null {
+  let [west, south, east, north] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (const [lon, lat] of points) {
+    west = Math.min(west, lon);
+    south = Math.min(south, lat);
+    east = Math.max(east, lon);
+    north = Math.max(north, lat);
+  }
+  return west <= east ? [west, south, east, north] : null;
+}

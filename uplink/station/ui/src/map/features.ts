@@ -1,0 +1,96 @@
+// From what the page knows to what the map draws. Pure.
+
+import { ellipseRing, offset, sightLine } from "../geo.ts";
+import type { Alert, LonLat, PatrolRoute, Position } from "../messages.ts";
+import type { HeardDrone, World } from "../state.ts";
+
+type Features = GeoJSON.FeatureCollection;
+
+/** How far a line of sight is drawn where no distance is known. */
+const SIGHT_LENGTH_M = 2000;
+
+function collect(features: GeoJSON.Feature[]): Features {
+  return { type: "FeatureCollection", features };
+}
+
+function feature(geometry: GeoJSON.Geometry, properties: Record<string, unknown>): GeoJSON.Feature {
+  return { type: "Feature", geometry, properties };
+}
+
+export function trackFeatures(tracks: World["tracks"]): Features {
+  const drawn = Object.entries(tracks).filter(([, points]) => points.length > 1);
+  return collect(
+    drawn.map(([drone, points]) => feature({ type: "LineString", coordinates: points as LonLat[] }, { drone })),
+  );
+}
+
+export function patrolFeatures(patrols: readonly PatrolRoute[]): Features {
+  return collect(
+    patrols.flatMap(({ route, aboard }) => [
+      feature({ type: "LineString", coordinates: route }, { aboard }),
+      feature({ type: "MultiPoint", coordinates: route }, { aboard }),
+    ]),
+  );
+}
+
+export function footprintFeatures(drones: readonly HeardDrone[]): Features {
+  return collect(
+    drones
+      .map(({ state }) => state)
+      .filter((state) => state.footprint.length >= 3)
+      .map((state) =>
+        feature(
+          { type: "Polygon", coordinates: [closed(state.footprint)] },
+          { drone: state.drone_id, blind: state.seeing !== "seeing" },
+        ),
+      ),
+  );
+}
+
+/** Error ellipses, and lines of sight for what has no position. */
+export function alertFeatures(alerts: readonly Alert[], selected: string | null): Features {
+  return collect(
+    alerts.flatMap((alert) => {
+      const geometry = alertGeometry(alert);
+      if (!geometry) return [];
+      const { id, label, state } = alert;
+      return [feature(geometry, { id, label, active: state === "confirmed", selected: id === selected })];
+    }),
+  );
+}
+
+function alertGeometry(alert: Alert): GeoJSON.Geometry | null {
+  if (alert.position && alert.ellipse) {
+    return { type: "Polygon", coordinates: [ellipseRing(alert.position, alert.ellipse)] };
+  }
+  if (!alert.position && alert.observer && alert.bearing_deg !== null) {
+    return { type: "LineString", coordinates: sightLine(alert.observer, alert.bearing_deg, SIGHT_LENGTH_M) };
+  }
+  return null;
+}
+
+/** What has to be in view for an alert to be seen with its error. */
+export function alertExtent(alert: Alert): LonLat[] {
+  const geometry = alertGeometry(alert);
+  if (geometry?.type === "Polygon") return geometry.coordinates[0] as LonLat[];
+  if (geometry?.type === "LineString") return geometry.coordinates as LonLat[];
+  return alert.position ? around(alert.position, 20) : [];
+}
+
+/** Everything worth showing when the page opens; a line of sight has no end to show. */
+export function worldExtent(world: World): LonLat[] {
+  const drones = Object.values(world.drones).flatMap(({ state }) => (state.position ? around(state.position, 150) : []));
+  const routes = Object.values(world.patrols).flatMap((patrol) => patrol.route);
+  const alerts = Object.values(world.alerts).filter((alert) => alert.position);
+  return [...drones, ...routes, ...alerts.flatMap(alertExtent)];
+}
+
+function around(position: Position, reach_m: number): LonLat[] {
+  return [offset(position, -reach_m, -reach_m), offset(position, reach_m, reach_m)];
+}
+
+function closed(ring: readonly LonLat[]): LonLat[] {
+  const [first, last] = [ring[0], ring.at(-1)];
+  const isClosed = first && last && first[0] === last[0] && first[1] === last[1];
+  return isClosed || !first ? [...ring] : [...ring, first];
+}

@@ -1,0 +1,94 @@
+// What the page shows: the world, the line to the station, what is selected, and the language.
+
+import { firstLanguage, HTML_LANG, translator, type Language } from "./i18n.ts";
+import { LiveLink, type LinkStatus } from "./live.ts";
+import { EMPTY_WORLD, queue, reduce, type World } from "./state.ts";
+import type { LiveEvent } from "./station.ts";
+
+const DIGEST_MS = 40;
+const LANGUAGE_KEY = "emberwatch.language";
+/** A drone speaks twice a second; after this long its numbers are history. */
+export const DRONE_STALE_MS = 5_000;
+
+class Page {
+  world = $state.raw<World>(EMPTY_WORLD);
+  link = $state.raw<LinkStatus>({ state: "connecting", heardAt: null, retryAt: null });
+  now = $state(Date.now());
+  selected = $state<string | null>(null);
+  /** The drone whose telemetry the strip shows; null means the first. */
+  chosenDrone = $state<string | null>(null);
+  /** Alerts that came while the page was looking, for a moment of glow. */
+  fresh = $state.raw<ReadonlySet<string>>(new Set());
+  language = $state<Language>(firstLanguage(recall(), navigator.languages));
+
+  readonly t = $derived(translator(this.language));
+  readonly alerts = $derived(queue(this.world));
+  readonly drones = $derived(Object.values(this.world.drones).sort((a, b) => byId(a.state.drone_id, b.state.drone_id)));
+  readonly drone = $derived(this.drones.find((d) => d.state.drone_id === this.chosenDrone) ?? this.drones[0] ?? null);
+  readonly everHeard = $derived(this.link.heardAt !== null);
+
+  #inbox: LiveEvent[] = [];
+  #greeted = false; // what the first snapshot brings is not news
+
+  start(): () => void {
+    const link = new LiveLink(
+      (event) => this.#receive(event),
+      (status) => (this.link = status),
+    );
+    const stopLink = link.start();
+    const clock = setInterval(() => (this.now = Date.now()), 1000);
+    return () => {
+      stopLink();
+      clearInterval(clock);
+    };
+  }
+
+  toggle(alertId: string): void {
+    this.selected = this.selected === alertId ? null : alertId;
+  }
+
+  speak(language: Language): void {
+    this.language = language;
+    document.documentElement.lang = HTML_LANG[language];
+    try {
+      localStorage.setItem(LANGUAGE_KEY, language);
+    } catch {
+      // a private window forgets; so be it
+    }
+  }
+
+  /** Events of one moment change the page once. */
+  #receive(event: LiveEvent): void {
+    this.#inbox.push(event);
+    if (this.#inbox.length === 1) setTimeout(() => this.#digest(), DIGEST_MS);
+  }
+
+  #digest(): void {
+    const events = this.#inbox;
+    this.#inbox = [];
+    const now = Date.now();
+    const before = this.world;
+    const world = events.reduce((known, event) => reduce(known, event, now), before);
+    if (this.#greeted) {
+      const arrived = Object.keys(world.alerts).filter((id) => !before.alerts[id]);
+      if (arrived.length > 0) this.fresh = new Set([...this.fresh, ...arrived]);
+    }
+    this.#greeted ||= events.some((event) => event.type === "snapshot");
+    this.world = world;
+    this.now = now;
+  }
+}
+
+function byId(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function recall(): string | null {
+  try {
+    return localStorage.getItem(LANGUAGE_KEY);
+  } catch {
+    return null;
+  }
+}
+
+export const page = new Page();

@@ -1,0 +1,107 @@
+// What the page knows of the world, and how a message changes it. Pure: no clock, no socket, no page.
+// A part that a message does not touch keeps its identity, so that the map redraws only what changed.
+
+import type { Alert, DroneState, LonLat, PatrolRoute } from "./messages.ts";
+import type { Delivery, LiveEvent, Snapshot, StoredAlert } from "./station.ts";
+
+export interface HeardDrone {
+  readonly state: DroneState;
+  /** When the page heard it, ms since 1970: by the page's clock, for display only. */
+  readonly heardAt: number;
+}
+
+export interface World {
+  readonly drones: Readonly<Record<string, HeardDrone>>;
+  readonly patrols: Readonly<Record<string, PatrolRoute>>;
+  readonly alerts: Readonly<Record<string, StoredAlert>>;
+  readonly tracks: Readonly<Record<string, readonly LonLat[]>>;
+  /** By id: one for each webhook event and endpoint. */
+  readonly deliveries: Readonly<Record<string, Delivery>>;
+}
+
+export const EMPTY_WORLD: World = { drones: {}, patrols: {}, alerts: {}, tracks: {}, deliveries: {} };
+
+const TRACK_POINTS_MAX = 4000;
+const TRACK_STEP_DEG = 1e-5; // about a metre
+
+export function reduce(world: World, event: LiveEvent, now: number): World {
+  switch (event.type) {
+    case "snapshot":
+      return fromSnapshot(world, event.data, now);
+    case "drone":
+      return withDrone(world, event.data, now);
+    case "patrol":
+      return { ...world, patrols: { ...world.patrols, [event.data.drone_id]: event.data } };
+    case "alert":
+      return withAlert(world, event.data);
+    case "delivery":
+      return withDelivery(world, event.data);
+    default:
+      return world; // a newer station may say more than this page knows
+  }
+}
+
+function fromSnapshot(world: World, snapshot: Snapshot, now: number): World {
+  const drones: Record<string, HeardDrone> = {};
+  for (const state of snapshot.drones) {
+    drones[state.drone_id] = { state, heardAt: Math.min(now, Date.parse(state.at)) };
+  }
+  let next: World = {
+    drones,
+    patrols: Object.fromEntries(snapshot.patrols.map((patrol) => [patrol.drone_id, patrol])),
+    tracks: { ...snapshot.tracks },
+    alerts: {},
+    deliveries: world.deliveries,
+  };
+  for (const alert of snapshot.alerts) next = withAlert(next, alert);
+  return next;
+}
+
+function withDrone(world: World, state: DroneState, now: number): World {
+  const id = state.drone_id;
+  const drones = { ...world.drones, [id]: { state, heardAt: now } };
+  const tracks = state.position
+    ? withPoint(world.tracks, id, [state.position.lon_deg, state.position.lat_deg])
+    : world.tracks;
+  return { ...world, drones, tracks };
+}
+
+function withPoint(tracks: World["tracks"], id: string, point: LonLat): World["tracks"] {
+  const track = tracks[id] ?? [];
+  const last = track.at(-1);
+  if (last && Math.hypot(last[0] - point[0], last[1] - point[1]) < TRACK_STEP_DEG) return tracks;
+  return { ...tracks, [id]: [...track.slice(1 - TRACK_POINTS_MAX), point] };
+}
+
+/** Revisions may come in any order: the highest wins. */
+function withAlert(world: World, alert: StoredAlert): World {
+  const known = world.alerts[alert.id];
+  if (known && known.revision >= alert.revision) return world;
+  return { ...world, alerts: { ...world.alerts, [alert.id]: alert } };
+}
+
+function withDelivery(world: World, delivery: Delivery): World {
+  return { ...world, deliveries: { ...world.deliveries, [delivery.id]: delivery } };
+}
+
+/** The queue: what burns now before what was lost, newest first. Stable while an alert is only updated. */
+export function queue(world: World): StoredAlert[] {
+  return Object.values(world.alerts).sort(
+    (a, b) => rank(a) - rank(b) || Date.parse(b.confirmed_at) - Date.parse(a.confirmed_at),
+  );
+}
+
+function rank(alert: Alert): number {
+  return { confirmed: 0, lost: 1, withdrawn: 2 }[alert.state];
+}
+
+/** The delivery of an alert's highest revision, by endpoint. */
+export function deliveriesOf(world: World, alertId: string): Delivery[] {
+  const newest = new Map<string, Delivery>();
+  for (const delivery of Object.values(world.deliveries)) {
+    if (delivery.alert_id !== alertId) continue;
+    const known = newest.get(delivery.url_host);
+    if (!known || known.revision <= delivery.revision) newest.set(delivery.url_host, delivery);
+  }
+  return [...newest.values()];
+}
