@@ -1,0 +1,1 @@
+"""A virtual multicopter that speaks MAVLink as ArduCopter does: a stand-in for demo and tests."""

@@ -1,0 +1,1 @@
+"""What there is to see: country, fires, smoke, light and look-alikes, all from a seed."""
