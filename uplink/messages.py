@@ -29,9 +29,10 @@ LonDeg = Annotated[float, Field(ge=-180, le=180)]
 
 
 class Message(BaseModel):
-    """Base of everything on the wire: immutable, and strict about unknown keys."""
+    """Base of everything on the wire: immutable, strict about unknown keys, and without NaN or infinity,
+    which JSON does not have."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="null")
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class AlertState(StrEnum):

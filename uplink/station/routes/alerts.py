@@ -1,0 +1,57 @@
+"""Alerts come in, and are read."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, HTTPException, Query
+
+from uplink.messages import Alert
+from uplink.station.answers import AlertReceipt, Problem, StoredAlert
+from uplink.station.routes.dependencies import REFUSALS, Sender, ServicesDep, refuse_mismatch
+
+router = APIRouter(prefix="/alerts", tags=["alerts"])
+
+
+@router.put(
+    "/{alert_id}",
+    responses={**REFUSALS, 409: {"model": Problem, "description": "the alert is another drone's"}},
+)
+async def put_alert(alert_id: UUID, alert: Alert, drone: Sender, services: ServicesDep) -> AlertReceipt:
+    """Keeps an alert durably before it answers. Repeats and lower revisions change nothing, in any order."""
+    refuse_mismatch("id", alert_id, alert.id)
+    if alert.drone_id != drone:
+        raise HTTPException(403, f"this key is not drone {alert.drone_id}'s")
+    put = await services.store.alerts.put(alert, now_s=services.clock(), endpoints=services.webhooks.names)
+    if put.owner != drone:
+        raise HTTPException(409, "another drone has an alert with this id")
+    if put.stored is not None:
+        services.live.publish("alert", str(alert_id), put.stored)
+        for delivery in put.deliveries:
+            services.publish_delivery(delivery)
+        services.webhooks.wake()
+    return AlertReceipt(id=alert_id, revision=put.revision)
+
+
+@router.get("", responses={404: {"model": Problem, "description": "no alert has the id given as before"}})
+async def alerts(
+    services: ServicesDep,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    before: Annotated[UUID | None, Query(description="the last alert of the page before")] = None,
+) -> list[StoredAlert]:
+    """Alerts by time of confirmation, the newest first."""
+    return await services.store.alerts.newest(limit, None if before is None else await _get(services, before))
+
+
+@router.get("/{alert_id}", responses={404: {"model": Problem, "description": "no alert has this id"}})
+async def alert_by_id(alert_id: UUID, services: ServicesDep) -> StoredAlert:
+    """One alert in its highest revision."""
+    return await _get(services, alert_id)
+
+
+async def _get(services: ServicesDep, alert_id: UUID) -> StoredAlert:
+    alert = await services.store.alerts.get(alert_id)
+    if alert is None:
+        raise HTTPException(404, f"there is no alert {alert_id}")
+    return alert

@@ -1,0 +1,38 @@
+"""Drones say how they are and what they fly."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from uplink.messages import DroneState, PatrolRoute
+from uplink.station.routes.dependencies import (
+    REFUSALS,
+    SenderOnItsOwnPath,
+    ServicesDep,
+    refuse_mismatch,
+)
+
+router = APIRouter(prefix="/drones", tags=["drones"])
+
+
+@router.get("")
+async def drones(services: ServicesDep) -> list[DroneState]:
+    """The last state of each drone."""
+    return services.fleet.states
+
+
+@router.put("/{drone_id}/state", status_code=204, responses=REFUSALS)
+async def put_state(drone_id: SenderOnItsOwnPath, state: DroneState, services: ServicesDep) -> None:
+    """The newest state of a drone; it replaces the one before."""
+    refuse_mismatch("drone_id", drone_id, state.drone_id)
+    services.fleet.put_state(state)
+    services.live.publish("drone", drone_id, state)
+
+
+@router.put("/{drone_id}/patrol", status_code=204, responses=REFUSALS)
+async def put_patrol(drone_id: SenderOnItsOwnPath, patrol: PatrolRoute, services: ServicesDep) -> None:
+    """The plan that a drone flies."""
+    refuse_mismatch("drone_id", drone_id, patrol.drone_id)
+    await services.store.fleet.save_patrol(patrol)
+    services.fleet.put_patrol(patrol)
+    services.live.publish("patrol", drone_id, patrol)
