@@ -1,0 +1,240 @@
+"""Which sighting of a frame is which hotspot.
+
+Sightings and hotspots are compared on the ground, by how many σ they are apart given what their errors
+have in common; where one of them has no position, by bearing; and a box that lies where the hotspot's box
+lay a moment ago is the same thing, whatever its foot says. All pairs are reckoned at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from edge.ground_estimate import split
+from edge.hotspot import HotspotConfig, Look
+from edge.local_frame import LocalFrame
+from edge.sighting import Cause, Sighting
+from edge.track import Track
+
+FloatArray = NDArray[np.float64]
+
+# How long a box is remembered, and how much of it must lie over the old one (intersection over union).
+BOX_MEMORY_S = 1.0
+SAME_BOX_IOU = 0.3
+# Boxes closer than this part of the larger one's size are parts of one fire.
+ADJACENT_GAP = 0.25
+ELEVATION_GATE_DEG = 4.0
+VIEW_MEMORY_S = 2.0
+SAME_POST_M = 30.0
+BY_BEARING, BY_BOX, BY_VIEW = 1.4, 1.5, 2.0
+# The foot of a smoke column is a guess in ways that the error model does not know.
+SMOKE_ERROR_FACTOR = 2.5
+_NO_BOX = (math.nan, math.nan, math.nan, math.nan)
+
+
+def mismatches(
+    sightings: Sequence[Sighting], tracks: Sequence[Track], look: Look, config: HotspotConfig
+) -> FloatArray:
+    """How badly each sighting (rows) fits each track (columns), in gates; infinite where it does not.
+
+    0…1: places agree (squared σ over the gate's). 1…BY_BEARING: bearings agree. BY_BOX: the box is where the
+    hotspot's was a moment ago. Up to BY_VIEW: nothing contradicts that they are one, because neither of
+    them is more than a bearing in the same view.
+    """
+    seen, kept = _Places.of_sightings(sightings, look), _Places.of_tracks(tracks, look)
+    fit = _ground_misfit(seen, kept, config)
+    fit = np.minimum(fit, _bearing_misfit(seen, kept, config, look.camera.hfov_deg / 2))
+    same_label = seen.is_smoke[:, None] == kept.is_smoke[None]
+    joined = same_label & (_iou(seen.box, kept.box) >= SAME_BOX_IOU)
+    # Smoke that touches a fire in the picture is that fire's, and a fire in smoke is its cause.
+    joined |= ~same_label & (_gap(seen.box, kept.box) <= 0.0)
+    return np.where(joined, np.minimum(fit, BY_BOX), fit)
+
+
+def assign(misfits: FloatArray) -> list[tuple[int, int]]:
+    """Pairs (row, column) of the cheapest one-to-one assignment of what fits at all."""
+    if not misfits.size:
+        return []
+    out_of_reach = 1e6
+    rows, columns = linear_sum_assignment(np.where(np.isfinite(misfits), misfits, out_of_reach))
+    return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if np.isfinite(misfits[i, j])]
+
+
+def is_part_of(sighting: Sighting, track: Track, look: Look, config: HotspotConfig) -> bool:
+    """Whether a box that is left over belongs to a hotspot that another box of this look has already hit."""
+    other = track.latest.sighting
+    if sighting.box is not None and other.box is not None:
+        a, b = np.array([sighting.box]), np.array([other.box])
+        size_px = max(*(a[0, 2:] - a[0, :2]), *(b[0, 2:] - b[0, :2]))
+        if _gap(a, b)[0, 0] <= ADJACENT_GAP * size_px:
+            return True
+    if mismatches([sighting], [track], look, config)[0, 0] > BY_BEARING:
+        return False
+    if (
+        sighting.slant_range_m is None
+        or track.estimate is None
+        or sighting.grazing
+        or sighting.label == "smoke"
+    ):
+        return True
+    offset_m, _ = track.estimate.offset(sighting)
+    return math.hypot(*offset_m.tolist()) <= config.join_m
+
+
+def may_be_one(a: Track, b: Track, look: Look, config: HotspotConfig) -> bool:
+    """Whether two tracks are too close, given their errors, to be told apart."""
+    if a.estimate is not None and b.estimate is not None:
+        offset_m, covariance_m2 = a.estimate.offset_to(b.estimate)
+        covariance_m2 = covariance_m2 + 2 * config.model_error_m**2 * np.eye(2)
+        if float(offset_m @ np.linalg.solve(covariance_m2, offset_m)) <= config.gate_sigma**2:
+            return True
+    if not (a.is_vague or b.is_vague):
+        return False
+    turn_deg = abs((a.bearing_deg - b.bearing_deg + 180.0) % 360.0 - 180.0)
+    if a.is_vague and b.is_vague and _watched_from_m(a, b) <= SAME_POST_M:
+        return turn_deg <= look.camera.hfov_deg  # one picture could show both
+    half_width_deg = max(a.latest.sighting.half_width_deg, b.latest.sighting.half_width_deg)
+    return turn_deg <= config.bearing_gate_deg + half_width_deg
+
+
+def _watched_from_m(a: Track, b: Track) -> float:
+    """Between the places from which two tracks were last seen."""
+    here, there = a.latest.sighting.pose, b.latest.sighting.pose
+    frame = LocalFrame(here.lat_deg, here.lon_deg, here.alt_amsl_m)
+    place = (np.array(x) for x in (there.lat_deg, there.lon_deg, there.alt_amsl_m))
+    return math.hypot(*(float(x) for x in frame.from_geodetic(*place)))
+
+
+class _Places:
+    """Sightings or tracks as arrays of N, seen from the look's camera."""
+
+    def __init__(self, count: int) -> None:
+        causes = len(Cause)
+        self.has_place = np.zeros(count, np.bool_)
+        self.grazing = np.zeros(count, np.bool_)
+        self.is_smoke = np.zeros(count, np.bool_)
+        self.is_recent = np.zeros(count, np.bool_)
+        self.geodetic = np.full((count, 3), np.nan)
+        self.own_m2 = np.zeros((count, 2, 2))
+        self.shared_m = np.zeros((count, 2, causes))
+        self.bearing_deg = np.zeros(count)
+        self.bearing_sigma_deg = np.zeros(count)
+        self.elevation_deg = np.zeros(count)
+        self.half_width_deg = np.zeros(count)
+        self.half_height_deg = np.zeros(count)
+        self.box = np.full((count, 4), np.nan)
+        self.east_north_m = np.full((count, 2), np.nan)
+
+    @property
+    def is_vague(self) -> NDArray[np.bool_]:
+        """Little more than a bearing is known of it."""
+        return ~self.has_place | self.grazing
+
+    @classmethod
+    def of_sightings(cls, sightings: Sequence[Sighting], look: Look) -> _Places:
+        places = cls(len(sightings))
+        for i, sighting in enumerate(sightings):
+            places._set_view(i, sighting, look)
+            places.bearing_deg[i] = sighting.bearing_deg
+            places.is_smoke[i] = sighting.label == "smoke"
+            places.box[i] = sighting.box or _NO_BOX
+            if sighting.lat_deg is not None and sighting.lon_deg is not None:
+                places.has_place[i], places.grazing[i] = True, sighting.grazing
+                places.geodetic[i] = sighting.lat_deg, sighting.lon_deg, sighting.alt_amsl_m or 0.0
+                places.own_m2[i], places.shared_m[i] = split(sighting)
+        places._look_from(look)
+        return places
+
+    @classmethod
+    def of_tracks(cls, tracks: Sequence[Track], look: Look) -> _Places:
+        places = cls(len(tracks))
+        for i, track in enumerate(tracks):
+            latest = track.latest
+            places._set_view(i, latest.sighting, look)
+            places.bearing_deg[i] = track.bearing_deg
+            places.is_smoke[i] = latest.sighting.label == "smoke"
+            age_s = look.at_s - latest.at_s
+            places.is_recent[i] = age_s <= VIEW_MEMORY_S
+            if age_s <= BOX_MEMORY_S:
+                places.box[i] = latest.sighting.box or _NO_BOX
+            estimate = track.estimate
+            if estimate is not None:
+                places.has_place[i], places.grazing[i] = True, estimate.grazing
+                places.geodetic[i] = estimate.lat_deg, estimate.lon_deg, estimate.alt_amsl_m
+                places.own_m2[i], places.shared_m[i] = estimate.own_m2, estimate.shared_m
+        places._look_from(look)
+        return places
+
+    def _set_view(self, i: int, sighting: Sighting, look: Look) -> None:
+        up = max(-1.0, min(1.0, sighting.ray_enu[2]))
+        self.elevation_deg[i] = math.degrees(math.asin(up))
+        # A box's width spans more of the compass the more steeply the camera looks.
+        self.half_width_deg[i] = sighting.half_width_deg / max(math.sqrt(1 - up * up), 0.2)
+        if sighting.box is not None:
+            half_px = (sighting.box[3] - sighting.box[1]) / 2
+            self.half_height_deg[i] = math.degrees(math.atan(half_px / look.camera.fy_px))
+
+    def _look_from(self, look: Look) -> None:
+        frame = LocalFrame(look.pose.lat_deg, look.pose.lon_deg, look.pose.alt_amsl_m)
+        east_m, north_m, up_m = frame.from_geodetic(*self.geodetic.T)
+        self.east_north_m = np.column_stack([east_m, north_m])
+        level_m = np.maximum(np.hypot(east_m, north_m), 1.0)
+        there = self.has_place
+        self.bearing_deg[there] = np.degrees(np.arctan2(east_m, north_m))[there]
+        self.elevation_deg[there] = np.degrees(np.arctan2(up_m, level_m))[there]
+        across = np.column_stack([north_m, -east_m]) / level_m[:, None]
+        own_m2 = np.einsum("ni,nij,nj->n", across, self.own_m2, across)
+        self.bearing_sigma_deg[there] = np.degrees(np.arctan2(np.sqrt(own_m2), level_m))[there]
+
+
+def _ground_misfit(seen: _Places, kept: _Places, config: HotspotConfig) -> FloatArray:
+    offset_m = seen.east_north_m[:, None] - kept.east_north_m[None]
+    apart_m = seen.shared_m[:, None] - kept.shared_m[None]
+    any_smoke = seen.is_smoke[:, None] | kept.is_smoke[None]
+    model_m2 = config.model_error_m**2 * np.where(any_smoke, SMOKE_ERROR_FACTOR**2, 1.0)
+    total_m2 = seen.own_m2[:, None] + kept.own_m2[None] + apart_m @ apart_m.swapaxes(-1, -2)
+    total_m2 = total_m2 + model_m2[..., None, None] * np.eye(2)
+    d2 = (offset_m * np.linalg.solve(total_m2, offset_m[..., None])[..., 0]).sum(axis=-1)
+    misfit: FloatArray = d2 / config.gate_sigma**2
+    return np.where(misfit <= 1.0, misfit, np.inf)
+
+
+def _bearing_misfit(seen: _Places, kept: _Places, config: HotspotConfig, half_view_deg: float) -> FloatArray:
+    turn_deg = np.abs((seen.bearing_deg[:, None] - kept.bearing_deg[None] + 180.0) % 360.0 - 180.0)
+    wide_deg = np.maximum(seen.half_width_deg[:, None], kept.half_width_deg[None])
+    reach_deg = config.bearing_gate_deg + wide_deg + kept.bearing_sigma_deg[None]
+    # A well-known place is also at a known angle below the horizon; smoke may be seen anywhere above it.
+    rise_deg = seen.elevation_deg[:, None] - kept.elevation_deg[None]
+    tall_deg = ELEVATION_GATE_DEG + 2 * seen.half_height_deg[:, None]
+    at_height = (np.abs(rise_deg) <= tall_deg) | (seen.is_smoke[:, None] & (rise_deg > -tall_deg))
+    either = ~(seen.has_place[:, None] & kept.has_place[None])
+    fits = either & (turn_deg <= reach_deg) & (at_height | kept.is_vague[None])
+    misfit = np.where(fits, 1.0 + (BY_BEARING - 1.0) * (turn_deg / reach_deg) ** 2, np.inf)
+    # A camera that turns with no gyro to tell it carries bearings along: what is seen again at once, in the
+    # same view and alone, is not a second fire.
+    in_view = (
+        seen.is_vague[:, None] & kept.is_vague[None] & kept.is_recent[None] & (turn_deg <= half_view_deg)
+    )
+    by_view = BY_BOX + (BY_VIEW - BY_BOX) * (turn_deg / half_view_deg) ** 2
+    return np.minimum(misfit, np.where(in_view, by_view, np.inf))
+
+
+def _iou(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Intersection over union of boxes (N, 4) and (M, 4): (N, M); 0 where there is no box."""
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    common = np.clip(high - low, 0.0, None).prod(axis=-1)
+    areas = (a[:, 2:] - a[:, :2]).prod(axis=-1)[:, None] + (b[:, 2:] - b[:, :2]).prod(axis=-1)[None]
+    part: FloatArray = np.nan_to_num(common / np.maximum(areas - common, 1e-9))
+    return part
+
+
+def _gap(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Pixels between the edges of boxes (N, 4) and (M, 4), 0 where they touch; infinite without a box."""
+    apart = np.maximum(a[:, None, :2] - b[None, :, 2:], b[None, :, :2] - a[:, None, 2:])
+    gap = np.hypot(*np.moveaxis(np.clip(apart, 0.0, None), -1, 0))
+    return np.where(np.isfinite(gap), gap, np.inf)

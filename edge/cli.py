@@ -1,0 +1,187 @@
+"""The command line. Each verb imports what it needs when it runs, so that ``--help`` is quick."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from flight.errors import EmberwatchError
+
+INTERRUPTED_EXIT_CODE = 130
+
+app = typer.Typer(
+    name="emberwatch",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="The open-source eye in the sky for fire: finds it from a drone, says where it burns and how sure "
+    "it is, and tells the right people.",
+)
+config_app = typer.Typer(no_args_is_help=True, help="Look after configuration files.")
+app.add_typer(config_app, name="config")
+model_app = typer.Typer(no_args_is_help=True, help="Make and judge detectors.")
+
+ConfigOption = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="the TOML file")]
+
+
+@app.command()
+def demo(
+    headless: Annotated[
+        bool,
+        typer.Option("--headless", help="end by itself, with an exit code; the default without a terminal"),
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, max=999, help="of the world, the wind and the noise")] = 7,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="of the page; 0 takes any free one")] = 8420,
+    keep: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="keep configuration, logs and records here")
+    ] = None,
+) -> None:
+    """Fly a virtual drone over a burning world: real agent, real detector, real station, real webhook."""
+    from edge.demo.run import run_demo
+
+    _exit(run_demo(headless=headless or not sys.stdout.isatty(), seed=seed, port=port, keep=keep))
+
+
+@app.command()
+def agent(config: ConfigOption) -> None:
+    """Run on the drone: watch the camera, place what burns, tell the station."""
+    from edge.agent import run_agent
+    from edge.config import load_agent_config
+
+    _log_to_stderr()
+    _run(run_agent(load_agent_config(config)))
+
+
+@app.command()
+def station(config: ConfigOption) -> None:
+    """Run on the ground: take alerts, show the page, send the webhooks."""
+    from edge.config import load_station_config
+    from uplink.station.app import serve
+
+    _log_to_stderr()
+    serve(load_station_config(config))
+
+
+@app.command()
+def virtual(
+    out: Annotated[
+        str, typer.Option(help="the agent's MAVLink URL, seen from the drone")
+    ] = "udpout:127.0.0.1:14550",
+    truth: Annotated[
+        list[str] | None, typer.Option(help="where to tell the virtual camera the truth; may be repeated")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="of the world, the wind and the noise")] = 7,
+    speed: Annotated[float, typer.Option(min=0.1, max=50, help="times real time")] = 1.0,
+) -> None:
+    """Fly a virtual ArduCopter, a stand-in for a real autopilot, for an agent to connect to."""
+    from edge.demo.drone import fly_virtual_drone
+
+    _log_to_stderr()
+    _run(fly_virtual_drone(out=out, truth=tuple(truth or ["udpout:127.0.0.1:14660"]), seed=seed, speed=speed))
+
+
+@app.command()
+def scan(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="photos, folders, videos")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="where the results go")] = Path("emberwatch-scan"),
+    model: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="an ONNX detector instead of ours")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(min=0.01, max=0.99, help="least score; else the model's")
+    ] = None,
+    every: Annotated[
+        float, typer.Option(min=0.0, metavar="SECONDS", help="between looked-at frames of a video")
+    ] = 1.0,
+    images: Annotated[bool, typer.Option("--images/--no-images", help="write annotated pictures")] = True,
+) -> None:
+    """Look for fire and smoke in photos, folders and videos."""
+    from edge.scan import scan_command
+
+    _exit(scan_command(paths, out, model=model, threshold=threshold, every_s=every, images=images))
+
+
+@config_app.command("check")
+def config_check(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
+    """Say what is wrong with a configuration file, line by line."""
+    from edge.config import load_config
+
+    config = load_config(file)
+    halves = [
+        name for name, half in (("agent", config.agent), ("station", config.station)) if half is not None
+    ]
+    if not halves:
+        raise EmberwatchError(f"{file}: has neither an [agent] nor a [station] table.", hint="See README.md.")
+    Console().print(f"{file}: fine ({' and '.join(halves)})", highlight=False)
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    """Run to the end, or to SIGINT or SIGTERM, which both let every ``finally`` do its work."""
+
+    async def until_signalled() -> None:
+        task = asyncio.ensure_future(work)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, task.cancel)
+        try:
+            await task
+        except asyncio.CancelledError:
+            logging.getLogger("emberwatch").info("stopped")
+
+    try:
+        asyncio.run(until_signalled())
+    except BaseExceptionGroup as group:
+        # A task group wraps the one thing that went wrong; a person wants to read just that.
+        known = group.subgroup(EmberwatchError)
+        if known is None:
+            raise
+        raise _first(known) from group
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+    )
+    # httpx logs every request at INFO, twice a second.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def _exit(code: int) -> None:
+    if code:
+        raise typer.Exit(code)
+
+
+def main() -> None:
+    """The console script: one line for what a person can mend, never a traceback for it."""
+    if "model" in sys.argv[1:2]:
+        from models.make.cli import app as model_verbs
+
+        app.add_typer(model_verbs, name="model")
+    else:
+        app.add_typer(model_app, name="model")
+    try:
+        app(standalone_mode=True)
+    except EmberwatchError as error:
+        Console(stderr=True).print(
+            f"emberwatch: {error}", style="red", highlight=False, markup=False, soft_wrap=True
+        )
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED_EXIT_CODE)
+
+
+if __name__ == "__main__":
+    main()

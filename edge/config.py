@@ -1,0 +1,168 @@
+"""The one TOML file that configures Emberwatch: ``[agent]`` for the drone, ``[station]`` for the ground.
+
+Paths in the file are relative to the file. Secrets never stand in it: they are in files that it names.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edge.config_errors import explain, explain_syntax
+from flight.errors import EmberwatchError
+from uplink.messages import DroneId
+from uplink.paths import FilePath
+from uplink.station.config import StationConfig
+
+
+class ConfigError(EmberwatchError):
+    """The configuration cannot be used; ``problems`` holds one line for each mistake."""
+
+    exit_code = 2
+
+    def __init__(self, path: Path, problems: list[str]) -> None:
+        self.path = path
+        self.problems = problems
+        super().__init__("\n".join(f"{path}: {problem}" for problem in problems))
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DroneSection(Section):
+    """Who this drone is."""
+
+    id: DroneId = Field(description="unique at the station; the station's config lists it with its key")
+    name: str = Field("", max_length=128, description="what people call it on the page")
+
+
+class MavlinkSection(Section):
+    """The way to the autopilot."""
+
+    url: str = Field("udpin:127.0.0.1:14550", description="udpin:HOST:PORT or udpout:HOST:PORT")
+    component_id: int = Field(191, ge=191, le=194, description="ours; the system id is the autopilot's own")
+    read_only: bool = Field(False, description="true: never send a command, whatever happens")
+    wait_s: float = Field(60.0, gt=0, description="give up when no autopilot is heard for this long at start")
+
+
+class CameraSection(Section):
+    """What looks at the ground."""
+
+    source: str = Field(
+        description="a video file, a folder of images, rtsp://…, /dev/video0, or `virtual` ([agent.virtual])"
+    )
+    profile: str = Field(
+        "generic_78", description="a name in hardware/cameras, or the path of a .toml like them"
+    )
+    frames_per_s: float = Field(5.0, gt=0, le=60, description="how many frames a second to look at, at most")
+    latency_s: float = Field(0.0, ge=0, le=5, description="from exposure to the frame's arrival here")
+    mount_pitch_deg: float = Field(
+        -45.0, ge=-90, le=30, description="of the boresight to the airframe, used when no gimbal reports"
+    )
+    loop: bool = Field(False, description="start a video file again at its end")
+
+
+class DetectorSection(Section):
+    """What finds fire in a frame."""
+
+    model: FilePath | None = Field(None, description="an ONNX detector; left out: the shipped one")
+    threshold: float | None = Field(None, gt=0, lt=1, description="least score; left out: the model's own")
+    threads: int = Field(2, ge=1, le=64, description="CPU threads that inference may take")
+
+
+class TerrainSection(Section):
+    """The ground that rays are met with."""
+
+    dem: FilePath | None = Field(
+        None, description="GeoTIFF or .hgt, metres above sea level; left out: flat ground at home height"
+    )
+
+
+class PatrolSection(Section):
+    """What to fly."""
+
+    file: FilePath | None = Field(None, description="a QGroundControl .plan; left out: watch, fly nothing")
+    unattended: bool = Field(
+        False,
+        description="true: arm and start by itself once position and camera are good; false: a pilot does",
+    )
+
+
+class UplinkSection(Section):
+    """The way to the station."""
+
+    station_url: str = Field(
+        "http://127.0.0.1:8420", pattern=r"^https?://", description="of the ground station"
+    )
+    key_file: FilePath = Field(description="holds this drone's key, the one that the station knows")
+
+
+class VirtualSection(Section):
+    """The rendered world that `camera.source = "virtual"` looks at."""
+
+    seed: int = Field(1, ge=0, description="of the world")
+    truth_url: str = Field(
+        "udpin:127.0.0.1:14660", description="where the virtual drone says where it truly is"
+    )
+
+
+class AgentConfig(Section):
+    """The agent on the drone."""
+
+    data_dir: FilePath = Field(description="outbox and records; made when missing")
+    drone: DroneSection
+    mavlink: MavlinkSection = MavlinkSection()
+    camera: CameraSection
+    detector: DetectorSection = DetectorSection()
+    terrain: TerrainSection = TerrainSection()
+    patrol: PatrolSection = PatrolSection()
+    uplink: UplinkSection
+    virtual: VirtualSection = VirtualSection()
+
+
+class Config(Section):
+    """The whole file; each half is there where its program runs."""
+
+    agent: AgentConfig | None = None
+    station: StationConfig | None = None
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a configuration file.
+
+    Raises ConfigError with every mistake found, each with its line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(path, [f"cannot be read: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(path, ["is not UTF-8 text"]) from error
+    try:
+        tables: dict[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(path, [explain_syntax(error)]) from error
+    try:
+        return Config.model_validate(tables, context={"base_dir": path.resolve().parent})
+    except ValidationError as error:
+        raise ConfigError(path, explain(text, error, Config)) from error
+
+
+def load_agent_config(path: Path) -> AgentConfig:
+    """The ``[agent]`` half, or ConfigError when it is missing."""
+    config = load_config(path).agent
+    if config is None:
+        raise ConfigError(path, ["has no [agent] table, which `emberwatch agent` needs"])
+    return config
+
+
+def load_station_config(path: Path) -> StationConfig:
+    """The ``[station]`` half, or ConfigError when it is missing."""
+    config = load_config(path).station
+    if config is None:
+        raise ConfigError(path, ["has no [station] table, which `emberwatch station` needs"])
+    return config

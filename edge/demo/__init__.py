@@ -1,0 +1,1 @@
+"""The demo: the real programs over virtual hardware, and a judge that knows where the fires are."""

@@ -1,0 +1,163 @@
+"""The demo's place: a folder with everything that a real deployment has, for a world made from a seed."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.demo.drone import DRONE_ID
+from flight.plans.items import gimbal_pitch, ground_speed, return_to_launch, takeoff, waypoint
+from flight.plans.qgc import Home, Plan, write_plan
+from hardware.virtual.demo_world import demo_world
+from hardware.virtual.world.world import World
+
+PATROL_HEIGHT_M = 80.0
+PATROL_SPEED_M_S = 12.0
+CAMERA_PITCH_DEG = -42.0
+# A square around home, metres east and north. Looking ahead and down, its four legs see all that burns
+# within FIRE_REACH_M of home (hardware.virtual.demo_world), most of it from two sides.
+PATROL_EAST_NORTH_M = ((-120.0, -120.0), (-120.0, 120.0), (120.0, 120.0), (120.0, -120.0), (-120.0, -120.0))
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSite:
+    """Where the demo's files and ports are."""
+
+    folder: Path
+    config_file: Path
+    world: World
+    patrol: Plan
+    station_url: str
+    mavlink_port: int
+    camera_truth_port: int
+    judge_truth_port: int
+    webhook_secret: str
+
+    @property
+    def drone_truth_urls(self) -> tuple[str, str]:
+        """Where the virtual drone tells the truth: to its camera, and to the judge."""
+        return f"udpout:127.0.0.1:{self.camera_truth_port}", f"udpout:127.0.0.1:{self.judge_truth_port}"
+
+
+def lay_out(folder: Path, *, seed: int, port: int, webhook_secret: str, webhook_url: str) -> DemoSite:
+    """Write configuration, keys, DEM and patrol of a demo into ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    world = demo_world(seed)
+    world.write_geotiff(folder / "dem.tif")
+    patrol = patrol_of(world)
+    write_plan(folder / "patrol.plan", patrol)
+    key = secrets.token_urlsafe(32)
+    _write_secret(folder / "drone.key", key)
+    _write_secret(folder / "webhook.secret", webhook_secret)
+    station_port = free_port(socket.SOCK_STREAM, preferred=port)
+    mavlink_port, camera_port, judge_port = (free_port(socket.SOCK_DGRAM) for _ in range(3))
+    site = DemoSite(
+        folder=folder,
+        config_file=folder / "emberwatch.toml",
+        world=world,
+        patrol=patrol,
+        station_url=f"http://127.0.0.1:{station_port}",
+        mavlink_port=mavlink_port,
+        camera_truth_port=camera_port,
+        judge_truth_port=judge_port,
+        webhook_secret=webhook_secret,
+    )
+    site.config_file.write_text(_config(site, seed, station_port, webhook_url), encoding="utf-8")
+    return site
+
+
+def new_webhook_secret() -> str:
+    """A secret as Standard Webhooks writes them."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
+
+
+def patrol_of(world: World) -> Plan:
+    """A QGroundControl plan: take off, point the camera, fly the square, return."""
+    frame = world.ground.frame
+    corners = [frame.to_geographic(east_m, north_m) for east_m, north_m in PATROL_EAST_NORTH_M]
+    steps = [
+        takeoff(PATROL_HEIGHT_M),
+        gimbal_pitch(CAMERA_PITCH_DEG),
+        ground_speed(PATROL_SPEED_M_S),
+        *(waypoint(float(lat), float(lon), PATROL_HEIGHT_M) for lat, lon in corners),
+        return_to_launch(),
+    ]
+    return Plan.build("demo patrol", home_of(world), steps)
+
+
+def home_of(world: World) -> Home:
+    """Where the virtual drone stands."""
+    frame = world.ground.frame
+    return Home(frame.lat_deg, frame.lon_deg, float(world.ground_amsl_m(frame.lat_deg, frame.lon_deg)))
+
+
+def free_port(kind: socket.SocketKind, preferred: int = 0) -> int:
+    """A loopback port that nobody has, ``preferred`` if it is free."""
+    for port in dict.fromkeys((preferred, 0)):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise OSError("no loopback port is free")
+
+
+def _write_secret(path: Path, secret: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(secret + "\n", encoding="utf-8")
+
+
+def _config(site: DemoSite, seed: int, station_port: int, webhook_url: str) -> str:
+    return f"""\
+# The configuration of this demo: what a real drone and a real station read, over virtual hardware.
+
+[agent]
+data_dir = "agent"
+
+[agent.drone]
+id = "{DRONE_ID}"
+name = "Virtual drone"
+
+[agent.mavlink]
+url = "udpin:127.0.0.1:{site.mavlink_port}"
+wait_s = 30
+
+[agent.camera]
+source = "virtual"
+profile = "virtual_78"
+frames_per_s = 5
+
+[agent.virtual]
+seed = {seed}
+truth_url = "udpin:127.0.0.1:{site.camera_truth_port}"
+
+[agent.detector]
+threads = 1
+
+[agent.terrain]
+dem = "dem.tif"
+
+[agent.patrol]
+file = "patrol.plan"
+unattended = true  # nobody is near a virtual propeller
+
+[agent.uplink]
+station_url = "{site.station_url}"
+key_file = "drone.key"
+
+[station]
+port = {station_port}
+data_dir = "station"
+
+[[station.drones]]
+id = "{DRONE_ID}"
+key_file = "drone.key"
+
+[[station.webhooks]]
+url = "{webhook_url}"
+secret_file = "webhook.secret"
+"""

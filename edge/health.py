@@ -1,0 +1,78 @@
+"""Whether the agent would see a fire if there was one. Blind is an alarm, never "no fire".
+
+A pure state machine: events carry their instant (monotonic seconds), and ``state`` answers for ``now``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from uplink.messages import SeeingState
+
+STALE_FLOOR_S = 5.0
+STALE_PERIODS = 3.0
+BLANK_CONTRAST = 2.0  # grey levels (standard deviation): a lens cap, a dead sensor, fog on the glass
+
+
+@dataclass(frozen=True, slots=True)
+class Seeing:
+    """What to tell the world; ``since_s`` is when this state began."""
+
+    state: SeeingState
+    reason: str
+    since_s: float
+
+
+class Health:
+    """Judges sight by the age of the last frame that was looked at and could be placed."""
+
+    def __init__(self, started_s: float, frame_period_s: float) -> None:
+        self._stale_s = max(STALE_FLOOR_S, STALE_PERIODS * frame_period_s)
+        self._exposed_s: float | None = None
+        self._fingerprint: int | None = None
+        self._changed_s = started_s
+        self._contrast = 0.0
+        self._pose_trouble = "no pose yet"
+        self._pose_good_s: float | None = None
+        self._started_s = started_s
+        self._ended = False
+        self._latest = Seeing(SeeingState.BLIND, "no frame has been looked at yet", started_s)
+
+    def frame_looked_at(self, exposed_s: float, fingerprint: int, contrast: float) -> None:
+        """The detector has been over a frame that was exposed at ``exposed_s``."""
+        if fingerprint != self._fingerprint:
+            self._fingerprint, self._changed_s = fingerprint, exposed_s
+        self._exposed_s, self._contrast = exposed_s, contrast
+
+    def pose_found(self, exposed_s: float) -> None:
+        self._pose_good_s = exposed_s
+
+    def pose_missing(self, reason: str) -> None:
+        self._pose_trouble = reason
+
+    def camera_ended(self) -> None:
+        self._ended = True
+
+    def state(self, now_s: float) -> Seeing:
+        """The judgement at ``now_s``; its ``since_s`` stays put while the state does."""
+        trouble = self._trouble(now_s)
+        state = SeeingState.BLIND if trouble else SeeingState.SEEING
+        if (state, trouble) != (self._latest.state, self._latest.reason):
+            since_s = self._latest.since_s if state == self._latest.state else now_s
+            self._latest = Seeing(state, trouble, since_s)
+        return self._latest
+
+    def _trouble(self, now_s: float) -> str:
+        if self._ended:
+            return "the camera has ended"
+        if self._exposed_s is None:
+            return "no frame has been looked at yet"
+        if now_s - self._exposed_s > self._stale_s:
+            return "no fresh frame is looked at"
+        if self._contrast < BLANK_CONTRAST:
+            return "the picture is blank: covered lens?"
+        if self._exposed_s - self._changed_s > self._stale_s:
+            return "the picture is frozen"
+        if self._pose_good_s is None or now_s - self._pose_good_s > self._stale_s:
+            return f"frames cannot be placed: {self._pose_trouble}"
+        return ""

@@ -1,0 +1,186 @@
+"""Hotspots: sightings of one thing over time, put together on the ground.
+
+``tentative`` (seen) → ``confirmed`` (told to others) → ``lost`` (looks that should have seen it did not).
+A lost hotspot that is seen again is confirmed again under its old id. Fire and smoke of one place are one
+hotspot. Pure: the time comes with the look, ids from the caller; 20 boxes cost a few milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.association import assign, is_part_of, may_be_one, mismatches
+from edge.ground_estimate import GroundEstimate
+from edge.hotspot import Hotspot, HotspotChange, HotspotConfig, HotspotState, Look, Seen
+from edge.locate import effects_at
+from edge.sighting import Sighting
+from edge.track import Track
+from edge.visibility import should_see
+
+__all__ = ["Hotspot", "HotspotChange", "HotspotConfig", "HotspotState", "HotspotTracker", "Look", "Seen"]
+
+FloatArray = NDArray[np.float64]
+
+# What boxes of their own on one frame say for two hotspots being two, however close they are: 1 is enough.
+# Smoke comes in shreds; shreds that stay apart are columns.
+APART_BY = {"fire": 0.5, "smoke": 0.125}
+
+
+class HotspotTracker:
+    """Looks in, changes out. Looks come in the order of their capture; one that is late is left out."""
+
+    def __init__(self, config: HotspotConfig | None = None, *, new_id: Callable[[], UUID]) -> None:
+        self._config = config or HotspotConfig()
+        self._new_id = new_id
+        self._tracks: list[Track] = []
+        self._latest_s: float | None = None
+        self.late_looks = 0
+        self.turned_away = 0
+        """Sightings for which there was no room, all hotspots being confirmed."""
+
+    @property
+    def hotspots(self) -> list[Hotspot]:
+        """All that are remembered, tentative and lost ones too."""
+        return [track.snapshot() for track in self._tracks]
+
+    def look(self, look: Look) -> list[HotspotChange]:
+        """Take in one frame and return what others should hear of, in no special order."""
+        if self._latest_s is not None and look.at_s <= self._latest_s:
+            self.late_looks += 1
+            return []
+        elapsed_s = 0.0 if self._latest_s is None else look.at_s - self._latest_s
+        self._latest_s = look.at_s
+        hit: dict[UUID, Track] = {}
+        # Fire first: its place is the better one, and smoke is then measured against it.
+        for label in ("fire", "smoke"):
+            sightings = sorted((s for s in look.sightings if s.label == label), key=_score, reverse=True)
+            self._take_in(sightings, look, hit)
+        for track in self._tracks:
+            if track.id not in hit and should_see(
+                look, track.estimate, track.latest.sighting, track.usual_range_m
+            ):
+                track.miss(elapsed_s)
+        changes = [change for track in list(hit.values()) for change in self._after_hit(track, look)]
+        changes += self._after_miss(hit, look)
+        return changes
+
+    def _take_in(self, sightings: Sequence[Sighting], look: Look, hit: dict[UUID, Track]) -> None:
+        """Give sightings of one label to tracks; what is left over is part of one of these, or new."""
+        misfits = mismatches(sightings, self._tracks, look, self._config)
+        pairs = assign(misfits)
+        apart = []
+        agreeing = {i: self._tracks[j].estimate for i, j in pairs if misfits[i, j] <= 1.0}
+        effects_m = _effects_at(agreeing, sightings, look)
+        for i, j in pairs:
+            track = self._tracks[j]
+            track.hit(Seen(look.at_s, look.utc, sightings[i]), effects_m=effects_m.get(i))
+            hit[track.id] = track
+            apart.append(track)
+        taken = {i for i, _ in pairs}
+        for i, sighting in enumerate(sightings):
+            if i in taken or any(is_part_of(sighting, track, look, self._config) for track in hit.values()):
+                continue
+            new = self._new_track(Seen(look.at_s, look.utc, sighting), hit)
+            if new is not None:
+                hit[new.id] = new
+                apart.append(new)
+        for track in apart:
+            for other in apart:
+                if other is not track:
+                    track.seen_with[other.id] = (
+                        track.seen_with.get(other.id, 0.0) + APART_BY[sightings[0].label]
+                    )
+
+    def _new_track(self, seen: Seen, hit: dict[UUID, Track]) -> Track | None:
+        if len(self._tracks) >= self._config.max_hotspots:
+            for state in (HotspotState.TENTATIVE, HotspotState.LOST):
+                idle = [track for track in self._tracks if track.state is state and track.id not in hit]
+                if idle:
+                    self._forget(min(idle, key=lambda track: track.latest.at_s))
+                    break
+            else:
+                self.turned_away += 1
+                return None
+        track = Track(self._new_id(), seen, self._config)
+        track.hit(seen)
+        self._tracks.append(track)
+        return track
+
+    def _after_hit(self, track: Track, look: Look) -> list[HotspotChange]:
+        if track.state is HotspotState.CONFIRMED:
+            if not track.has_news(look.at_s):
+                return []
+            same = self._told_before(track, look)
+            return (
+                [HotspotChange("updated", track.tell(look.at_s))]
+                if same is None
+                else self._merge(track, same, look)
+            )
+        if not track.is_sure:
+            return []
+        same = self._told_before(track, look)
+        if same is not None:
+            return self._merge(track, same, look)
+        was_told = track.confirmed is not None
+        track.state = HotspotState.CONFIRMED
+        track.confirmed = track.confirmed or track.latest
+        return [HotspotChange("updated" if was_told else "confirmed", track.tell(look.at_s))]
+
+    def _after_miss(self, hit: dict[UUID, Track], look: Look) -> list[HotspotChange]:
+        changes = []
+        config = self._config
+        for track in [track for track in self._tracks if track.id not in hit]:
+            if track.state is HotspotState.TENTATIVE:
+                unseen_s = look.at_s - track.latest.at_s
+                if track.probability <= config.drop_probability or unseen_s > config.tentative_s:
+                    self._forget(track)
+            elif track.state is HotspotState.CONFIRMED and track.probability <= config.lost_probability:
+                track.state = HotspotState.LOST
+                changes.append(HotspotChange("lost", track.tell(look.at_s)))
+        return changes
+
+    def _told_before(self, track: Track, look: Look) -> Track | None:
+        """A hotspot that was told of earlier and that this one cannot be told apart from."""
+        for other in self._tracks:
+            if other is track or other.confirmed is None:
+                continue
+            if track.confirmed is not None and track.confirmed.at_s <= other.confirmed.at_s:
+                continue
+            seen_apart = track.seen_with.get(other.id, 0.0) >= 1.0
+            if not seen_apart and may_be_one(track, other, look, self._config):
+                return other
+        return None
+
+    def _merge(self, track: Track, into: Track, look: Look) -> list[HotspotChange]:
+        into.take_over(track)
+        into.state = HotspotState.CONFIRMED
+        changes = [HotspotChange("updated", into.tell(look.at_s))]
+        if track.confirmed is not None:
+            track.state = HotspotState.LOST
+            changes.append(HotspotChange("lost", track.tell(look.at_s, merged_into=into.id)))
+        self._forget(track)
+        return changes
+
+    def _forget(self, track: Track) -> None:
+        self._tracks.remove(track)
+        for other in self._tracks:
+            other.seen_with.pop(track.id, None)
+
+
+def _effects_at(
+    places: dict[int, GroundEstimate | None], sightings: Sequence[Sighting], look: Look
+) -> dict[int, FloatArray]:
+    """Effects of sightings, by their number, at the places of the hotspots that they agree with."""
+    known = {i: place for i, place in places.items() if place is not None}
+    geodetic = np.array([(place.lat_deg, place.lon_deg, place.alt_amsl_m) for place in known.values()])
+    agreeing = [sightings[i] for i in known]
+    effects_m = effects_at(agreeing, geodetic, look.pose, look.camera, look.terrain)
+    return dict(zip(known, effects_m, strict=True))
+
+
+def _score(sighting: Sighting) -> float:
+    return sighting.score

@@ -1,0 +1,84 @@
+"""Brings a patrol aboard and, where the site allows it, starts it. The pilot can take over at any time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from flight.errors import EmberwatchError
+from flight.plans.qgc import Plan
+from flight.vehicle import Vehicle
+from uplink.messages import SeeingState
+
+log = logging.getLogger(__name__)
+
+CHECK_PERIOD_S = 0.5
+FIRST_HEIGHT_M = 10.0  # ArduCopter starts a mission in the air; the plan's own take-off goes on from here
+
+
+class Patrol:
+    """One plan on one vehicle."""
+
+    def __init__(self, vehicle: Vehicle, plan: Plan, *, unattended: bool) -> None:
+        self._vehicle = vehicle
+        self._plan = plan
+        self._unattended = unattended
+
+    async def bring_aboard(self) -> bool:
+        """Upload the plan unless the autopilot holds it already; whether it was read back equal.
+
+        An armed vehicle keeps what it flies: then the plan is only compared.
+        """
+        if await self._vehicle.missions.verify(self._plan.items):
+            log.info("the plan %s is aboard already", self._plan.name)
+            return True
+        if self._vehicle.telemetry.armed:
+            log.warning(
+                "the vehicle is armed and flies another plan than %s: nothing is uploaded", self._plan.name
+            )
+            return False
+        await self._vehicle.missions.upload(self._plan.items)
+        aboard = await self._vehicle.missions.verify(self._plan.items)
+        if aboard:
+            log.info("the plan %s is aboard and verified", self._plan.name)
+        else:
+            log.error("the plan aboard is not %s, though it was uploaded", self._plan.name)
+        return aboard
+
+    async def fly(self, seeing: Callable[[], SeeingState]) -> None:
+        """Start the patrol when all is good; a pilot starts it where ``unattended`` is false.
+
+        What goes wrong leaves the vehicle as it is and is logged: a pilot decides then.
+        """
+        if not self._unattended:
+            log.info("the patrol is aboard: a pilot arms and starts it")
+            return
+        try:
+            await self._until_ready(seeing)
+            await self._take_off()
+        except EmberwatchError as error:
+            log.warning("the patrol does not start: %s", error)
+
+    async def _until_ready(self, seeing: Callable[[], SeeingState]) -> None:
+        telemetry = self._vehicle.telemetry
+        loop = asyncio.get_running_loop()
+        while True:
+            if (
+                telemetry.position_ok
+                and seeing() is SeeingState.SEEING
+                and self._vehicle.arbiter.grant(loop.time())
+            ):
+                return
+            await asyncio.sleep(CHECK_PERIOD_S)
+
+    async def _take_off(self) -> None:
+        if self._vehicle.telemetry.armed:
+            log.warning("the vehicle is armed already: somebody flies it, and the patrol is not started")
+            return
+        commands = self._vehicle.commands
+        await commands.set_mode("GUIDED")
+        await commands.arm()
+        await commands.takeoff(FIRST_HEIGHT_M)
+        await commands.set_mode("AUTO")
+        log.info("the patrol %s has started", self._plan.name)

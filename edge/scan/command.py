@@ -1,0 +1,184 @@
+"""The scan itself: from paths to results on disk."""
+
+from __future__ import annotations
+
+import math
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from edge.files import shown, write_whole
+from edge.scan.annotate import annotated, encoded
+from edge.scan.counts import count
+from edge.scan.finder import Finder
+from edge.scan.media import Facts, Look, Media, Prefetch, ScanError, find_media
+from edge.scan.results import (
+    FileResult,
+    LookResult,
+    Run,
+    Seen,
+    annotated_path,
+    results_geojson,
+    results_json,
+)
+from edge.scan.table import print_counts, print_places, print_skipped
+
+NOTHING_SCANNED_EXIT_CODE = 1
+INTERRUPTED_EXIT_CODE = 130
+
+
+def scan_command(
+    paths: list[Path],
+    out: Path,
+    *,
+    model: Path | None = None,
+    threshold: float | None = None,
+    every_s: float = 1.0,
+    images: bool = True,
+    detector: Finder | None = None,
+    console: Console | None = None,
+) -> int:
+    """Scan ``paths`` and write ``results.json``, ``results.geojson`` and annotated pictures into ``out``.
+
+    ``every_s`` is the time between the frames of a video that are looked at; 0 looks at all of them.
+    ``detector`` stands in for loading ``model``. Returns the exit code: 0 when at least one file could
+    be scanned, 1 when none could, 130 after Ctrl-C (what was found so far is written and marked
+    incomplete). Raises EmberwatchError before anything is written when paths, model or ``out`` are
+    wrong, and ScanError when results cannot be written.
+    """
+    if not (math.isfinite(every_s) and every_s >= 0):
+        raise ScanError(f"Every {every_s} seconds is no interval.", hint="Give 0 or more.")
+    if threshold is not None and not 0 < threshold < 1:
+        raise ScanError(f"A threshold of {threshold} finds nothing.", hint="Give a score between 0 and 1.")
+    media, unreadable = find_media(paths, leave_out=out)
+    if not media:
+        places = ", ".join(shown(path) for path in paths)
+        raise ScanError(f"There are no photos or videos in {places}.", hint="See `emberwatch scan --help`.")
+    finder = detector or _load(model)
+    _make_folder(out)
+    scan = Scan(finder, finder.threshold if threshold is None else threshold, out, images=images)
+    console = console or Console()
+    started_at = datetime.now(UTC)
+    complete = _run(scan, media, every_s, console)
+    run = Run(started_at, datetime.now(UTC), complete, finder, scan.threshold, every_s, tuple(unreadable))
+    skipped = sum(not file.scanned for file in scan.files)
+    counts = count(((file.labels, file.facts.labelled) for file in scan.files if file.scanned), skipped)
+    written = [out / "results.json", out / "results.geojson"]
+    _write(written[0], results_json(run, scan.files, counts))
+    _write(written[1], results_geojson(scan.files))
+    print_counts(console, counts)
+    print_skipped(console, scan.files, unreadable)
+    print_places(console, written, scan.pictures, out / "images")
+    if not complete:
+        console.print(f"stopped after {counts.files} of {len(media)} files", style="yellow")
+        return INTERRUPTED_EXIT_CODE
+    if not counts.scanned:
+        console.print("Not one file could be scanned.", style="red")
+        return NOTHING_SCANNED_EXIT_CODE
+    return 0
+
+
+class Scan:
+    """Looks at pictures one after another and keeps what they showed; ``files`` grows by finished files."""
+
+    def __init__(self, finder: Finder, threshold: float, out: Path, *, images: bool) -> None:
+        self.threshold = threshold
+        self.files: list[FileResult] = []
+        self.pictures = 0
+        self._finder = finder
+        self._out = out
+        self._images = images
+        self._looks: list[LookResult] = []
+        self._last: Look | None = None
+
+    def look(self, look: Look) -> None:
+        """Detect in one picture, and draw what was found."""
+        detections = self._finder.detect(look.image, min_score=self.threshold)
+        drawn: str | None = None
+        if detections and self._images:
+            place = annotated_path(look.media.place, look.time_s)
+            _write(self._out / place, encoded(annotated(look.image, detections), place))
+            drawn = shown(place)
+            self.pictures += 1
+        seen = tuple(Seen.of(found) for found in detections)
+        self._looks.append(LookResult(look.time_s, seen, drawn))
+        self._last = look
+
+    def finish(self, facts: Facts) -> None:
+        """The file that was looked at is done."""
+        self.files.append(FileResult(facts, tuple(self._looks)))
+        self._looks.clear()
+        self._last = None
+
+    def stop(self) -> None:
+        """No more will come: keep what is known of the video in the middle of which the scan stopped."""
+        if self._last is not None and self._last.time_s is not None:
+            height_px, width_px = self._last.image.shape[:2]
+            note = f"stopped {self._last.time_s:.1f} s into the video"
+            self.finish(Facts(self._last.media, None, width_px, height_px, notes=(note,)))
+
+
+def _run(scan: Scan, media: list[Media], every_s: float, console: Console) -> bool:
+    """False when Ctrl-C ended it early."""
+    try:
+        with _progress(console) as progress, Prefetch(media, every_s) as steps:
+            task = progress.add_task("", total=len(media))
+            for step in steps:
+                _step(scan, step, progress, task)
+    except KeyboardInterrupt:
+        scan.stop()
+        return False
+    return True
+
+
+def _step(scan: Scan, step: Look | Facts, progress: Progress, task: TaskID) -> None:
+    if isinstance(step, Facts):
+        scan.finish(step)
+        progress.update(task, completed=len(scan.files))
+    else:
+        name = shown(step.media.place.name)
+        progress.update(task, description=name, completed=len(scan.files) + step.progress)
+        scan.look(step)
+
+
+def _progress(console: Console) -> Progress:
+    # Only on a terminal: a moving bar would fill a log.
+    return Progress(
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}", markup=False),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+def _load(model: Path | None) -> Finder:
+    # Imported here: a mistake in the paths is told without waiting for the runtime to load.
+    from models.detector import Detector
+
+    return Detector.load(model)
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ScanError(f"Results cannot go to {shown(out)}: {_reason(error)}.") from error
+    if not os.access(out, os.W_OK | os.X_OK):  # now, not after an hour of scanning
+        raise ScanError(f"Results cannot go to {shown(out)}: permission denied.")
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        write_whole(path, data)
+    except OSError as error:
+        raise ScanError(f"{shown(path)} cannot be written: {_reason(error)}.") from error
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

@@ -1,0 +1,221 @@
+"""A hotspot in the making: what the tracker remembers of one place."""
+
+from __future__ import annotations
+
+import math
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.ground_estimate import GroundEstimate
+from edge.hotspot import Hotspot, HotspotConfig, HotspotState, Label, Seen
+from edge.sighting import Method, ellipse
+
+FloatArray = NDArray[np.float64]
+
+# Certainty is bounded, so that news can still change it.
+LEAST_LOG_ODDS, MOST_LOG_ODDS = -4.0, 7.0
+# One sighting's worth: a score of 0.5 multiplies the odds by e, others by the root of what they claim.
+HIT_LOG_ODDS, HIT_PER_LOGIT, LEAST_HIT, MOST_HIT = 1.0, 0.5, 0.3, 2.0
+BEARING_SMOOTHING = 0.7
+# An estimate that this many sightings in a row contradict starts anew.
+STRAYS_TO_RESTART = 6
+# A fire box on a smoke hotspot may be a mistake of the detector; two are not.
+FIRE_LOOKS_FOR_FIRE = 2
+CHANGED_BY = 0.2
+MOVED_BY = 0.5
+
+
+class Track:
+    """Mutable; owned by one HotspotTracker."""
+
+    def __init__(self, track_id: UUID, seen: Seen, config: HotspotConfig) -> None:
+        self._config = config
+        self.id = track_id
+        self.state = HotspotState.TENTATIVE
+        self.log_odds = logit(config.first_probability)
+        self.looks = 0
+        self.fire_looks = 0
+        self.smoke_looks = 0
+        self.estimate: GroundEstimate | None = None
+        self.bearing_deg = seen.sighting.bearing_deg
+        self.usual_range_m = 0.0
+        self.first = self.best = self.latest = seen
+        self.confirmed: Seen | None = None
+        self.seen_with: dict[UUID, float] = {}
+        """How surely it and another are two, because they were boxes of their own on one frame."""
+        self._method: Method = "bearing-only"
+        self._estimate_is_smoke = False
+        self._strays = 0
+        self._said_at_s = -math.inf
+        self._said_label: Label = "fire"
+        self._said_semi_major_m = math.inf
+        self._said_place: GroundEstimate | None = None
+
+    @property
+    def label(self) -> Label:
+        return "fire" if self.fire_looks >= FIRE_LOOKS_FOR_FIRE or not self.smoke_looks else "smoke"
+
+    @property
+    def is_vague(self) -> bool:
+        """Little more than its bearing is known."""
+        return self.estimate is None or self.estimate.grazing
+
+    @property
+    def probability(self) -> float:
+        return 1 / (1 + math.exp(-self.log_odds))
+
+    @property
+    def is_sure(self) -> bool:
+        """Seen surely enough, often enough and over long enough to be confirmed."""
+        config = self._config
+        return (
+            self.probability >= config.confirm_probability
+            and self.looks >= config.confirm_looks
+            and self.latest.at_s - self.first.at_s >= config.confirm_s
+        )
+
+    def hit(self, seen: Seen, *, effects_m: FloatArray | None = None) -> None:
+        """Seen once more. ``effects_m``: the sighting's at our place, when its position agrees with ours."""
+        sighting = seen.sighting
+        is_fire = sighting.label == "fire"
+        first_of_look = self.looks == 0 or seen.at_s > self.latest.at_s
+        if first_of_look:
+            self.looks += 1
+            self._add(_hit_log_odds(sighting.score))
+        label_before = self.label
+        self.fire_looks += is_fire
+        self.smoke_looks += not is_fire
+        self._move(seen, effects_m)
+        # A look's fire is told before its smoke; the fire stays its face.
+        if first_of_look or is_fire:
+            self.latest = seen
+        if _worth(seen, self.label) > _worth(self.best, self.label) or (
+            self.label != label_before and sighting.label == self.label
+        ):
+            self.best = seen
+
+    def miss(self, elapsed_s: float) -> None:
+        """A look that should have seen it did not."""
+        self._add(-self._config.miss_log_odds * min(1.0, elapsed_s / self._config.miss_s))
+
+    def take_over(self, other: Track) -> None:
+        """The other was this one all along."""
+        if other.estimate is not None and self._is_better(other):
+            self.estimate, self._method = other.estimate, other._method
+            self._estimate_is_smoke = other._estimate_is_smoke
+        self.log_odds = max(self.log_odds, other.log_odds)
+        self.looks += other.looks
+        self.fire_looks += other.fire_looks
+        self.smoke_looks += other.smoke_looks
+        self.first = min(self.first, other.first, key=_at_s)
+        self.best = max(self.best, other.best, key=lambda seen: _worth(seen, self.label))
+        if other.latest.at_s > self.latest.at_s:
+            self.latest, self.bearing_deg = other.latest, other.bearing_deg
+            self.usual_range_m = other.usual_range_m or self.usual_range_m
+
+    def has_news(self, at_s: float) -> bool:
+        """Whether its state as last told is out of date."""
+        config = self._config
+        if self.label != self._said_label or (self.estimate is not None and self._said_place is None):
+            return True
+        if at_s - self._said_at_s < config.update_least_s:
+            return False
+        if at_s - self._said_at_s >= config.update_s:
+            return True
+        if self.estimate is None or self._said_place is None:
+            return False
+        semi_major_m, _, _ = ellipse(self.estimate.covariance_m2)
+        offset_m, _ = self._said_place.offset_to(self.estimate)
+        return (
+            semi_major_m <= (1 - CHANGED_BY) * self._said_semi_major_m
+            or math.hypot(*offset_m.tolist()) > MOVED_BY * self._said_semi_major_m
+        )
+
+    def tell(self, at_s: float, *, merged_into: UUID | None = None) -> Hotspot:
+        """Its state, to be told to others now."""
+        self._said_at_s, self._said_label, self._said_place = at_s, self.label, self.estimate
+        if self.estimate is not None:
+            self._said_semi_major_m, _, _ = ellipse(self.estimate.covariance_m2)
+        return self.snapshot(merged_into=merged_into)
+
+    def snapshot(self, *, merged_into: UUID | None = None) -> Hotspot:
+        place = self.estimate
+        return Hotspot(
+            id=self.id,
+            state=self.state,
+            label=self.label,
+            probability=self.probability,
+            looks=self.looks,
+            method=self._method,
+            lat_deg=place.lat_deg if place else None,
+            lon_deg=place.lon_deg if place else None,
+            alt_amsl_m=place.alt_amsl_m if place else None,
+            covariance_m2=place.covariance_m2 if place else None,
+            bearing_deg=self.latest.sighting.bearing_deg,
+            first=self.first,
+            best=self.best,
+            latest=self.latest,
+            confirmed=self.confirmed,
+            merged_into=merged_into,
+        )
+
+    def _move(self, seen: Seen, effects_m: FloatArray | None) -> None:
+        sighting = seen.sighting
+        turn_deg = (sighting.bearing_deg - self.bearing_deg + 180.0) % 360.0 - 180.0
+        self.bearing_deg = (self.bearing_deg + BEARING_SMOOTHING * turn_deg) % 360.0
+        if sighting.slant_range_m is None:
+            return
+        if self.estimate is None:
+            self._start(seen)
+            return
+        if sighting.label != self.label:
+            return  # where a fire has been seen its smoke says less; and one box does not make smoke a fire
+        if self._estimate_is_smoke and sighting.label == "fire":
+            self._start(seen)
+            return
+        self._strays = self._strays + 1 if effects_m is None else 0
+        if self._strays >= STRAYS_TO_RESTART:
+            self._start(seen)
+        elif effects_m is not None:
+            moved = self.estimate.fused(sighting, effects_m, seen.at_s)
+            if moved is not self.estimate:
+                self.estimate, self._method = moved, sighting.method
+        part = max(0.1, 1 / max(self.looks, 1))
+        self.usual_range_m += part * (sighting.slant_range_m - self.usual_range_m)
+
+    def _start(self, seen: Seen) -> None:
+        sighting = seen.sighting
+        self.estimate = GroundEstimate.first(sighting, seen.at_s)
+        self._method = sighting.method
+        self._estimate_is_smoke = sighting.label == "smoke"
+        self._strays = 0
+        self.usual_range_m = sighting.slant_range_m or 0.0
+
+    def _is_better(self, other: Track) -> bool:
+        if self.estimate is None or other.estimate is None:
+            return self.estimate is None
+        if self._estimate_is_smoke != other._estimate_is_smoke:
+            return self._estimate_is_smoke
+        return bool(other.estimate.covariance_m2.trace() < self.estimate.covariance_m2.trace())
+
+    def _add(self, log_odds: float) -> None:
+        self.log_odds = min(max(self.log_odds + log_odds, LEAST_LOG_ODDS), MOST_LOG_ODDS)
+
+
+def logit(probability: float) -> float:
+    return math.log(probability / (1 - probability))
+
+
+def _hit_log_odds(score: float) -> float:
+    claimed = logit(min(max(score, 0.01), 0.99))
+    return min(max(HIT_LOG_ODDS + HIT_PER_LOGIT * claimed, LEAST_HIT), MOST_HIT)
+
+
+def _worth(seen: Seen, label: Label) -> tuple[bool, float]:
+    return seen.sighting.label == label, seen.sighting.score
+
+
+def _at_s(seen: Seen) -> float:
+    return seen.at_s

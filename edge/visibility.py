@@ -1,0 +1,86 @@
+"""Whether a look should have seen a hotspot: only then does not seeing it count."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.ground_estimate import GroundEstimate
+from edge.hotspot import Look
+from edge.local_frame import LocalFrame
+from edge.march import clearance_m
+from edge.sighting import Sighting
+
+FloatArray = NDArray[np.float64]
+
+# This part of the picture along its edges does not count: boxes there are cut.
+MARGIN = 0.06
+# Detection fades with distance; up to this much further than it has been seen it is expected again.
+RANGE_MARGIN = 1.2
+SAME_PLACE_M = 5.0
+SAME_PLACE_BEARING_M = 30.0
+SAME_VIEW_DEG = 3.0
+OCCLUSION_SAMPLES = 48
+
+
+def should_see(look: Look, estimate: GroundEstimate | None, latest: Sighting, farthest_m: float) -> bool:
+    """``farthest_m`` is the greatest distance at which the hotspot has been seen."""
+    moved_m = math.dist(_east_north_up(look, latest), (0.0, 0.0, 0.0))
+    if estimate is None:
+        return moved_m < SAME_PLACE_BEARING_M and _ray_in_picture(look, latest)
+    if moved_m < SAME_PLACE_M and _turned_deg(look, latest) < SAME_VIEW_DEG:
+        return _ray_in_picture(look, latest)
+    points = _points(look, estimate)
+    if float(np.linalg.norm(points[0])) > RANGE_MARGIN * farthest_m:
+        return False
+    pixels = look.camera.project(points @ look.pose.camera_to_enu)
+    if not look.camera.contains(pixels, MARGIN * look.camera.width_px).all():
+        return False
+    return not _hidden(look, points[0])
+
+
+def east_north_up(look: Look, lat_deg: float, lon_deg: float, alt_amsl_m: float) -> FloatArray:
+    """A place as seen from the look's camera."""
+    pose = look.pose
+    frame = LocalFrame(pose.lat_deg, pose.lon_deg, pose.alt_amsl_m)
+    return np.array(
+        frame.from_geodetic(np.array(lat_deg), np.array(lon_deg), np.array(alt_amsl_m)), np.float64
+    )
+
+
+def _east_north_up(look: Look, sighting: Sighting) -> tuple[float, float, float]:
+    pose = sighting.pose
+    east_m, north_m, up_m = east_north_up(look, pose.lat_deg, pose.lon_deg, pose.alt_amsl_m).tolist()
+    return east_m, north_m, up_m
+
+
+def _turned_deg(look: Look, sighting: Sighting) -> float:
+    cosine = (np.trace(look.pose.camera_to_enu.T @ sighting.pose.camera_to_enu) - 1) / 2
+    return math.degrees(math.acos(max(-1.0, min(1.0, float(cosine)))))
+
+
+def _ray_in_picture(look: Look, sighting: Sighting) -> bool:
+    pixels = look.camera.project(np.array([sighting.ray_enu]) @ look.pose.camera_to_enu)
+    return bool(look.camera.contains(pixels, MARGIN * look.camera.width_px)[0])
+
+
+def _points(look: Look, estimate: GroundEstimate) -> FloatArray:
+    """The estimate and the ends of the axes of its 1σ ellipse, from the look's camera (5, 3)."""
+    values, vectors = np.linalg.eigh(estimate.covariance_m2)
+    axes = (vectors * np.sqrt(np.maximum(values, 0.0))).T
+    around = np.zeros((5, 3))
+    around[1:3, :2], around[3:5, :2] = axes, -axes
+    return east_north_up(look, estimate.lat_deg, estimate.lon_deg, estimate.alt_amsl_m) + around
+
+
+def _hidden(look: Look, point: FloatArray) -> bool:
+    """Whether terrain stands between the camera and a point (east, north, up)."""
+    if look.terrain is None:
+        return False
+    pose = look.pose
+    parts = np.linspace(0.02, 0.95, OCCLUSION_SAMPLES)[:, None]
+    frame = LocalFrame(pose.lat_deg, pose.lon_deg, pose.alt_amsl_m)
+    # A ridge must stand out by more than the terrain model may be wrong, or it proves nothing.
+    return bool((clearance_m(frame, parts * point, look.terrain) < -look.terrain.sigma_m).any())

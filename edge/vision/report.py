@@ -1,0 +1,137 @@
+"""What crosses from the vision child to the supervisor, and how.
+
+A message is a four-byte length, that many bytes of JSON, a four-byte length, and that many bytes of
+JPEG (none when nothing was found). The supervisor reads it without ever blocking its loop, so that a
+child that stops in the middle of a message stops nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import struct
+from dataclasses import asdict, dataclass
+from typing import Any, BinaryIO
+
+from models.detector import Detection
+
+MAX_JSON_BYTES = 1 << 20
+MAX_JPEG_BYTES = 16 << 20
+_LENGTH = struct.Struct(">I")
+
+
+@dataclass(frozen=True, slots=True)
+class VisionSettings:
+    """All that the child needs to know, sent to it as one line of JSON."""
+
+    source: str
+    frames_per_s: float
+    loop: bool
+    model: str | None
+    threshold: float | None
+    threads: int
+    width_px: int
+    height_px: int
+    hfov_deg: float
+    virtual_seed: int
+    virtual_truth_url: str
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> VisionSettings:
+        return cls(**json.loads(text))
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The child's first word: the detector is loaded and the camera is open."""
+
+    model_name: str
+    model_sha256: str
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The child's last word: a mistake that a person can mend."""
+
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The camera has no more frames: the end of a video file."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameReport:
+    """One frame that was looked at.
+
+    ``exposed_s`` is the frame's instant on the monotonic clock, which all processes of a machine share.
+    ``contrast`` (grey levels, standard deviation) and ``fingerprint`` tell a covered or frozen camera.
+    ``dropped`` counts frames that came since the start and were never looked at: newest wins.
+    """
+
+    seq: int
+    exposed_s: float
+    width_px: int
+    height_px: int
+    detections: tuple[Detection, ...]
+    inference_ms: float
+    dropped: int
+    fingerprint: int
+    contrast: float
+    jpeg: bytes = b""
+
+
+Message = Ready | Failed | Ended | FrameReport
+_KINDS: dict[str, type[Ready] | type[Failed] | type[Ended] | type[FrameReport]] = {
+    kind.__name__: kind for kind in (Ready, Failed, Ended, FrameReport)
+}
+
+
+class BrokenReportError(ValueError):
+    """The bytes are not a message of ours; the child can no longer be trusted."""
+
+
+def pack(message: Message) -> bytes:
+    """One message as bytes."""
+    jpeg = message.jpeg if isinstance(message, FrameReport) else b""
+    fields = {key: value for key, value in asdict(message).items() if key != "jpeg"}
+    head = json.dumps({"kind": type(message).__name__, **fields}).encode()
+    return _LENGTH.pack(len(head)) + head + _LENGTH.pack(len(jpeg)) + jpeg
+
+
+def write(message: Message, pipe: BinaryIO) -> None:
+    """Write one message and flush. Blocks while the pipe is full."""
+    pipe.write(pack(message))
+    pipe.flush()
+
+
+async def read(stream: asyncio.StreamReader) -> Message:
+    """The next message.
+
+    Raises EOFError when the child closed its end (asyncio.IncompleteReadError is one) and
+    BrokenReportError when it wrote something else.
+    """
+    head = await _read_part(stream, MAX_JSON_BYTES)
+    jpeg = await _read_part(stream, MAX_JPEG_BYTES)
+    try:
+        fields: dict[str, Any] = json.loads(head)
+        kind = _KINDS[fields.pop("kind")]
+        if kind is FrameReport:
+            fields["detections"] = tuple(Detection(**detection) for detection in fields["detections"])
+            fields["jpeg"] = jpeg
+        return kind(**fields)
+    except (ValueError, KeyError, TypeError) as error:
+        raise BrokenReportError(f"not a vision report: {error}") from error
+
+
+async def _read_part(stream: asyncio.StreamReader, limit: int) -> bytes:
+    (length,) = _LENGTH.unpack(await stream.readexactly(_LENGTH.size))
+    if length > limit:
+        raise BrokenReportError(f"a part of {length} bytes, where {limit} is the most")
+    return await stream.readexactly(length)

@@ -1,0 +1,116 @@
+"""Keeps the vision child alive: starts it, reads it, restarts it when it is silent, hung or gone.
+
+The age of the last good inference is the only proof of life that counts: a child whose process lives
+but that has looked at nothing is ended and started again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable
+
+from edge.vision.report import BrokenReportError, Ended, Failed, FrameReport, Ready, VisionSettings, read
+from flight.errors import EmberwatchError
+
+log = logging.getLogger(__name__)
+
+WARM_UP_S = 45.0  # a provider that builds its engine on a small computer takes its time
+STALLED_S = 10.0
+RESTART_DELAYS_S = (0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+class VisionError(EmberwatchError):
+    """The child could not start seeing, for a reason that a person can mend."""
+
+
+class VisionSupervisor:
+    """One vision child after another.
+
+    ``on_ready`` and ``on_report`` are called in the event loop. Until the first frame has been looked at,
+    what the child says is wrong ends the agent with that one line; from then on it is a fault in flight:
+    the child is restarted for as long as it takes, and the agent is blind meanwhile.
+    """
+
+    def __init__(
+        self,
+        settings: VisionSettings,
+        on_ready: Callable[[Ready], None],
+        on_report: Callable[[FrameReport], None],
+        *,
+        warm_up_s: float = WARM_UP_S,
+        stalled_s: float = STALLED_S,
+    ) -> None:
+        self._settings = settings
+        self._on_ready = on_ready
+        self._on_report = on_report
+        self._warm_up_s = warm_up_s
+        self._stalled_s = stalled_s
+        self.reports = 0
+        self.restarts = 0
+        self.process_id: int | None = None
+
+    async def run(self) -> None:
+        """Runs until the camera's end (a video file's last frame) or until cancelled.
+
+        Raises VisionError for a mistake in model or camera found before the first look.
+        """
+        failures_in_a_row = 0
+        while True:
+            reports_before = self.reports
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "edge.vision.child", stdin=PIPE, stdout=PIPE
+            )
+            self.process_id = process.pid
+            try:
+                reason = await self._follow(process)
+            finally:
+                await _end(process)
+                self.process_id = None
+            if reason is None:
+                log.info("the camera has ended")
+                return
+            failures_in_a_row = failures_in_a_row + 1 if self.reports == reports_before else 1
+            delay_s = RESTART_DELAYS_S[min(failures_in_a_row, len(RESTART_DELAYS_S)) - 1]
+            self.restarts += 1
+            log.error("vision is restarted in %.1f s: %s", delay_s, reason)
+            await asyncio.sleep(delay_s)
+
+    async def _follow(self, process: Process) -> str | None:
+        """Read one child to its end; why it must be restarted, or None at the camera's end."""
+        assert process.stdin is not None  # noqa: S101 - both are pipes, as asked for
+        assert process.stdout is not None  # noqa: S101
+        timeout_s = self._warm_up_s
+        try:
+            process.stdin.write((self._settings.to_json() + "\n").encode())
+            await process.stdin.drain()
+            while True:
+                message = await asyncio.wait_for(read(process.stdout), timeout_s)
+                match message:
+                    case Ready():
+                        self._on_ready(message)
+                    case Failed(text, hint):
+                        if not self.reports:
+                            raise VisionError(text, hint=hint)
+                        return text
+                    case Ended():
+                        return None
+                    case FrameReport():
+                        self.reports += 1
+                        timeout_s = self._stalled_s
+                        self._on_report(message)
+        except TimeoutError:
+            return f"nothing was looked at for {timeout_s:.0f} s"
+        except BrokenReportError as error:
+            return str(error)
+        except (EOFError, ConnectionError):
+            return f"the process ended by itself (exit code {await process.wait()})"
+
+
+async def _end(process: Process) -> None:
+    """Kill and reap: a child that hangs in a driver heeds nothing gentler, and it holds nothing to lose."""
+    if process.returncode is None:
+        process.kill()
+    await process.wait()

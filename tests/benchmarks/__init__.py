@@ -1,0 +1,1 @@
+"""Ratios measured in one run, for `make bench`. Not tests: machines are shared, and times are no promise."""

@@ -1,0 +1,38 @@
+"""`python -m tests.benchmarks`: runs every benchmark, prints the table and writes it to runs/bench.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from tests.benchmarks import detector, geometry, world
+
+TABLE_FILE = Path("runs/bench.md")
+
+
+def main() -> None:
+    console = Console()
+    rows = [
+        row
+        for module in track((detector, geometry, world), "measuring", console=console, transient=True)
+        for row in module.rows()
+    ]
+    table = Table("what", "measured", "bar", title="Emberwatch benchmarks", title_justify="left")
+    for row in rows:
+        table.add_row(row.what, row.figure, row.bar)
+    console.print(table)
+    lines = [
+        "| what | measured | bar |",
+        "|---|---|---|",
+        *(f"| {r.what} | {r.figure} | {r.bar} |" for r in rows),
+    ]
+    TABLE_FILE.parent.mkdir(exist_ok=True)
+    TABLE_FILE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    console.print(f"written to {TABLE_FILE}", highlight=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+"""The vision child: what it says crosses whole, and it may hang, crash or be lied to without harm."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge.vision.report import (
+    BrokenReportError,
+    Ended,
+    Failed,
+    FrameReport,
+    Message,
+    Ready,
+    VisionSettings,
+    pack,
+    read,
+)
+from edge.vision.slot import LatestSlot
+from edge.vision.supervisor import VisionError, VisionSupervisor
+from models.detector import Detection
+
+REPORT = FrameReport(
+    seq=7, exposed_s=123.25, width_px=64, height_px=48,
+    detections=(Detection("fire", 0.75, 1.0, 2.0, 3.5, 4.0),),
+    inference_ms=31.5, dropped=2, fingerprint=99, contrast=41.0, jpeg=b"\xff\xd8 picture",
+)  # fmt: skip
+
+
+def stream_of(data: bytes) -> asyncio.StreamReader:
+    stream = asyncio.StreamReader()
+    stream.feed_data(data)
+    stream.feed_eof()
+    return stream
+
+
+@pytest.mark.parametrize(
+    "message",
+    [REPORT, Ready("m", "0" * 64, 0.3), Failed("no camera", "plug one in"), Ended()],
+    ids=lambda m: type(m).__name__,
+)
+async def test_every_message_crosses_whole(message: Message) -> None:
+    stream = stream_of(pack(message) * 2)
+    assert await read(stream) == message
+    assert await read(stream) == message
+    with pytest.raises(EOFError):
+        await read(stream)
+
+
+@pytest.mark.parametrize(
+    "noise", [b"\xff\xff\xff\xff", pack(Ended()).replace(b"Ended", b"Bogus"), b"\0\0\0\2{}\0\0\0\0"]
+)
+async def test_noise_is_refused_and_never_taken_for_a_report(noise: bytes) -> None:
+    with pytest.raises(BrokenReportError):
+        await read(stream_of(noise))
+
+
+def test_the_newest_frame_wins_and_the_lost_are_counted() -> None:
+    slot: LatestSlot[int] = LatestSlot()
+    for number in (1, 2, 3):
+        slot.put(number)
+    assert slot.take(0.0) == 3
+    assert slot.dropped == 2
+    assert slot.take(0.0) is None
+
+
+def test_a_failed_camera_is_heard_of_after_its_last_frame() -> None:
+    slot: LatestSlot[int] = LatestSlot()
+    slot.put(1)
+    slot.fail(OSError("unplugged"))
+    assert slot.take(0.0) == 1
+    with pytest.raises(OSError, match="unplugged"):
+        slot.take(0.0)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> VisionSettings:
+    rng = np.random.default_rng(1)
+    for number in range(40):
+        cv2.imwrite(str(tmp_path / f"{number:03}.png"), rng.integers(0, 255, (90, 160, 3), np.uint8))
+    return VisionSettings(
+        source=str(tmp_path), frames_per_s=20.0, loop=True, model=None, threshold=None, threads=1,
+        width_px=160,
+        height_px=90, hfov_deg=78.0, virtual_seed=0, virtual_truth_url="",
+    )  # fmt: skip
+
+
+class Watched:
+    """A supervisor whose reports can be waited for."""
+
+    def __init__(self, settings: VisionSettings, stalled_s: float = 10.0) -> None:
+        self.reports: list[FrameReport] = []
+        self.ready: list[Ready] = []
+        self._came = asyncio.Event()
+        self.supervisor = VisionSupervisor(settings, self.ready.append, self._on_report, stalled_s=stalled_s)
+
+    def _on_report(self, report: FrameReport) -> None:
+        self.reports.append(report)
+        self._came.set()
+
+    async def next_report(self) -> FrameReport:
+        self._came.clear()
+        await asyncio.wait_for(self._came.wait(), 60)
+        return self.reports[-1]
+
+
+async def test_the_real_child_looks_at_real_files(settings: VisionSettings) -> None:
+    watched = Watched(settings)
+    task = asyncio.create_task(watched.supervisor.run())
+    report = await watched.next_report()
+    pid = watched.supervisor.process_id
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert (report.width_px, report.height_px) == (160, 90)
+    assert report.contrast > 20
+    assert len(watched.ready[0].model_sha256) == 64
+    assert pid is not None
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+@pytest.mark.parametrize("harm", [signal.SIGSTOP, signal.SIGKILL], ids=["hangs", "crashes"])
+async def test_a_child_that_hangs_or_crashes_is_replaced(
+    settings: VisionSettings, harm: signal.Signals
+) -> None:
+    watched = Watched(settings, stalled_s=1.0)
+    task = asyncio.create_task(watched.supervisor.run())
+    await watched.next_report()
+    first = watched.supervisor.process_id
+    assert first is not None
+    os.kill(first, harm)
+    while watched.supervisor.process_id in (first, None):  # noqa: ASYNC110 - the process is not ours to await
+        await asyncio.sleep(0.02)
+    await watched.next_report()
+    assert watched.supervisor.restarts >= 1
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"model": "/nowhere/fire.onnx"}, "fire.onnx"), ({"source": "/nowhere/street.mp4"}, "street.mp4")],
+    ids=["missing model", "missing video"],
+)
+async def test_a_mistake_found_before_the_first_look_ends_with_one_line(
+    settings: VisionSettings, change: dict[str, str], said: str
+) -> None:
+    with pytest.raises(VisionError, match=said) as caught:
+        await Watched(replace(settings, **change)).supervisor.run()  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+async def test_the_end_of_a_recording_is_an_end_and_no_fault(settings: VisionSettings) -> None:
+    watched = Watched(replace(settings, loop=False))
+    await asyncio.wait_for(watched.supervisor.run(), 60)
+    assert watched.reports
+    assert watched.supervisor.restarts == 0

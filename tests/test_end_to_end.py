@@ -1,0 +1,110 @@
+"""Camera to webhook in real processes, with the shipped weights; and what is seen when a link is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.demo.verdict import MOST_SIGMAS, TrueFire, judge
+from tests.chain import Chain, nearest_fire, seconds_between
+from uplink.messages import Alert
+from uplink.outbox import Outbox
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+SEED = 11
+TIMEOUT_S = 90.0
+BLIND_S = 20.0
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> Iterator[Chain]:
+    chain = Chain.lay_out(tmp_path, SEED)
+    yield chain
+    chain.sink.close()
+
+
+def alerts_of(snapshot: dict[str, Any]) -> list[Alert]:
+    return [
+        Alert.model_validate({k: v for k, v in alert.items() if k in Alert.model_fields})
+        for alert in snapshot["alerts"]
+    ]
+
+
+def test_a_fire_is_found_placed_and_told(chain: Chain) -> None:
+    snapshot = chain.fly(lambda _: bool(chain.sink.deliveries), TIMEOUT_S)
+
+    world = chain.site.world
+    where = nearest_fire(world)
+    (fire,) = [fire for fire in world.fires if (fire.east_m, fire.north_m) == where]
+    truth = TrueFire(fire.id, fire.lat_deg, fire.lon_deg, visible_s=None)
+    told = {delivery.alert.id: delivery.received_s for delivery in chain.sink.deliveries}
+    alerts = alerts_of(snapshot) or [delivery.alert for delivery in chain.sink.deliveries]
+    (verdict,) = judge([truth], alerts, told).fires
+    assert verdict.passed, verdict
+    assert verdict.sigmas is not None
+    assert verdict.sigmas <= MOST_SIGMAS
+    assert verdict.alert is not None
+    assert verdict.alert.method == "dem"
+    assert verdict.alert.time_source == "gnss"
+    assert verdict.alert.evidence
+    assert chain.sink.refused == 0
+
+
+def test_cut_between_world_and_camera_the_agent_is_blind_and_stays_on_the_ground(chain: Chain) -> None:
+    def blind_for_long(snapshot: dict[str, Any]) -> bool:
+        # Every agent starts blind; one whose camera works sees within a few seconds.
+        return any(
+            drone["blind_since"] and seconds_between(drone["blind_since"], drone["at"]) > BLIND_S
+            for drone in snapshot["drones"]
+        )
+
+    snapshot = chain.fly(blind_for_long, TIMEOUT_S, camera_hears=False)
+    (drone,) = snapshot["drones"]
+    assert (drone["seeing"], drone["blind_reason"]) == ("blind", "no frame has been looked at yet")
+    assert seconds_between(drone["blind_since"], drone["at"]) > BLIND_S
+    assert drone["armed"] is False
+    assert (snapshot["alerts"], chain.sink.deliveries) == ([], [])
+
+
+def test_cut_between_drone_and_station_the_alert_waits_on_the_drone(chain: Chain) -> None:
+    (chain.site.folder / "other.key").write_text(
+        "a key that the station does not know".replace(" ", "-") + "\n"
+    )
+    station_url = chain.site.station_url
+    chain.change_config(
+        f'station_url = "{station_url}"\nkey_file = "drone.key"',
+        f'station_url = "{station_url}"\nkey_file = "other.key"',
+    )
+    outbox_file = chain.site.folder / "agent" / "outbox.db"
+
+    def alert_is_kept(_: dict[str, Any]) -> bool:
+        return (
+            b'"state":"confirmed"' in outbox_file.read_bytes() + wal_of(outbox_file)
+            if outbox_file.exists()
+            else False
+        )
+
+    snapshot = chain.fly(alert_is_kept, TIMEOUT_S)
+    assert (snapshot["drones"], snapshot["alerts"], chain.sink.deliveries) == ([], [], [])
+    with Outbox(outbox_file) as outbox:
+        assert outbox.waiting() >= 1
+        assert outbox.dead_letters() == []
+
+
+def test_cut_between_station_and_incident_system_the_event_is_not_called_delivered(chain: Chain) -> None:
+    (chain.site.folder / "webhook.secret").write_text("whsec_" + "A" * 32 + "\n")
+    snapshot = chain.fly(lambda _: chain.sink.refused > 0, TIMEOUT_S)
+    assert chain.sink.refused > 0
+    assert chain.sink.deliveries == []
+    alerts = alerts_of(snapshot)
+    fires = [TrueFire(f.id, f.lat_deg, f.lon_deg, None) for f in chain.site.world.fires]
+    assert not judge(fires, alerts, {}).passed
+
+
+def wal_of(file: Path) -> bytes:
+    wal = file.with_name(file.name + "-wal")
+    return wal.read_bytes() if wal.exists() else b""
