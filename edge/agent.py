@@ -70,7 +70,9 @@ class Agent:
         self._plan = read_plan(config.patrol.file) if config.patrol.file else None
         self._terrain: Terrain | None = RasterTerrain.open(config.terrain.dem) if config.terrain.dem else None
         self._camera = Camera.load(config.camera.profile)
-        self._poses = PoseBuffer(mount_pitch_deg=config.camera.mount_pitch_deg)
+        self._poses = PoseBuffer(
+            mount_pitch_deg=config.camera.mount_pitch_deg, offset_rpy_deg=self._camera.offset_rpy_deg
+        )
         self._tracker = HotspotTracker(new_id=uuid7)
         self._shelf = FrameShelf()
         self._health = Health(time.monotonic(), 1.0 / config.camera.frames_per_s)

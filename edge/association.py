@@ -17,14 +17,16 @@ from scipy.optimize import linear_sum_assignment
 from edge.ground_estimate import split
 from edge.hotspot import HotspotConfig, Look
 from edge.local_frame import LocalFrame
+from edge.pose import distance_m, turned_deg
 from edge.sighting import Cause, Sighting
 from edge.track import Track
+from edge.visibility import SAME_PLACE_M, SAME_VIEW_DEG
 
 FloatArray = NDArray[np.float64]
 
-# How long a box is remembered, and how much of it must lie over the old one (intersection over union).
+# How long a box is remembered, and how much of the smaller of old and new must be common to both.
 BOX_MEMORY_S = 1.0
-SAME_BOX_IOU = 0.3
+SAME_BOX_OVERLAP = 0.5
 # Boxes closer than this part of the larger one's size are parts of one fire.
 ADJACENT_GAP = 0.25
 ELEVATION_GATE_DEG = 4.0
@@ -49,7 +51,7 @@ def mismatches(
     fit = _ground_misfit(seen, kept, config)
     fit = np.minimum(fit, _bearing_misfit(seen, kept, config, look.camera.hfov_deg / 2))
     same_label = seen.is_smoke[:, None] == kept.is_smoke[None]
-    joined = same_label & (_iou(seen.box, kept.box) >= SAME_BOX_IOU)
+    joined = same_label & (_overlap(seen.box, kept.box) >= SAME_BOX_OVERLAP)
     # Smoke that touches a fire in the picture is that fire's, and a fire in smoke is its cause.
     joined |= ~same_label & (_gap(seen.box, kept.box) <= 0.0)
     return np.where(joined, np.minimum(fit, BY_BOX), fit)
@@ -66,9 +68,8 @@ def assign(misfits: FloatArray) -> list[tuple[int, int]]:
 
 def is_part_of(sighting: Sighting, track: Track, look: Look, config: HotspotConfig) -> bool:
     """Whether a box that is left over belongs to a hotspot that another box of this look has already hit."""
-    other = track.latest.sighting
-    if sighting.box is not None and other.box is not None:
-        a, b = np.array([sighting.box]), np.array([other.box])
+    if sighting.box is not None and track.extent is not None:
+        a, b = np.array([sighting.box]), np.array([track.extent])
         size_px = max(*(a[0, 2:] - a[0, :2]), *(b[0, 2:] - b[0, :2]))
         if _gap(a, b)[0, 0] <= ADJACENT_GAP * size_px:
             return True
@@ -95,18 +96,25 @@ def may_be_one(a: Track, b: Track, look: Look, config: HotspotConfig) -> bool:
     if not (a.is_vague or b.is_vague):
         return False
     turn_deg = abs((a.bearing_deg - b.bearing_deg + 180.0) % 360.0 - 180.0)
-    if a.is_vague and b.is_vague and _watched_from_m(a, b) <= SAME_POST_M:
+    apart_m = distance_m(a.latest.sighting.pose, b.latest.sighting.pose)
+    if a.is_vague and b.is_vague and apart_m <= SAME_POST_M:
         return turn_deg <= look.camera.hfov_deg  # one picture could show both
     half_width_deg = max(a.latest.sighting.half_width_deg, b.latest.sighting.half_width_deg)
     return turn_deg <= config.bearing_gate_deg + half_width_deg
 
 
-def _watched_from_m(a: Track, b: Track) -> float:
-    """Between the places from which two tracks were last seen."""
-    here, there = a.latest.sighting.pose, b.latest.sighting.pose
-    frame = LocalFrame(here.lat_deg, here.lon_deg, here.alt_amsl_m)
-    place = (np.array(x) for x in (there.lat_deg, there.lon_deg, there.alt_amsl_m))
-    return math.hypot(*(float(x) for x in frame.from_geodetic(*place)))
+def has_jumped(old: Track, new: Track) -> bool:
+    """Whether the new track began where and when the old one vanished, in a view that had not changed.
+
+    Fires do not do that; pictures do, when the camera turns or shakes with no gyro to tell it.
+    """
+    before, after = old.latest.sighting.pose, new.first.sighting.pose
+    gap_s = new.first.at_s - old.latest.at_s
+    return (
+        0.0 < gap_s <= VIEW_MEMORY_S
+        and distance_m(before, after) < SAME_PLACE_M
+        and turned_deg(before, after) < SAME_VIEW_DEG
+    )
 
 
 class _Places:
@@ -160,7 +168,7 @@ class _Places:
             age_s = look.at_s - latest.at_s
             places.is_recent[i] = age_s <= VIEW_MEMORY_S
             if age_s <= BOX_MEMORY_S:
-                places.box[i] = latest.sighting.box or _NO_BOX
+                places.box[i] = track.extent or _NO_BOX
             estimate = track.estimate
             if estimate is not None:
                 places.has_place[i], places.grazing[i] = True, estimate.grazing
@@ -223,13 +231,14 @@ def _bearing_misfit(seen: _Places, kept: _Places, config: HotspotConfig, half_vi
     return np.minimum(misfit, np.where(in_view, by_view, np.inf))
 
 
-def _iou(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Intersection over union of boxes (N, 4) and (M, 4): (N, M); 0 where there is no box."""
+def _overlap(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Common part of boxes (N, 4) and (M, 4), of the smaller one: (N, M); 0 where there is no box."""
     low = np.maximum(a[:, None, :2], b[None, :, :2])
     high = np.minimum(a[:, None, 2:], b[None, :, 2:])
     common = np.clip(high - low, 0.0, None).prod(axis=-1)
-    areas = (a[:, 2:] - a[:, :2]).prod(axis=-1)[:, None] + (b[:, 2:] - b[:, :2]).prod(axis=-1)[None]
-    part: FloatArray = np.nan_to_num(common / np.maximum(areas - common, 1e-9))
+    area_a, area_b = ((boxes[:, 2:] - boxes[:, :2]).prod(axis=-1) for boxes in (a, b))
+    smaller = np.maximum(np.minimum(area_a[:, None], area_b[None]), 1e-9)
+    part: FloatArray = np.nan_to_num(common / smaller)
     return part
 
 

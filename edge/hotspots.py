@@ -13,7 +13,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.association import assign, is_part_of, may_be_one, mismatches
+from edge.association import assign, has_jumped, is_part_of, may_be_one, mismatches
 from edge.ground_estimate import GroundEstimate
 from edge.hotspot import Hotspot, HotspotChange, HotspotConfig, HotspotState, Look, Seen
 from edge.locate import effects_at
@@ -70,6 +70,8 @@ class HotspotTracker:
 
     def _take_in(self, sightings: Sequence[Sighting], look: Look, hit: dict[UUID, Track]) -> None:
         """Give sightings of one label to tracks; what is left over is part of one of these, or new."""
+        if not sightings:
+            return
         misfits = mismatches(sightings, self._tracks, look, self._config)
         pairs = assign(misfits)
         apart = []
@@ -82,7 +84,11 @@ class HotspotTracker:
             apart.append(track)
         taken = {i for i, _ in pairs}
         for i, sighting in enumerate(sightings):
-            if i in taken or any(is_part_of(sighting, track, look, self._config) for track in hit.values()):
+            if i in taken:
+                continue
+            whole = next((t for t in hit.values() if is_part_of(sighting, t, look, self._config)), None)
+            if whole is not None:
+                whole.add_part(sighting)
                 continue
             new = self._new_track(Seen(look.at_s, look.utc, sighting), hit)
             if new is not None:
@@ -151,12 +157,14 @@ class HotspotTracker:
             if track.confirmed is not None and track.confirmed.at_s <= other.confirmed.at_s:
                 continue
             seen_apart = track.seen_with.get(other.id, 0.0) >= 1.0
-            if not seen_apart and may_be_one(track, other, look, self._config):
+            if seen_apart:
+                continue
+            if has_jumped(other, track) or may_be_one(track, other, look, self._config):
                 return other
         return None
 
     def _merge(self, track: Track, into: Track, look: Look) -> list[HotspotChange]:
-        into.take_over(track)
+        into.take_over(track, jumped=has_jumped(into, track))
         into.state = HotspotState.CONFIRMED
         changes = [HotspotChange("updated", into.tell(look.at_s))]
         if track.confirmed is not None:

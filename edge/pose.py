@@ -116,6 +116,19 @@ def camera_rotation(
     return np.asarray(ENU_FROM_NED @ turned.as_matrix() @ GIMBAL_FROM_CAMERA, np.float64)
 
 
+def distance_m(a: Pose, b: Pose) -> float:
+    """Between two camera positions, in space."""
+    frame = LocalFrame(a.lat_deg, a.lon_deg, a.alt_amsl_m)
+    place = (np.array(x) for x in (b.lat_deg, b.lon_deg, b.alt_amsl_m))
+    return math.hypot(*(float(x) for x in frame.from_geodetic(*place)))
+
+
+def turned_deg(a: Pose, b: Pose) -> float:
+    """Angle of the turn from one camera attitude to another."""
+    cosine = (float(np.trace(a.camera_to_enu.T @ b.camera_to_enu)) - 1) / 2
+    return math.degrees(math.acos(max(-1.0, min(1.0, cosine))))
+
+
 class PoseBuffer:
     """Keeps recent samples and answers with the pose at an instant.
 

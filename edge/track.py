@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edge.ground_estimate import GroundEstimate
 from edge.hotspot import Hotspot, HotspotConfig, HotspotState, Label, Seen
-from edge.sighting import Method, ellipse
+from edge.sighting import Method, Sighting, ellipse
 
 FloatArray = NDArray[np.float64]
 
@@ -42,6 +42,8 @@ class Track:
         self.bearing_deg = seen.sighting.bearing_deg
         self.usual_range_m = 0.0
         self.first = self.best = self.latest = seen
+        self.extent = seen.sighting.box
+        """What all its boxes on the latest look cover together."""
         self.confirmed: Seen | None = None
         self.seen_with: dict[UUID, float] = {}
         """How surely it and another are two, because they were boxes of their own on one frame."""
@@ -90,19 +92,25 @@ class Track:
         self._move(seen, effects_m)
         # A look's fire is told before its smoke; the fire stays its face.
         if first_of_look or is_fire:
-            self.latest = seen
+            self.latest, self.extent = seen, sighting.box
         if _worth(seen, self.label) > _worth(self.best, self.label) or (
             self.label != label_before and sighting.label == self.label
         ):
             self.best = seen
 
+    def add_part(self, sighting: Sighting) -> None:
+        """Another box of this look that belongs to it: all it tells is where to look for it next."""
+        a, b = self.extent, sighting.box
+        if a is not None and b is not None and sighting.label == self.latest.sighting.label:
+            self.extent = min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
+
     def miss(self, elapsed_s: float) -> None:
         """A look that should have seen it did not."""
         self._add(-self._config.miss_log_odds * min(1.0, elapsed_s / self._config.miss_s))
 
-    def take_over(self, other: Track) -> None:
-        """The other was this one all along."""
-        if other.estimate is not None and self._is_better(other):
+    def take_over(self, other: Track, *, jumped: bool) -> None:
+        """The other was this one all along; ``jumped``: it is where this one is now."""
+        if other.estimate is not None and (jumped or self._is_better(other)):
             self.estimate, self._method = other.estimate, other._method
             self._estimate_is_smoke = other._estimate_is_smoke
         self.log_odds = max(self.log_odds, other.log_odds)
@@ -112,7 +120,7 @@ class Track:
         self.first = min(self.first, other.first, key=_at_s)
         self.best = max(self.best, other.best, key=lambda seen: _worth(seen, self.label))
         if other.latest.at_s > self.latest.at_s:
-            self.latest, self.bearing_deg = other.latest, other.bearing_deg
+            self.latest, self.extent, self.bearing_deg = other.latest, other.extent, other.bearing_deg
             self.usual_range_m = other.usual_range_m or self.usual_range_m
 
     def has_news(self, at_s: float) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +9,7 @@ from edge.ground_estimate import GroundEstimate
 from edge.hotspot import Look
 from edge.local_frame import LocalFrame
 from edge.march import clearance_m
+from edge.pose import distance_m, turned_deg
 from edge.sighting import Sighting
 
 FloatArray = NDArray[np.float64]
@@ -27,10 +26,10 @@ OCCLUSION_SAMPLES = 48
 
 def should_see(look: Look, estimate: GroundEstimate | None, latest: Sighting, farthest_m: float) -> bool:
     """``farthest_m`` is the greatest distance at which the hotspot has been seen."""
-    moved_m = math.dist(_east_north_up(look, latest), (0.0, 0.0, 0.0))
+    moved_m = distance_m(look.pose, latest.pose)
     if estimate is None:
         return moved_m < SAME_PLACE_BEARING_M and _ray_in_picture(look, latest)
-    if moved_m < SAME_PLACE_M and _turned_deg(look, latest) < SAME_VIEW_DEG:
+    if moved_m < SAME_PLACE_M and turned_deg(look.pose, latest.pose) < SAME_VIEW_DEG:
         return _ray_in_picture(look, latest)
     points = _points(look, estimate)
     if float(np.linalg.norm(points[0])) > RANGE_MARGIN * farthest_m:
@@ -39,26 +38,6 @@ def should_see(look: Look, estimate: GroundEstimate | None, latest: Sighting, fa
     if not look.camera.contains(pixels, MARGIN * look.camera.width_px).all():
         return False
     return not _hidden(look, points[0])
-
-
-def east_north_up(look: Look, lat_deg: float, lon_deg: float, alt_amsl_m: float) -> FloatArray:
-    """A place as seen from the look's camera."""
-    pose = look.pose
-    frame = LocalFrame(pose.lat_deg, pose.lon_deg, pose.alt_amsl_m)
-    return np.array(
-        frame.from_geodetic(np.array(lat_deg), np.array(lon_deg), np.array(alt_amsl_m)), np.float64
-    )
-
-
-def _east_north_up(look: Look, sighting: Sighting) -> tuple[float, float, float]:
-    pose = sighting.pose
-    east_m, north_m, up_m = east_north_up(look, pose.lat_deg, pose.lon_deg, pose.alt_amsl_m).tolist()
-    return east_m, north_m, up_m
-
-
-def _turned_deg(look: Look, sighting: Sighting) -> float:
-    cosine = (np.trace(look.pose.camera_to_enu.T @ sighting.pose.camera_to_enu) - 1) / 2
-    return math.degrees(math.acos(max(-1.0, min(1.0, float(cosine)))))
 
 
 def _ray_in_picture(look: Look, sighting: Sighting) -> bool:
@@ -72,7 +51,10 @@ def _points(look: Look, estimate: GroundEstimate) -> FloatArray:
     axes = (vectors * np.sqrt(np.maximum(values, 0.0))).T
     around = np.zeros((5, 3))
     around[1:3, :2], around[3:5, :2] = axes, -axes
-    return east_north_up(look, estimate.lat_deg, estimate.lon_deg, estimate.alt_amsl_m) + around
+    pose = look.pose
+    frame = LocalFrame(pose.lat_deg, pose.lon_deg, pose.alt_amsl_m)
+    place = (np.array(x) for x in (estimate.lat_deg, estimate.lon_deg, estimate.alt_amsl_m))
+    return np.array(frame.from_geodetic(*place)) + around
 
 
 def _hidden(look: Look, point: FloatArray) -> bool:

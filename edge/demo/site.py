@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import secrets
 import socket
 from dataclasses import dataclass
@@ -17,9 +18,11 @@ from hardware.virtual.world.world import World
 PATROL_HEIGHT_M = 80.0
 PATROL_SPEED_M_S = 12.0
 CAMERA_PITCH_DEG = -42.0
-# A square around home, metres east and north. Looking ahead and down, its four legs see all that burns
-# within FIRE_REACH_M of home (hardware.virtual.demo_world), most of it from two sides.
-PATROL_EAST_NORTH_M = ((-120.0, -120.0), (-120.0, 120.0), (120.0, 120.0), (120.0, -120.0), (-120.0, -120.0))
+# A square around home. Looking ahead and down, its four legs see all that burns within FIRE_REACH_M of
+# home (hardware.virtual.demo_world), most of it from two sides. It is turned so that its first corner lies
+# towards the nearest fire: whoever tries the demo sees an alert within a minute.
+CORNER_DISTANCE_M = 170.0
+CORNER_BEARINGS_DEG = (0.0, 90.0, 180.0, 270.0, 360.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +80,16 @@ def new_webhook_secret() -> str:
 def patrol_of(world: World) -> Plan:
     """A QGroundControl plan: take off, point the camera, fly the square, return."""
     frame = world.ground.frame
-    corners = [frame.to_geographic(east_m, north_m) for east_m, north_m in PATROL_EAST_NORTH_M]
+    nearest = min(world.fires, key=lambda fire: math.hypot(fire.east_m, fire.north_m))
+    first_rad = math.atan2(nearest.east_m, nearest.north_m)
+    bearings_rad = [first_rad + math.radians(bearing_deg) for bearing_deg in CORNER_BEARINGS_DEG]
+    corners = [
+        frame.to_geographic(CORNER_DISTANCE_M * math.sin(bearing), CORNER_DISTANCE_M * math.cos(bearing))
+        for bearing in bearings_rad
+    ]
     steps = [
-        takeoff(PATROL_HEIGHT_M),
         gimbal_pitch(CAMERA_PITCH_DEG),
+        takeoff(PATROL_HEIGHT_M),
         ground_speed(PATROL_SPEED_M_S),
         *(waypoint(float(lat), float(lon), PATROL_HEIGHT_M) for lat, lon in corners),
         return_to_launch(),
