@@ -283,7 +283,7 @@ async def test_the_page_is_served_when_it_is_built_and_explained_when_not(tmp_pa
         async with running(config, app) as url, httpx.AsyncClient(trust_env=False) as http:
             text = (await http.get(url)).text
             assert ("the map" in text) is built
-            assert ("make ui" in text) is not built
+            assert ("pip install" in text) is not built
             assert (await http.get(f"{url}/api/v1/drones")).json() == []
 
 
