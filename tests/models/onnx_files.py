@@ -1,0 +1,62 @@
+"""Tiny ONNX files written by hand, byte by byte: the tests need neither `onnx` nor torch.
+
+Only what the tests use of the protobuf wire format: each field is a key (number << 3 | type) and a
+varint (type 0) or length-prefixed bytes (type 2). Field numbers are those of ``onnx.proto``.
+"""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def constant_model(
+    path: Path,
+    output: NDArray[np.float32],
+    metadata: dict[str, str],
+    input_shape: tuple[int | str, ...] = (1, 3, "height", "width"),
+) -> Path:
+    """A model that answers ``output`` to every picture."""
+    tensor = b"".join(_number(1, side) for side in output.shape)
+    tensor += _number(2, 1) + _bytes(8, b"answer")
+    tensor += _bytes(9, struct.pack(f"<{output.size}f", *output.ravel().tolist()))
+    attribute = _bytes(1, b"value") + _bytes(5, tensor) + _number(20, 4)
+    node = _bytes(2, b"boxes") + _bytes(4, b"Constant") + _bytes(5, attribute)
+    graph = (
+        _bytes(1, node)
+        + _bytes(2, b"graph")
+        + _bytes(11, _tensor_info("images", input_shape))
+        + _bytes(12, _tensor_info("boxes", output.shape))
+    )
+    model = _number(1, 8) + _bytes(7, graph) + _bytes(8, _bytes(1, b"") + _number(2, 17))
+    for key, value in metadata.items():
+        model += _bytes(14, _bytes(1, key.encode()) + _bytes(2, value.encode()))
+    path.write_bytes(model)
+    return path
+
+
+def _tensor_info(name: str, shape: tuple[int | str, ...]) -> bytes:
+    dims = b"".join(
+        _bytes(1, _number(1, side) if isinstance(side, int) else _bytes(2, side.encode())) for side in shape
+    )
+    tensor_type = _number(1, 1) + _bytes(2, dims)
+    return _bytes(1, name.encode()) + _bytes(2, _bytes(1, tensor_type))
+
+
+def _varint(value: int) -> bytes:
+    out = b""
+    while value > 0x7F:
+        out += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return out + bytes([value])
+
+
+def _number(field: int, value: int) -> bytes:
+    return _varint(field << 3) + _varint(value)
+
+
+def _bytes(field: int, content: bytes) -> bytes:
+    return _varint(field << 3 | 2) + _varint(len(content)) + content

@@ -1,0 +1,120 @@
+"""`emberwatch model …`: each verb explains itself, and what a user can get wrong is one clear line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from flight.errors import EmberwatchError
+from models.errors import ModelError
+from models.heads import cells
+from models.make.cli import app
+from models.make.dataset import DatasetError, build
+from models.make.export import ExportSettings, export, settings_of_run
+from models.make.train import TrainError, TrainSettings, train
+from tests.models.onnx_files import constant_model
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """One picture with a fire at its centre, one with nothing."""
+    folder = tmp_path / "photos"
+    for split in ("train", "val"):
+        for kind in ("images", "labels"):
+            (folder / split / kind).mkdir(parents=True)
+        for name in ("burning", "clear"):
+            cv2.imwrite(
+                str(folder / split / "images" / f"{split}_{name}.png"), np.zeros((64, 96, 3), np.uint8)
+            )
+        (folder / split / "labels" / f"{split}_burning.txt").write_text("0 0.375 0.375 0.25 0.25\n")
+    return folder
+
+
+@pytest.mark.parametrize("verb", ["scenes", "dataset", "train", "export", "evaluate"])
+def test_every_verb_explains_itself(verb: str) -> None:
+    result = runner.invoke(app, [verb, "--help"])
+    assert result.exit_code == 0
+    assert "--" in result.output
+
+
+def test_evaluate_counts_and_reports(tmp_path: Path, photos: Path) -> None:
+    """The toy sees the same fire in every picture: right in one, a false alarm in the other."""
+    output = np.zeros((1, 6, cells(64, 96)), np.float32)
+    output[0, :, 0] = (36, 24, 24, 16, 0.9, 0)
+    metadata = {"labels": '["fire", "smoke"]', "input_size": "96", "threshold": "0.4"}
+    model = constant_model(tmp_path / "toy.onnx", output, metadata)
+    report = tmp_path / "reports" / "toy.json"
+    result = runner.invoke(
+        app, ["evaluate", "--model", str(model), "--pictures", str(photos), "--report", str(report)]
+    )
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.output.split())
+    assert "burning flagged: 1 of 1" in said
+    assert "wrongly: 1 of 1" in said
+    told = json.loads(report.read_text())
+    assert told["recall"] == 1
+    assert told["false_alarms"] == 1
+    assert told["labels"]["fire"]["boxes_found"] == 1
+    assert told["labels"]["fire"]["boxes_wrong"] == 1
+
+
+def test_dataset_verb_tells_what_it_laid_together(tmp_path: Path, photos: Path) -> None:
+    result = runner.invoke(app, ["dataset", "--photos", str(photos), "--out", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    assert "train: 2 pictures; boxes: 1 fire" in result.output
+
+
+def test_training_without_the_extra_names_the_extra(
+    tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ultralytics", None)
+    data = build(tmp_path / "dataset", photos=photos).data_yaml
+    with pytest.raises(TrainError) as refusal:
+        train(data, tmp_path / "run", TrainSettings(), start=None)
+    assert "pip install 'emberwatch[train]'" in refusal.value.hint
+    weights = tmp_path / "run" / "weights" / "last.pt"
+    weights.parent.mkdir(parents=True)
+    weights.touch()
+    with pytest.raises(EmberwatchError, match="not installed"):
+        export(weights, tmp_path / "out.onnx", ExportSettings("x", 640, 0.25, "today", "0"))
+    assert not (tmp_path / "out.onnx").exists()
+
+
+def test_training_refuses_what_is_not_there(tmp_path: Path, photos: Path) -> None:
+    with pytest.raises(DatasetError, match="not a built dataset"):
+        train(photos / "data.yaml", tmp_path / "run", TrainSettings(), start=None)
+    data = build(tmp_path / "dataset", photos=photos).data_yaml
+    with pytest.raises(TrainError, match="nothing to resume"):
+        train(data, tmp_path / "run", TrainSettings(), start=None, resume=True)
+    with pytest.raises(TrainError, match=r"start\.npz"):
+        train(data, tmp_path / "run", TrainSettings(), start=tmp_path / "start.npz")
+
+
+def test_a_run_that_has_ended_is_not_resumed(tmp_path: Path, photos: Path) -> None:
+    report = build(tmp_path / "dataset", photos=photos)
+    run = tmp_path / "run"
+    (run / "weights").mkdir(parents=True)
+    (run / "weights" / "last.pt").touch()
+    record = {"settings": {}, "dataset_sha256": report.sha256, "minutes": 1.5}
+    (run / "run.json").write_text(json.dumps(record))
+    with pytest.raises(TrainError, match="has ended"):
+        train(report.data_yaml, run, TrainSettings(), start=None, resume=True)
+    del record["minutes"]
+    (run / "run.json").write_text(json.dumps({**record, "dataset_sha256": "another"}))
+    with pytest.raises(TrainError, match="another dataset"):
+        train(report.data_yaml, run, TrainSettings(), start=None, resume=True)
+
+
+def test_exporting_what_was_never_trained_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="not a training run"):
+        settings_of_run(tmp_path, name="x", input_px=640, threshold=0.25)
+    with pytest.raises(ModelError, match="no trained weights"):
+        export(tmp_path / "last.pt", tmp_path / "x.onnx", ExportSettings("x", 640, 0.25, "today", "0"))
