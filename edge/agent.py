@@ -77,7 +77,8 @@ class Agent:
         self._shelf = FrameShelf()
         self._health = Health(time.monotonic(), 1.0 / config.camera.frames_per_s)
         self._vision = VisionSupervisor(self._vision_settings(), self._on_ready, self._on_frame)
-        self._alerts: AlertWriter | None = None
+        self._alerts = AlertWriter(config.drone.id, self._shelf)
+        self._provenance: Provenance | None = None
         self._to_keep: asyncio.Queue[tuple[Alert, dict[str, bytes]]] = asyncio.Queue(MOST_UNKEPT_ALERTS)
         self._pose: Pose | None = None
         self._frames_per_s = _Rate()
@@ -146,14 +147,12 @@ class Agent:
             await patrol.fly(lambda: self._health.state(time.monotonic()).state)
 
     def _on_ready(self, ready: Ready) -> None:
-        self._alerts = AlertWriter(
-            self._config.drone.id, Provenance(ready.model_name, ready.model_sha256), self._shelf
-        )
+        self._provenance = Provenance(ready.model_name, ready.model_sha256)
         log.info("vision is ready: %s, threshold %.2f", ready.model_name, ready.threshold)
 
     def _on_frame(self, report: FrameReport) -> None:
         """One frame from the vision child: place what is on it, and tell what has changed."""
-        assert self._alerts is not None  # noqa: S101 - a child says that it is ready before its first frame
+        assert self._provenance is not None  # noqa: S101 - a child says that it is ready before its first frame
         exposed_s = report.exposed_s - self._config.camera.latency_s
         self._frames_per_s.count(time.monotonic())
         self._inference_ms = report.inference_ms
@@ -175,7 +174,7 @@ class Agent:
         self._shelf.put(exposed_s, Picture(report.jpeg, report.width_px, report.height_px, utc))
         look = Look(exposed_s, utc, pose, camera, tuple(sightings), self._terrain)
         for change in self._tracker.look(look):
-            alert, media = self._alerts.write(change, time_source)
+            alert, media = self._alerts.write(change, self._provenance, time_source)
             log.info("alert %s revision %d: %s %s", alert.id, alert.revision, alert.label, alert.state.value)
             if self._to_keep.full():
                 lost, _ = self._to_keep.get_nowait()

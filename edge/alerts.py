@@ -28,14 +28,13 @@ class Provenance:
 class AlertWriter:
     """Numbers the revisions of each alert and picks its picture from the frames at hand."""
 
-    def __init__(self, drone_id: DroneId, provenance: Provenance, shelf: FrameShelf) -> None:
+    def __init__(self, drone_id: DroneId, shelf: FrameShelf) -> None:
         self._drone_id = drone_id
-        self._provenance = provenance
         self._shelf = shelf
         self._latest: OrderedDict[UUID, Alert] = OrderedDict()
 
     def write(
-        self, change: HotspotChange, time_source: Literal["gnss", "companion"]
+        self, change: HotspotChange, provenance: Provenance, time_source: Literal["gnss", "companion"]
     ) -> tuple[Alert, dict[str, bytes]]:
         """The alert's next revision, and the bytes of pictures that it shows for the first time, by SHA-256.
 
@@ -44,7 +43,8 @@ class AlertWriter:
         hotspot = change.hotspot
         before = self._latest.get(hotspot.id)
         evidence, media = self._evidence(hotspot, before)
-        alert = self._alert(hotspot, before.revision + 1 if before else 1, evidence, time_source)
+        revision = before.revision + 1 if before else 1
+        alert = self._alert(hotspot, revision, evidence, provenance, time_source)
         self._latest[hotspot.id] = alert
         self._latest.move_to_end(hotspot.id)
         while len(self._latest) > REMEMBERED_ALERTS:
@@ -68,6 +68,7 @@ class AlertWriter:
         hotspot: Hotspot,
         revision: int,
         evidence: list[Evidence],
+        provenance: Provenance,
         time_source: Literal["gnss", "companion"],
     ) -> Alert:
         sighting = hotspot.latest.sighting
@@ -96,8 +97,8 @@ class AlertWriter:
             slant_range_m=sighting.slant_range_m,
             observer=Position(lat_deg=pose.lat_deg, lon_deg=pose.lon_deg, alt_amsl_m=pose.alt_amsl_m),
             bearing_deg=hotspot.bearing_deg % 360.0,
-            model_name=self._provenance.model_name,
-            model_sha256=self._provenance.model_sha256,
+            model_name=provenance.model_name,
+            model_sha256=provenance.model_sha256,
             evidence=evidence,
         )
 

@@ -88,7 +88,8 @@ class PatrolSection(Section):
     file: FilePath | None = Field(None, description="a QGroundControl .plan; left out: watch, fly nothing")
     unattended: bool = Field(
         False,
-        description="true: arm and start by itself once position and camera are good; false: a pilot does",
+        description="true: arm and fly by itself, at every start of the agent on the ground, "
+        "once position and camera are good; false: a pilot does",
     )
 
 

@@ -28,8 +28,16 @@ class Patrol:
     async def bring_aboard(self) -> bool:
         """Upload the plan unless the autopilot holds it already; whether it was read back equal.
 
-        An armed vehicle keeps what it flies: then the plan is only compared.
+        An armed vehicle keeps what it flies: then the plan is only compared. What goes wrong is logged
+        and leaves the agent watching, which it can do without a plan.
         """
+        try:
+            return await self._bring_aboard()
+        except EmberwatchError as error:
+            log.warning("the plan %s is not aboard: %s", self._plan.name, error)
+            return False
+
+    async def _bring_aboard(self) -> bool:
         if await self._vehicle.missions.verify(self._plan.items):
             log.info("the plan %s is aboard already", self._plan.name)
             return True
