@@ -168,6 +168,9 @@ class Agent:
             return
         self._health.pose_found(exposed_s)
         self._pose = pose
+        if not self._vehicle.telemetry.armed:
+            # On the ground it looks at its crew, their van and the sky: no place to raise an alarm from.
+            return
         camera = self._camera.at_size(report.width_px, report.height_px)
         sightings = locate_detections(report.detections, pose, camera, self._terrain)
         utc, time_source = self._utc(boot_s, exposed_s)

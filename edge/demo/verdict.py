@@ -14,6 +14,7 @@ from rich.table import Table
 from uplink.messages import Alert, AlertState
 
 SAME_FIRE_M = 100.0  # beyond this an alert is not a bad position of the fire, but a fire that is not there
+SAME_BEARING_DEG = 8.0  # an alert that knows no more than a bearing is explained by a fire there
 MOST_SIGMAS = 3.0
 _GEOD = Geod(ellps="WGS84")
 
@@ -91,7 +92,18 @@ def judge(
         _judge_one(fire, standing[nearest[index]] if index in nearest else None, webhook_received_s)
         for index, fire in enumerate(fires)
     )
-    return Verdict(verdicts, tuple(alert for i, alert in enumerate(standing) if i not in explained))
+    unexplained = (alert for i, alert in enumerate(standing) if i not in explained)
+    return Verdict(verdicts, tuple(alert for alert in unexplained if not _points_at_one(alert, fires)))
+
+
+def _points_at_one(alert: Alert, fires: Sequence[TrueFire]) -> bool:
+    if alert.position is not None or alert.observer is None or alert.bearing_deg is None:
+        return False
+    offsets = (
+        offset_m(alert.observer.lat_deg, alert.observer.lon_deg, fire.lat_deg, fire.lon_deg) for fire in fires
+    )
+    turns_deg = (math.degrees(math.atan2(east_m, north_m)) - alert.bearing_deg for east_m, north_m in offsets)
+    return any(abs((turn_deg + 180) % 360 - 180) <= SAME_BEARING_DEG for turn_deg in turns_deg)
 
 
 def _error_m(fire: TrueFire, alert: Alert) -> tuple[float, float]:

@@ -62,6 +62,18 @@ def test_an_alert_far_from_every_fire_is_a_false_one() -> None:
     assert [a.id.int for a in verdict.false_alerts] == [2]
 
 
+@pytest.mark.parametrize(("bearing_deg", "false_alerts"), [(2.0, 0), (355.0, 0), (40.0, 1)])
+def test_an_alert_with_a_bearing_only_finds_no_fire_but_may_point_at_one(
+    bearing_deg: float, false_alerts: int
+) -> None:
+    south = Position(lat_deg=FIRE.lat_deg - 0.003, lon_deg=FIRE.lon_deg)
+    seen = {"position": None, "covariance_m2": None, "method": "bearing-only"}
+    pointing = alert().model_copy(update={**seen, "observer": south, "bearing_deg": bearing_deg})
+    verdict = verdict_of(pointing)
+    assert not verdict.passed
+    assert len(verdict.false_alerts) == false_alerts
+
+
 def test_a_second_alert_of_the_same_fire_does_not_outshine_the_nearer() -> None:
     verdict = verdict_of(alert(1, north_m=30.0), alert(2, north_m=2.0))
     assert verdict.fires[0].alert is not None
