@@ -15,13 +15,13 @@ from flight.plans.qgc import Home, Plan, write_plan
 from hardware.virtual.demo_world import demo_world
 from hardware.virtual.world.world import World
 
-PATROL_HEIGHT_M = 80.0
-PATROL_SPEED_M_S = 12.0
+PATROL_HEIGHT_M = 70.0
+PATROL_SPEED_M_S = 10.0
 CAMERA_PITCH_DEG = -42.0
 # A square around home. Looking ahead and down, its four legs see all that burns within FIRE_REACH_M of
 # home (hardware.virtual.demo_world), most of it from two sides. It is turned so that its first corner lies
 # towards the nearest fire: whoever tries the demo sees an alert within a minute.
-CORNER_DISTANCE_M = 170.0
+CORNER_DISTANCE_M = 150.0
 CORNER_BEARINGS_DEG = (0.0, 90.0, 180.0, 270.0, 360.0)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hardware.virtual.world.world import World
 
 DEMO_FAMILY = "eucalypt"  # country that no detector of ours was trained on
-FIRE_REACH_M = 300.0  # the demo's patrol sees this far around home
+FIRE_REACH_M = 235.0  # the demo's patrol sees this far around home
 
 
 def demo_world(seed: int) -> World:
