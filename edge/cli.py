@@ -38,7 +38,7 @@ def demo(
         bool,
         typer.Option("--headless", help="end by itself, with an exit code; the default without a terminal"),
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, max=999, help="of the world, the wind and the noise")] = 7,
+    seed: Annotated[int, typer.Option(min=0, max=999, help="of the world, the wind and the noise")] = 1,
     port: Annotated[int, typer.Option(min=0, max=65535, help="of the page; 0 takes any free one")] = 8420,
     keep: Annotated[
         Path | None, typer.Option(metavar="DIR", help="keep configuration, logs and records here")
@@ -78,7 +78,7 @@ def virtual(
     truth: Annotated[
         list[str] | None, typer.Option(help="where to tell the virtual camera the truth; may be repeated")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="of the world, the wind and the noise")] = 7,
+    seed: Annotated[int, typer.Option(min=0, help="of the world, the wind and the noise")] = 1,
     speed: Annotated[float, typer.Option(min=0.1, max=50, help="times real time")] = 1.0,
 ) -> None:
     """Fly a virtual ArduCopter, a stand-in for a real autopilot, for an agent to connect to."""

@@ -20,7 +20,7 @@ def rows() -> list[Row]:
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        world = demo_world(7)
+        world = demo_world(1)
         renderer = Renderer(world, VirtualLens(1280, 720))
         frame = world.ground.frame
         home_amsl_m = float(world.ground_amsl_m(frame.lat_deg, frame.lon_deg))
