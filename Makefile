@@ -15,7 +15,7 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	  { echo "Emberwatch needs Python 3.11 or newer: $(PYTHON) is not. Name one with: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || \
-	  { echo "Could not make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	  { rm -rf $(VENV); echo "Could not make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
 
 $(VENV)/.installed: $(BIN)/python pyproject.toml $(PAGE)
 	@echo "Installing Emberwatch into $(VENV) (a minute or two the first time) ..."

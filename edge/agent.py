@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import numpy as np
+from pydantic import ValidationError
 from uuid6 import uuid7
 
 from edge.alerts import AlertWriter, Provenance
@@ -28,6 +29,7 @@ from edge.patrol import Patrol
 from edge.pose import Pose, PoseBuffer, PoseUnavailable
 from edge.vision.report import FrameReport, Ready, VisionSettings
 from edge.vision.supervisor import VisionSupervisor
+from flight.errors import EmberwatchError
 from flight.plans.qgc import read_plan
 from flight.telemetry import PositionSample
 from flight.terrain import RasterTerrain, Terrain
@@ -44,6 +46,8 @@ LOOP_PERIOD_S = 0.1
 STATE_PERIOD_S = 0.5
 FOOTPRINT_RANGE_M = 600.0
 MOST_UNKEPT_ALERTS = 64
+KEEP_RETRY_S = 1.0
+KEEP_RETRY_MAX_S = 30.0
 
 
 async def run_agent(config: AgentConfig) -> None:
@@ -83,6 +87,7 @@ class Agent:
         self._pose: Pose | None = None
         self._frames_per_s = _Rate()
         self._inference_ms: float | None = None
+        self._logged: set[str] = set()
 
     def _vision_settings(self) -> VisionSettings:
         camera, detector, virtual = self._config.camera, self._config.detector, self._config.virtual
@@ -125,7 +130,10 @@ class Agent:
             now_s = time.monotonic()
             if now_s >= state_due_s:
                 state_due_s = now_s + STATE_PERIOD_S
-                self._client.set_state(self._state(now_s))
+                try:
+                    self._client.set_state(self._state(now_s))
+                except Exception as error:  # noqa: BLE001 - a value that cannot be shown stops no heartbeat
+                    self._log_once("the drone's state could not be told", error)
             await asyncio.sleep(LOOP_PERIOD_S)
 
     async def _see(self) -> None:
@@ -135,14 +143,17 @@ class Agent:
     async def _fly(self, patrol: Patrol) -> None:
         assert self._plan is not None  # noqa: S101 - a patrol is only flown from one
         aboard = await patrol.bring_aboard()
-        route = PatrolRoute(
-            drone_id=self._config.drone.id,
-            name=self._plan.name,
-            plan_sha256=self._plan.sha256,
-            aboard=aboard,
-            route=self._plan.route,
-        )
-        await asyncio.to_thread(self._outbox.put_patrol, route)
+        try:
+            route = PatrolRoute(
+                drone_id=self._config.drone.id,
+                name=self._plan.name[:128],
+                plan_sha256=self._plan.sha256,
+                aboard=aboard,
+                route=self._plan.route,
+            )
+            await asyncio.to_thread(self._outbox.put_patrol, route)
+        except (OutboxError, ValidationError) as error:
+            log.warning("the patrol is not shown at the station: %s", error)
         if aboard:
             await patrol.fly(lambda: self._health.state(time.monotonic()).state)
 
@@ -151,27 +162,35 @@ class Agent:
         log.info("vision is ready: %s, threshold %.2f", ready.model_name, ready.threshold)
 
     def _on_frame(self, report: FrameReport) -> None:
-        """One frame from the vision child: place what is on it, and tell what has changed."""
-        assert self._provenance is not None  # noqa: S101 - a child says that it is ready before its first frame
+        """One frame from the vision child. Whatever is wrong with it makes the agent blind, never dead."""
         exposed_s = report.exposed_s - self._config.camera.latency_s
         self._frames_per_s.count(time.monotonic())
         self._inference_ms = report.inference_ms
         self._health.frame_looked_at(exposed_s, report.fingerprint, report.contrast)
-        boot_s = self._vehicle.clock.boot_at(exposed_s)
-        if boot_s is None:
-            self._health.pose_missing("the autopilot's clock is not known yet")
-            return
         try:
-            pose = self._poses.at(boot_s)
+            self._work_on(report, exposed_s)
         except PoseUnavailable as error:
             self._health.pose_missing(error.reason)
-            return
-        self._health.pose_found(exposed_s)
+        except EmberwatchError as error:
+            self._health.pose_missing(error.message[:200])
+        except Exception as error:  # noqa: BLE001 - flight, heartbeat and uplink outlive one bad frame
+            self._health.pose_missing(f"a frame could not be worked on ({type(error).__name__})")
+            self._log_once("a frame could not be worked on", error)
+        else:
+            self._health.pose_found(exposed_s)
+
+    def _work_on(self, report: FrameReport, exposed_s: float) -> None:
+        """Place what is on a frame, and tell what has changed. Raises PoseUnavailable, CameraProfileError."""
+        assert self._provenance is not None  # noqa: S101 - a child says that it is ready before its first frame
+        boot_s = self._vehicle.clock.boot_at(exposed_s)
+        if boot_s is None:
+            raise PoseUnavailable("the autopilot's clock is not known yet")
+        pose = self._poses.at(boot_s)
+        camera = self._camera.at_size(report.width_px, report.height_px)
         self._pose = pose
         if not self._vehicle.telemetry.armed:
             # On the ground it looks at its crew, their van and the sky: no place to raise an alarm from.
             return
-        camera = self._camera.at_size(report.width_px, report.height_px)
         sightings = locate_detections(report.detections, pose, camera, self._terrain)
         utc, time_source = self._utc(boot_s, exposed_s)
         self._shelf.put(exposed_s, Picture(report.jpeg, report.width_px, report.height_px, utc))
@@ -184,15 +203,28 @@ class Agent:
                 log.error("the disk takes nothing: alert %s revision %d is not kept", lost.id, lost.revision)
             self._to_keep.put_nowait((alert, media))
 
+    def _log_once(self, what: str, error: Exception) -> None:
+        kind = f"{what}: {type(error).__name__}"
+        if kind not in self._logged:
+            self._logged.add(kind)
+            log.error("%s", what, exc_info=error)
+
     async def _keep_alerts(self) -> None:
         """Alerts onto the disk, in order, off the loop: a slow SD card must not stop the heartbeat."""
         while True:
             alert, media = await self._to_keep.get()
-            try:
-                await asyncio.to_thread(self._outbox.put_alert, alert, media)
-            except OutboxError:
-                # Flight and sight go on; the next revision is the next try.
-                log.exception("alert %s is not kept", alert.id)
+            pause_s = KEEP_RETRY_S
+            while not await self._is_kept(alert, media):
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, KEEP_RETRY_MAX_S)
+
+    async def _is_kept(self, alert: Alert, media: dict[str, bytes]) -> bool:
+        try:
+            await asyncio.to_thread(self._outbox.put_alert, alert, media)
+        except OutboxError as error:
+            log.warning("alert %s is not kept yet: %s", alert.id, error)
+            return False
+        return True
 
     def _utc(self, boot_s: float, exposed_s: float) -> tuple[datetime, Literal["gnss", "companion"]]:
         """The exposure in UTC: GNSS time by way of the autopilot, the companion's clock before the fix."""

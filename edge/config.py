@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 
 from edge.config_errors import explain, explain_syntax
 from flight.errors import EmberwatchError
@@ -29,6 +29,22 @@ class ConfigError(EmberwatchError):
         super().__init__("\n".join(f"{path}: {problem}" for problem in problems))
 
 
+def _source_beside_the_file(source: str, info: ValidationInfo) -> str:
+    """A path in a camera's source is relative to the file, too; URLs, devices and `virtual` stay."""
+    kind, colon, rest = source.partition(":")
+    if kind in ("file", "folder") and colon:
+        return f"{kind}:{_path_beside_the_file(rest, info)}"
+    return source if colon or source == "virtual" else _path_beside_the_file(source, info)
+
+
+def _profile_beside_the_file(profile: str, info: ValidationInfo) -> str:
+    return _path_beside_the_file(profile, info) if profile.endswith(".toml") else profile
+
+
+def _path_beside_the_file(path: str, info: ValidationInfo) -> str:
+    return str(Path((info.context or {}).get("base_dir", "")) / path)
+
+
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -45,17 +61,17 @@ class MavlinkSection(Section):
 
     url: str = Field("udpin:127.0.0.1:14550", description="udpin:HOST:PORT or udpout:HOST:PORT")
     component_id: int = Field(191, ge=191, le=194, description="ours; the system id is the autopilot's own")
-    read_only: bool = Field(False, description="true: never send a command, whatever happens")
+    read_only: bool = Field(False, description="true: send no order and no mission; only ask for telemetry")
     wait_s: float = Field(60.0, gt=0, description="give up when no autopilot is heard for this long at start")
 
 
 class CameraSection(Section):
     """What looks at the ground."""
 
-    source: str = Field(
+    source: Annotated[str, AfterValidator(_source_beside_the_file)] = Field(
         description="a video file, a folder of images, rtsp://…, /dev/video0, or `virtual` ([agent.virtual])"
     )
-    profile: str = Field(
+    profile: Annotated[str, AfterValidator(_profile_beside_the_file)] = Field(
         "generic_78", description="a name in hardware/cameras, or the path of a .toml like them"
     )
     frames_per_s: float = Field(5.0, gt=0, le=60, description="how many frames a second to look at, at most")

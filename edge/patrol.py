@@ -63,29 +63,35 @@ class Patrol:
             log.info("the patrol is aboard: a pilot arms and starts it")
             return
         try:
-            await self._until_ready(seeing)
-            await self._take_off()
+            if await self._is_ready(seeing):
+                await self._take_off()
         except EmberwatchError as error:
             log.warning("the patrol does not start: %s", error)
+            self._vehicle.arbiter.revoke("the patrol did not start")
 
-    async def _until_ready(self, seeing: Callable[[], SeeingState]) -> None:
-        telemetry = self._vehicle.telemetry
+    async def _is_ready(self, seeing: Callable[[], SeeingState]) -> bool:
+        """Wait until all is good, with a grant; False once somebody else has armed: it is their flight.
+
+        That stays so when they have landed: people may be walking up to the vehicle.
+        """
+        vehicle = self._vehicle
         loop = asyncio.get_running_loop()
         while True:
-            if (
-                telemetry.position_ok
-                and seeing() is SeeingState.SEEING
-                and self._vehicle.arbiter.grant(loop.time())
-            ):
-                return
+            if vehicle.telemetry.armed:
+                log.warning("the vehicle was armed by somebody else: the patrol is not started")
+                return False
+            good = vehicle.telemetry.position_ok and seeing() is SeeingState.SEEING
+            if good and vehicle.arbiter.grant(loop.time()):
+                return True
             await asyncio.sleep(CHECK_PERIOD_S)
 
     async def _take_off(self) -> None:
-        if self._vehicle.telemetry.armed:
-            log.warning("the vehicle is armed already: somebody flies it, and the patrol is not started")
-            return
         commands = self._vehicle.commands
         await commands.set_mode("GUIDED")
+        if self._vehicle.telemetry.armed:
+            log.warning("somebody else armed just now: the patrol is not started")
+            self._vehicle.arbiter.revoke("somebody else armed the vehicle")
+            return
         await commands.arm()
         await commands.takeoff(FIRST_HEIGHT_M)
         await commands.set_mode("AUTO")

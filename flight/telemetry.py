@@ -229,6 +229,8 @@ class Telemetry:
 
     def _attitude(self, message: Message) -> None:
         sample = AttitudeSample(self._boot_s(message), message.roll, message.pitch, message.yaw)
+        if not all(map(math.isfinite, (sample.roll_rad, sample.pitch_rad, sample.yaw_rad))):
+            return
         if self.attitude is not None and sample.boot_s <= self.attitude.boot_s:
             return  # late, or the same again
         self.attitude = sample
@@ -257,8 +259,8 @@ class Telemetry:
 
     def _gimbal_attitude(self, message: Message) -> None:
         boot_s = self._boot_s(message)
-        if not all(math.isfinite(part) for part in message.q):
-            return
+        if not all(math.isfinite(part) for part in message.q) or math.hypot(*message.q) < 0.5:
+            return  # a mount that has not started yet says nothing, or four zeros
         if self.gimbal is not None and boot_s <= self.gimbal.boot_s:
             return
         w, x, y, z = message.q
@@ -286,7 +288,7 @@ class Telemetry:
         self.satellites = None if message.satellites_visible == 255 else message.satellites_visible
 
     def _sys_status(self, message: Message) -> None:
-        known = message.battery_remaining >= 0
+        known = 0 <= message.battery_remaining <= 100
         self.battery_percent = float(message.battery_remaining) if known else None
 
     def _mission_current(self, message: Message) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ class Chain:
     site: DemoSite
     sink: WebhookSink
     seed: int
+    last_deliveries: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def lay_out(cls, folder: Path, seed: int) -> Chain:

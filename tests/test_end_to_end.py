@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from edge.demo.verdict import MOST_SIGMAS, TrueFire, judge
+from edge.demo.verdict import FireVerdict, TrueFire, judge
 from tests.chain import Chain, nearest_fire, seconds_between
 from uplink.messages import Alert
 from uplink.outbox import Outbox
@@ -18,6 +19,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 SEED = 11
 TIMEOUT_S = 90.0
 BLIND_S = 20.0
+MOST_ERROR_M = 25.0
+MOST_ELLIPSE_M = 100.0
 
 
 @pytest.fixture
@@ -35,19 +38,23 @@ def alerts_of(snapshot: dict[str, Any]) -> list[Alert]:
 
 
 def test_a_fire_is_found_placed_and_told(chain: Chain) -> None:
-    snapshot = chain.fly(lambda _: bool(chain.sink.deliveries), TIMEOUT_S)
-
     world = chain.site.world
     where = nearest_fire(world)
     (fire,) = [fire for fire in world.fires if (fire.east_m, fire.north_m) == where]
     truth = TrueFire(fire.id, fire.lat_deg, fire.lon_deg, visible_s=None)
-    told = {delivery.alert.id: delivery.received_s for delivery in chain.sink.deliveries}
-    alerts = alerts_of(snapshot) or [delivery.alert for delivery in chain.sink.deliveries]
-    (verdict,) = judge([truth], alerts, told).fires
+
+    def verdict_on(snapshot: dict[str, Any]) -> FireVerdict:
+        told = {delivery.alert.id: delivery.received_s for delivery in chain.sink.deliveries}
+        return judge([truth], alerts_of(snapshot), told).fires[0]
+
+    verdict = verdict_on(chain.fly(lambda snapshot: verdict_on(snapshot).passed, TIMEOUT_S))
     assert verdict.passed, verdict
-    assert verdict.sigmas is not None
-    assert verdict.sigmas <= MOST_SIGMAS
     assert verdict.alert is not None
+    assert verdict.alert.ellipse is not None
+    # Not only honest, but good: an ellipse that holds everything would be honest, too.
+    assert verdict.error_m is not None
+    assert verdict.error_m < MOST_ERROR_M
+    assert verdict.alert.ellipse.semi_major_m < MOST_ELLIPSE_M
     assert verdict.alert.method == "dem"
     assert verdict.alert.time_source == "gnss"
     assert verdict.alert.evidence
@@ -97,12 +104,25 @@ def test_cut_between_drone_and_station_the_alert_waits_on_the_drone(chain: Chain
 
 def test_cut_between_station_and_incident_system_the_event_is_not_called_delivered(chain: Chain) -> None:
     (chain.site.folder / "webhook.secret").write_text("whsec_" + "A" * 32 + "\n")
-    snapshot = chain.fly(lambda _: chain.sink.refused > 0, TIMEOUT_S)
+
+    def was_refused(_: dict[str, Any]) -> bool:
+        states = deliveries_of(chain)
+        return bool(states) and all(state["attempts"] >= 1 for state in states)
+
+    chain.fly(was_refused, TIMEOUT_S)
     assert chain.sink.refused > 0
     assert chain.sink.deliveries == []
-    alerts = alerts_of(snapshot)
-    fires = [TrueFire(f.id, f.lat_deg, f.lon_deg, None) for f in chain.site.world.fires]
-    assert not judge(fires, alerts, {}).passed
+    assert {(state["state"], state["last_status"]) for state in chain.last_deliveries} == {("waiting", 400)}
+
+
+def deliveries_of(chain: Chain) -> list[dict[str, Any]]:
+    """As the station tells them, while it runs."""
+    try:
+        answer = httpx.get(f"{chain.site.station_url}/api/v1/deliveries").raise_for_status()
+    except httpx.TransportError:
+        return []
+    chain.last_deliveries = answer.json()
+    return chain.last_deliveries
 
 
 def wal_of(file: Path) -> bytes:

@@ -36,6 +36,9 @@ REQUEST_TIMEOUT = httpx.Timeout(10.0, connect=5.0)  # of each read, write and wa
 WHOLE_REQUEST_TIMEOUT_S = 120.0  # of all of them together: 5 MB of picture at 0.4 Mbit/s
 
 
+REFUSED_FOR_GOOD = frozenset({409, 413, 415, 422})  # another's alert, too large, no JPEG, not our schema
+
+
 class Verdict(Enum):
     """What an answer means for the thing that was sent."""
 
@@ -49,16 +52,14 @@ def judge(status: int) -> Verdict:
     """The verdict on an HTTP status.
 
     A key that the station does not know (401) and a proxy without a station behind it (502-504)
-    concern every request alike. 403 may be put right at the station; 404 and 405 come from something
-    that is not our station: neither may cost an alert.
+    concern every request alike. Only what the station itself says of a body is final; every other 4xx
+    (a host name or a path that is not ours, a proxy's refusal) can be put right and may not cost an alert.
     """
     if 200 <= status < 300:
         return Verdict.DELIVERED
     if status < 400 or status in (401, 429, 502, 503, 504):
         return Verdict.OUT_OF_REACH
-    if status >= 500 or status in (403, 404, 405, 408, 425):
-        return Verdict.LATER
-    return Verdict.REFUSED
+    return Verdict.REFUSED if status in REFUSED_FOR_GOOD else Verdict.LATER
 
 
 class UplinkClient:

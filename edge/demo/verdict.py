@@ -38,15 +38,11 @@ class FireVerdict:
     error_m: float | None
     sigmas: float | None
     visible_to_webhook_s: float | None
+    told: bool
 
     @property
     def passed(self) -> bool:
-        return (
-            self.alert is not None
-            and self.sigmas is not None
-            and self.sigmas <= MOST_SIGMAS
-            and self.visible_to_webhook_s is not None
-        )
+        return self.alert is not None and self.sigmas is not None and self.sigmas <= MOST_SIGMAS and self.told
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +82,9 @@ def judge(
     for distance_m, fire_index, alert_index in pairs:
         if distance_m > SAME_FIRE_M:
             break
-        nearest.setdefault(fire_index, alert_index)
         explained.add(alert_index)
+        if fire_index not in nearest and alert_index not in nearest.values():
+            nearest[fire_index] = alert_index
     verdicts = tuple(
         _judge_one(fire, standing[nearest[index]] if index in nearest else None, webhook_received_s)
         for index, fire in enumerate(fires)
@@ -113,18 +110,16 @@ def _error_m(fire: TrueFire, alert: Alert) -> tuple[float, float]:
 
 def _judge_one(fire: TrueFire, alert: Alert | None, webhook_received_s: Mapping[UUID, float]) -> FireVerdict:
     if alert is None:
-        return FireVerdict(fire, None, None, None, None)
+        return FireVerdict(fire, None, None, None, None, told=False)
     error = np.array(_error_m(fire, alert))
     sigmas: float | None = None
     if alert.covariance_m2 is not None:
         ee, en, nn = alert.covariance_m2
         sigmas = float(np.sqrt(error @ np.linalg.solve([[ee, en], [en, nn]], error)))
     received_s = webhook_received_s.get(alert.id)
-    delay_s = None
-    if received_s is not None:
-        # A fire that was never seen large enough to count as visible is found "at once".
-        delay_s = max(0.0, received_s - fire.visible_s) if fire.visible_s is not None else 0.0
-    return FireVerdict(fire, alert, float(np.hypot(*error)), sigmas, delay_s)
+    both = received_s is not None and fire.visible_s is not None
+    delay_s = received_s - fire.visible_s if both else None  # type: ignore[operator]
+    return FireVerdict(fire, alert, float(np.hypot(*error)), sigmas, delay_s, told=received_s is not None)
 
 
 def as_table(verdict: Verdict) -> Table:
@@ -144,9 +139,7 @@ def as_table(verdict: Verdict) -> Table:
             "–"
             if fire.sigmas is None
             else f"[{'green' if fire.sigmas <= MOST_SIGMAS else 'red'}]{fire.sigmas:.1f}[/]",
-            "[red]not delivered[/]"
-            if alert and fire.visible_to_webhook_s is None
-            else _seconds(fire.visible_to_webhook_s),
+            "[red]not delivered[/]" if alert and not fire.told else _seconds(fire.visible_to_webhook_s),
         )
     for alert in verdict.false_alerts:
         table.add_row("nothing there", "[yellow]false alert[/]", alert.label, "–", "–", "–", "–")

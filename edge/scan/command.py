@@ -58,6 +58,7 @@ def scan_command(
         places = ", ".join(shown(path) for path in paths)
         raise ScanError(f"There are no photos or videos in {places}.", hint="See `emberwatch scan --help`.")
     finder = detector or _load(model)
+    _spare_originals(media, out)
     _make_folder(out)
     scan = Scan(finder, finder.threshold if threshold is None else threshold, out, images=images)
     console = console or Console()
@@ -162,6 +163,16 @@ def _load(model: Path | None) -> Finder:
     from models.detector import Detector
 
     return Detector.load(model)
+
+
+def _spare_originals(media: list[Media], out: Path) -> None:
+    originals = {item.path.resolve() for item in media}
+    for item in media:
+        if (out / annotated_path(item.place, None)).resolve() in originals:
+            raise ScanError(
+                f"Results in {shown(out)} would overwrite the photo {shown(item.path)}.",
+                hint="Name another folder with --out.",
+            )
 
 
 def _make_folder(out: Path) -> None:

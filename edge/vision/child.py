@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -139,6 +140,10 @@ def main() -> int:
 
 if __name__ == "__main__":
     # A camera thread may hang in its driver for good: leave without waiting for it.
-    code = main()
+    code = 1
+    try:
+        code = main()
+    except BaseException:  # noqa: BLE001 - said here, since nothing is cleaned up after
+        traceback.print_exc()
     sys.stderr.flush()
     os._exit(code)

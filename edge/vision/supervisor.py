@@ -7,6 +7,7 @@ but that has looked at nothing is ended and started again.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 
 WARM_UP_S = 45.0  # a provider that builds its engine on a small computer takes its time
 STALLED_S = 10.0
+EXIT_S = 2.0
 RESTART_DELAYS_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -47,7 +49,7 @@ class VisionSupervisor:
         self._on_ready = on_ready
         self._on_report = on_report
         self._warm_up_s = warm_up_s
-        self._stalled_s = stalled_s
+        self._stalled_s = max(stalled_s, 3.0 / settings.frames_per_s)
         self.reports = 0
         self.restarts = 0
         self.process_id: int | None = None
@@ -106,7 +108,9 @@ class VisionSupervisor:
         except BrokenReportError as error:
             return str(error)
         except (EOFError, ConnectionError):
-            return f"the process ended by itself (exit code {await process.wait()})"
+            with contextlib.suppress(TimeoutError):  # it may hang on its way out
+                await asyncio.wait_for(process.wait(), EXIT_S)
+            return f"the process ended by itself (exit code {process.returncode})"
 
 
 async def _end(process: Process) -> None:

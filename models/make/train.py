@@ -77,12 +77,13 @@ def quiet_ultralytics(settings_folder: Path) -> None:
     os.environ.setdefault("YOLO_CONFIG_DIR", str(settings_folder.resolve()))
     os.environ.setdefault("YOLO_OFFLINE", "true")
     os.environ.setdefault("YOLO_VERBOSE", "false")
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # as in models.backends.onnxruntime
     try:
         import ultralytics  # noqa: F401
     except ModuleNotFoundError:
         raise TrainError(
             "training needs Ultralytics and PyTorch, which are not installed",
-            hint="Install them with: pip install 'emberwatch[train]'",
+            hint="Install them in the checkout with: make train",
         ) from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from flight.telemetry import AttitudeSample, PositionSample
 from flight.vehicle import Vehicle
 from models.detector import Detection
 from uplink.client import UplinkClient
+from uplink.errors import OutboxError
 from uplink.messages import Alert, SeeingState
 from uplink.outbox import Outbox
 
@@ -46,7 +48,13 @@ class Flight:
         self.agent._on_ready(Ready("ember", "0" * 64, 0.3))
         self._seq = 0
 
-    def watch(self, seconds: float, *detections: Detection, posed: bool = True) -> None:
+    def watch(
+        self,
+        seconds: float,
+        *detections: Detection,
+        posed: bool = True,
+        size_px: tuple[int, int] = (1280, 720),
+    ) -> None:
         for _ in range(int(seconds * FRAMES_PER_S)):
             self._seq += 1
             at_s = self._seq / FRAMES_PER_S
@@ -59,8 +67,8 @@ class Flight:
                 FrameReport(
                     seq=self._seq,
                     exposed_s=at_s,
-                    width_px=1280,
-                    height_px=720,
+                    width_px=size_px[0],
+                    height_px=size_px[1],
                     detections=detections,
                     inference_ms=20.0,
                     dropped=0,
@@ -108,6 +116,52 @@ def test_frames_that_cannot_be_placed_raise_no_alert_and_make_it_blind(flight: F
     state = flight.agent._health.state(10.1)
     assert state.state is SeeingState.BLIND
     assert "cannot be placed" in state.reason
+
+
+def test_a_picture_of_another_shape_than_the_profile_makes_blind_and_kills_nobody(flight: Flight) -> None:
+    flight.vehicle.telemetry.armed = False
+    flight.watch(10.0, FIRE, size_px=(640, 480))
+    state = flight.agent._health.state(10.1)
+    assert state.state is SeeingState.BLIND
+    assert "640" in state.reason
+
+
+def test_a_frame_that_cannot_be_worked_on_makes_blind_and_kills_nobody(
+    flight: Flight, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(look: object) -> None:
+        raise ArithmeticError("a singular matrix")
+
+    flight.vehicle.telemetry.armed = True
+    monkeypatch.setattr(flight.agent._tracker, "look", broken)
+    flight.watch(10.0, FIRE)
+    assert flight.agent._health.state(10.1).state is SeeingState.BLIND
+    assert len(caplog.records) == 1
+
+
+async def test_an_alert_that_the_disk_refuses_is_tried_again(
+    flight: Flight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[Alert] = []
+    refusals = [OutboxError("no room"), OutboxError("no room")]
+
+    def put(alert: Alert, media: object) -> bool:
+        if refusals:
+            raise refusals.pop()
+        kept.append(alert)
+        return True
+
+    monkeypatch.setattr("edge.agent.KEEP_RETRY_S", 0.01)
+    monkeypatch.setattr(flight.agent._outbox, "put_alert", put)
+    flight.vehicle.telemetry.armed = True
+    flight.watch(2.0, FIRE)
+    waiting = flight.agent._to_keep.qsize()
+    keeping = asyncio.create_task(flight.agent._keep_alerts())
+    async with asyncio.timeout(10):
+        while len(kept) < waiting:
+            await asyncio.sleep(0.01)
+    keeping.cancel()
+    assert [alert.revision for alert in kept] == list(range(1, waiting + 1))
 
 
 def test_alerts_that_the_disk_does_not_take_make_room_for_newer_ones(flight: Flight) -> None:

@@ -76,7 +76,7 @@ async def test_an_unattended_patrol_starts_once_the_agent_sees_and_not_before() 
         await patrol.bring_aboard()
         flying = asyncio.create_task(patrol.fly(lambda: sight[0]))
         async with asyncio.timeout(20):
-            while not vehicle.telemetry.position_ok:  # noqa: ASYNC110 - telemetry has no event for it
+            while not vehicle.telemetry.position_ok:
                 await asyncio.sleep(0.05)
         await asyncio.sleep(1.0)  # five simulated seconds in which it could arm
         assert vehicle.telemetry.armed is False
@@ -86,3 +86,19 @@ async def test_an_unattended_patrol_starts_once_the_agent_sees_and_not_before() 
 
         assert not await Patrol(vehicle, OTHER, unattended=True).bring_aboard()
         assert await vehicle.missions.verify(PLAN.items)
+
+
+async def test_an_unattended_patrol_leaves_a_vehicle_alone_that_somebody_else_has_armed() -> None:
+    async with copter() as vehicle:
+        patrol = Patrol(vehicle, PLAN, unattended=True)
+        await patrol.bring_aboard()
+        async with asyncio.timeout(20):
+            while not (
+                vehicle.telemetry.position_ok and vehicle.arbiter.grant(asyncio.get_running_loop().time())
+            ):
+                await asyncio.sleep(0.05)
+            await vehicle.commands.set_mode("GUIDED")
+            await vehicle.commands.arm()
+        vehicle.arbiter.revoke("the pilot has it")
+        await asyncio.wait_for(patrol.fly(lambda: SeeingState.SEEING), 10)
+        assert (vehicle.telemetry.mode, vehicle.arbiter.control) == ("GUIDED", "hands off")

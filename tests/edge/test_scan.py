@@ -116,6 +116,15 @@ def test_a_second_scan_does_not_scan_the_first_ones_results(tree: Path, tmp_path
     assert results["counts"]["files"] == 5
 
 
+def test_a_scan_that_would_overwrite_its_own_photos_is_refused(tmp_path: Path) -> None:
+    photo = write(tmp_path / "images" / "hill.jpg", FIRE_BGR)
+    before = photo.read_bytes()
+    with pytest.raises(ScanError, match="would overwrite"):
+        scanner(tmp_path)(photo)
+    assert photo.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images"]
+
+
 def test_no_pictures_and_a_higher_threshold_when_asked(tree: Path, scan: Scan) -> None:
     outcome = scan(tree, images=False, threshold=0.7)
     assert outcome.pictures == []

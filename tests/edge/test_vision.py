@@ -136,7 +136,7 @@ async def test_a_child_that_hangs_or_crashes_is_replaced(
     first = watched.supervisor.process_id
     assert first is not None
     os.kill(first, harm)
-    while watched.supervisor.process_id in (first, None):  # noqa: ASYNC110 - the process is not ours to await
+    while watched.supervisor.process_id in (first, None):
         await asyncio.sleep(0.02)
     await watched.next_report()
     assert watched.supervisor.restarts >= 1

@@ -264,7 +264,7 @@ def position(boot_s: float, *, height_m: float = 0.0, lat_e7: int = -353632620) 
 async def until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
     """Wait until it holds; fails the test when it does not."""
     async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event
+        while not condition():
             await asyncio.sleep(0.005)
 
 

@@ -331,8 +331,8 @@ def test_verdicts() -> None:
     table = {
         Verdict.DELIVERED: (200, 201, 204),
         Verdict.OUT_OF_REACH: (301, 302, 307, 401, 429, 502, 503, 504),
-        Verdict.LATER: (403, 404, 405, 408, 425, 500, 501, 507),
-        Verdict.REFUSED: (400, 409, 410, 411, 413, 415, 422),
+        Verdict.LATER: (400, 403, 404, 405, 408, 410, 411, 421, 425, 500, 501, 507),
+        Verdict.REFUSED: (409, 413, 415, 422),
     }
     assert {status: judge(status) for statuses in table.values() for status in statuses} == {
         status: verdict for verdict, statuses in table.items() for status in statuses

@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from uplink.station.app import running
 from uplink.station.live import LiveHub, LiveQueue
+from uplink.station.services import Services
 
 from .makers import as_json, auth, make_alert, make_config, make_patrol, make_state
 
@@ -50,6 +51,21 @@ async def test_first_a_snapshot_then_each_change(served: httpx.AsyncClient) -> N
         await served.put("/drones/ember-1/state", json=as_json(make_state(mode="RTL")), headers=auth())
         kind, data = await _next(page)
         assert (kind, data["mode"]) == ("drone", "RTL"), "an old revision is no news"
+
+
+async def test_a_page_that_cannot_be_told_more_is_sent_away_to_connect_anew(
+    served: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(services: Services) -> None:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(Services, "snapshot", broken)
+    async with connect(_socket_url(served), proxy=None) as page:
+        with pytest.raises(ConnectionClosed) as caught:
+            async with asyncio.timeout(5):
+                await page.recv()
+    assert caught.value.rcvd is not None
+    assert caught.value.rcvd.code == 1011
 
 
 async def test_a_page_of_another_site_is_turned_away(served: httpx.AsyncClient) -> None:

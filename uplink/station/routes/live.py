@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
@@ -12,9 +14,12 @@ from uplink.station.live import LiveQueue, envelope
 from uplink.station.routes.dependencies import ServicesDep
 from uplink.station.services import Services
 
+log = logging.getLogger(__name__)
+
 router = APIRouter(tags=["live"])
 
 POLICY_VIOLATION = 1008
+INTERNAL_ERROR = 1011
 
 
 @router.get("/snapshot")
@@ -33,15 +38,24 @@ async def live(websocket: WebSocket) -> None:
     await websocket.accept()
     queue = services.live.join()
     telling = asyncio.create_task(_tell(websocket, services, queue))
+    leaving = asyncio.create_task(_until_it_leaves(websocket))
     try:
-        while True:
-            await websocket.receive_text()  # a page has nothing to say here; this notices that it left
-    except WebSocketDisconnect:
-        pass
+        await asyncio.wait({telling, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not leaving.done():
+            # Nothing more can be told: a page that is left with an open socket would believe itself live.
+            log.error("a page is sent away to connect anew: %s", telling.exception())
+            await websocket.close(INTERNAL_ERROR)
     finally:
         services.live.leave(queue)
         telling.cancel()
-        await asyncio.gather(telling, return_exceptions=True)
+        leaving.cancel()
+        await asyncio.gather(telling, leaving, return_exceptions=True)
+
+
+async def _until_it_leaves(websocket: WebSocket) -> None:
+    with contextlib.suppress(WebSocketDisconnect):
+        while True:
+            await websocket.receive_text()  # a page has nothing to say here
 
 
 async def _tell(websocket: WebSocket, services: Services, queue: LiveQueue) -> None:
