@@ -79,7 +79,7 @@ def test_training_without_the_extra_names_the_extra(
     data = build(tmp_path / "dataset", photos=photos).data_yaml
     with pytest.raises(TrainError) as refusal:
         train(data, tmp_path / "run", TrainSettings(), start=None)
-    assert "pip install 'emberwatch[train]'" in refusal.value.hint
+    assert "make train" in refusal.value.hint
     weights = tmp_path / "run" / "weights" / "last.pt"
     weights.parent.mkdir(parents=True)
     weights.touch()

@@ -20,8 +20,11 @@ export function distance(value: number): string {
   return value < 1000 ? `${Math.round(value)} m` : `${(value / 1000).toFixed(2)} km`;
 }
 
+const MOST_CERTAIN = 0.99;
+
 export function percent(share: number): string {
-  return `${Math.round(share * 100)} %`;
+  // A detector is never certain, whatever it says of itself.
+  return share > MOST_CERTAIN ? `> ${MOST_CERTAIN * 100} %` : `${Math.round(share * 100)} %`;
 }
 
 /** Latitude, longitude; five digits are about a metre. */
