@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,25 +11,9 @@ from numpy.typing import NDArray
 from edge.optics import Camera
 from edge.pose import Pose
 from edge.sighting import Box
+from models.detection import Detection
 
 FloatArray = NDArray[np.float64]
-
-
-class DetectionLike(Protocol):
-    """A labelled box in pixels of the whole picture, as ``models.detector.Detection`` is."""
-
-    @property
-    def label(self) -> str: ...
-    @property
-    def score(self) -> float: ...
-    @property
-    def x1(self) -> float: ...
-    @property
-    def y1(self) -> float: ...
-    @property
-    def x2(self) -> float: ...
-    @property
-    def y2(self) -> float: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +29,7 @@ class Foot:
     """Why the pixel is not the foot of the thing, where that is known: then its bearing alone counts."""
 
 
-def foot_of(detection: DetectionLike, pose: Pose, camera: Camera) -> Foot:
+def foot_of(detection: Detection, pose: Pose, camera: Camera) -> Foot:
     """The pixel where the thing in a box stands, and how far that may be off.
 
     The figures are 1σ, set a little above the root mean square seen on rendered scenes (boxes drawn by

@@ -15,13 +15,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from edge.foot import DetectionLike, Foot, foot_of
+from edge.foot import Foot, foot_of
 from edge.local_frame import LocalFrame
 from edge.march import Outcome, march, march_near
 from edge.optics import Camera
 from edge.pose import Pose
 from edge.sighting import Cause, Sighting, ellipse
 from flight.terrain import FlatTerrain, Terrain
+from models.detection import Detection
 
 FloatArray = NDArray[np.float64]
 
@@ -62,7 +63,7 @@ def locate(
 
 
 def locate_detection(
-    detection: DetectionLike,
+    detection: Detection,
     pose: Pose,
     camera: Camera,
     terrain: Terrain | None,
@@ -74,7 +75,7 @@ def locate_detection(
 
 
 def locate_detections(
-    detections: Sequence[DetectionLike],
+    detections: Sequence[Detection],
     pose: Pose,
     camera: Camera,
     terrain: Terrain | None,

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.backends.onnxruntime import OnnxSession
+from models.detection import Detection
 from models.errors import ModelError
 from models.heads import check_output, decode
 from models.letterbox import CELL_PX, Letterbox
@@ -30,22 +31,6 @@ SHIPPED_WEIGHTS = Path(__file__).parent / "weights" / "ember-n.onnx"
 WANTED_LABELS = frozenset({"fire", "smoke"})
 DEFAULT_INPUT_PX = 640
 DEFAULT_THRESHOLD = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Detection:
-    """One box on one picture.
-
-    Corners are in pixels of the whole picture, (0, 0) being the centre of its first pixel;
-    ``score`` is in 0…1.
-    """
-
-    label: str
-    score: float
-    x1: float
-    y1: float
-    x2: float
-    y2: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,3 +77,8 @@ def test_the_agent_loads_neither_torch_nor_ultralytics() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_supervisor_leaves_the_detectors_runtime_to_the_vision_child() -> None:
+    code = "import sys, edge.agent; sys.exit('onnxruntime' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

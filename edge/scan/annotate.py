@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.images import IMAGE_SUFFIXES
-from edge.scan.finder import Found
+from models.detection import Detection
 
 _COLOURS_BGR = {"fire": (30, 60, 255), "smoke": (255, 190, 60)}
 _OTHER_BGR = (200, 80, 200)
@@ -22,7 +22,7 @@ _QUALITY = {
 }
 
 
-def annotated(image: NDArray[np.uint8], detections: Sequence[Found]) -> NDArray[np.uint8]:
+def annotated(image: NDArray[np.uint8], detections: Sequence[Detection]) -> NDArray[np.uint8]:
     """A copy of ``image`` (BGR) with each detection's box, label and score."""
     picture = image.copy()
     height_px, width_px = picture.shape[:2]

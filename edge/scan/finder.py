@@ -8,22 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-
-class Found(Protocol):
-    """A labelled box in pixels of the image that was looked at, with a score of 0 to 1."""
-
-    @property
-    def label(self) -> str: ...
-    @property
-    def score(self) -> float: ...
-    @property
-    def x1(self) -> float: ...
-    @property
-    def y1(self) -> float: ...
-    @property
-    def x2(self) -> float: ...
-    @property
-    def y2(self) -> float: ...
+from models.detection import Detection
 
 
 class Finder(Protocol):
@@ -38,4 +23,6 @@ class Finder(Protocol):
     @property
     def threshold(self) -> float: ...
 
-    def detect(self, image_bgr: NDArray[np.uint8], *, min_score: float | None = None) -> Sequence[Found]: ...
+    def detect(
+        self, image_bgr: NDArray[np.uint8], *, min_score: float | None = None
+    ) -> Sequence[Detection]: ...

@@ -16,8 +16,9 @@ from typing import Any
 
 from edge.files import shown
 from edge.scan.counts import Counts
-from edge.scan.finder import Finder, Found
+from edge.scan.finder import Finder
 from edge.scan.media import Facts
+from models.detection import Detection
 
 FORMAT = 1
 
@@ -31,7 +32,7 @@ class Seen:
     box_px: tuple[float, float, float, float]
 
     @classmethod
-    def of(cls, found: Found) -> Seen:
+    def of(cls, found: Detection) -> Seen:
         x1, y1, x2, y2 = (round(float(edge), 2) for edge in (found.x1, found.y1, found.x2, found.y2))
         return cls(found.label, round(float(found.score), 4), (x1, y1, x2, y2))
 

@@ -13,7 +13,7 @@ import struct
 from dataclasses import asdict, dataclass
 from typing import Any, BinaryIO
 
-from models.detector import Detection
+from models.detection import Detection
 
 MAX_JSON_BYTES = 1 << 20
 MAX_JPEG_BYTES = 16 << 20
