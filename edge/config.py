@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 
@@ -59,10 +59,41 @@ class DroneSection(Section):
 class MavlinkSection(Section):
     """The way to the autopilot."""
 
-    url: str = Field("udpin:127.0.0.1:14550", description="udpin:HOST:PORT or udpout:HOST:PORT")
+    url: str = Field(
+        "udpin:127.0.0.1:14550",
+        description="udpin:HOST:PORT, udpout:HOST:PORT, tcp:HOST:PORT or serial:/dev/ttyAMA0:921600",
+    )
     component_id: int = Field(191, ge=191, le=194, description="ours; the system id is the autopilot's own")
+    signing_key_file: FilePath | None = Field(
+        None, description="holds the key of a signed link (`emberwatch signing new`); left out: unsigned"
+    )
+    signing_link_id: int = Field(1, ge=0, le=255, description="of this link; each signer's link has its own")
     read_only: bool = Field(False, description="true: send no order and no mission; only ask for telemetry")
     wait_s: float = Field(60.0, gt=0, description="give up when no autopilot is heard for this long at start")
+
+
+class ControlSection(Section):
+    """The pilot's switches. Channels are numbered from 1; a switch is on above ``threshold_us``."""
+
+    veto_channel: int | None = Field(
+        None, ge=1, le=18, description="while on, or while RC is silent, the agent commands nothing"
+    )
+    grant_channel: int | None = Field(None, ge=1, le=18, description="switched on: the agent may command")
+    threshold_us: int = Field(1700, ge=900, le=2100, description="of both switches")
+
+
+class LimitsSection(Section):
+    """What the vehicle is never ordered to exceed, beside its own fence."""
+
+    ceiling_home_m: float = Field(120.0, gt=0, le=1000, description="above home")
+    range_m: float = Field(3000.0, gt=0, le=100_000, description="from home")
+    least_height_agl_m: float = Field(20.0, gt=0, le=500, description="above the terrain model")
+    endurance_s: float = Field(
+        1500.0, gt=0, description="of a full battery, hovering, as you have measured it"
+    )
+    reserve_percent: float = Field(
+        25.0, ge=0, le=90, description="of the battery that no patrol may plan with"
+    )
 
 
 class CameraSection(Section):
@@ -101,12 +132,32 @@ class TerrainSection(Section):
 class PatrolSection(Section):
     """What to fly."""
 
-    file: FilePath | None = Field(None, description="a QGroundControl .plan; left out: watch, fly nothing")
+    file: FilePath | None = Field(
+        None, description="a patrol file (.toml), .plan or .waypoints; left out: watch, fly nothing"
+    )
     unattended: bool = Field(
         False,
-        description="true: arm and fly by itself, at every start of the agent on the ground, "
-        "once position and camera are good; false: a pilot does",
+        description="true: this site allows a patrol that says `unattended = true` itself to arm and fly "
+        "when it is due and preflight passes; false: a person confirms each flight",
     )
+
+
+class ResponseSection(Section):
+    """What to do about a fire that was found: look again from elsewhere, then go on."""
+
+    look_again: Literal["off", "ask", "automatic"] = Field(
+        "ask", description="the most that this site allows; a patrol's on_detection may ask for less"
+    )
+    stand_off_m: float = Field(60.0, ge=20, le=500, description="least distance from the fire")
+    longest_s: float = Field(180.0, ge=20, le=1800, description="of one look again, the way included")
+
+
+class TrafficSection(Section):
+    """Warn of other aircraft that come this near (ADS-B)."""
+
+    radius_m: float = Field(5000.0, gt=0, le=100_000, description="on the ground")
+    height_m: float = Field(600.0, gt=0, le=10_000, description="above and below")
+    within_s: float = Field(90.0, gt=0, le=600, description="until the closest point of approach")
 
 
 class UplinkSection(Section):
@@ -133,10 +184,14 @@ class AgentConfig(Section):
     data_dir: FilePath = Field(description="outbox and records; made when missing")
     drone: DroneSection
     mavlink: MavlinkSection = MavlinkSection()
+    control: ControlSection = ControlSection()
+    limits: LimitsSection = LimitsSection()
     camera: CameraSection
     detector: DetectorSection = DetectorSection()
     terrain: TerrainSection = TerrainSection()
     patrol: PatrolSection = PatrolSection()
+    response: ResponseSection = ResponseSection()
+    traffic: TrafficSection = TrafficSection()
     uplink: UplinkSection
     virtual: VirtualSection = VirtualSection()
 

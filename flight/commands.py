@@ -1,90 +1,64 @@
-"""Commands to the vehicle: each is acknowledged, and then seen to be done.
+"""The orders that the agent gives, by name, each seen to be done.
 
-``ask`` sends what changes nothing in flight (message intervals, requests for a message). ``order`` sends
-what does, and passes the arbiter before every try. ACCEPTED is not done: the named orders wait until the
-vehicle's own state shows it, and where an acknowledgement got lost that state settles the question (flight
-rules 16, 17, 20). Orders go out three times at most, by the protocol's own retries.
+ACCEPTED is not done: a named order waits until the vehicle's own state shows it, and where an acknowledgement
+got lost that state settles the question (flight rules 17 and 20). A place is checked against the envelope
+before a byte is sent (rule 19). Set-points are never streamed, and sticks are never overridden: when the
+companion dies in the middle of anything here, the vehicle is in a defined state (rules 8, 11, 14).
 """
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import logging
 import math
 import time
-from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 
 from flight.arbiter import Arbiter
-from flight.autopilots import ardupilot
-from flight.errors import EmberwatchError
-from flight.link import AUTOPILOT_COMPONENT, Inbox, Link, Message, mavlink
+from flight.autopilots import Autopilot
+from flight.command_protocol import (
+    CommandDeniedError,
+    CommandError,
+    CommandFailedError,
+    CommandLaterError,
+    CommandProtocol,
+    CommandRefusedError,
+    CommandUnansweredError,
+    CommandUnconfirmedError,
+    CommandUnsupportedError,
+    Patience,
+    command_name,
+)
+from flight.envelope import Envelope
+from flight.link import Link, mavlink
+from flight.plans.items import Command, Frame, MissionItem
 from flight.telemetry import Telemetry
+
+__all__ = [
+    "CommandDeniedError",
+    "CommandError",
+    "CommandFailedError",
+    "CommandLaterError",
+    "CommandRefusedError",
+    "CommandUnansweredError",
+    "CommandUnconfirmedError",
+    "CommandUnsupportedError",
+    "Commands",
+    "Patience",
+]
 
 log = logging.getLogger(__name__)
 
 MAX_TAKEOFF_HEIGHT_M = 500.0
-_STATE_MESSAGES = ("HEARTBEAT", "GLOBAL_POSITION_INT")
+_STATE_MESSAGES = ("HEARTBEAT", "GLOBAL_POSITION_INT", "MISSION_CURRENT")
+_WITHOUT_GIMBAL_MANAGER = (CommandUnsupportedError, CommandFailedError, CommandDeniedError)
+_MYSELF, _AS_IT_IS, _NOT_ME = -2.0, -1.0, -3.0  # params of DO_GIMBAL_MANAGER_CONFIGURE
+_SAME_PLACE_E7 = 10  # 0.1 m; the autopilot keeps its target in other units
+_SAME_HEIGHT_M = 0.5
 
 
-class CommandError(EmberwatchError):
-    """A command was not carried out; ``texts`` is what the autopilot said about it."""
-
-    def __init__(self, message: str, *, hint: str = "", texts: tuple[str, ...] = ()) -> None:
-        said = "".join(f' ("{text}")' for text in texts)
-        super().__init__(message + said, hint=hint)
-        self.texts = texts
-
-
-class CommandLaterError(CommandError):
-    """TEMPORARILY_REJECTED: not now."""
-
-
-class CommandDeniedError(CommandError):
-    """DENIED: not in this state, or not with these parameters."""
-
-
-class CommandUnsupportedError(CommandError):
-    """UNSUPPORTED: this autopilot does not know the command, or not in this form."""
-
-
-class CommandFailedError(CommandError):
-    """FAILED, CANCELLED or a result newer than this table."""
-
-
-class CommandUnansweredError(CommandError):
-    """No acknowledgement came. Whether it ran is not known."""
-
-
-class CommandUnconfirmedError(CommandError):
-    """It was accepted, but the vehicle's state does not show it."""
-
-
-_REFUSALS: dict[int, tuple[type[CommandError], str]] = {
-    mavlink.MAV_RESULT_TEMPORARILY_REJECTED: (CommandLaterError, "refused for now"),
-    mavlink.MAV_RESULT_DENIED: (CommandDeniedError, "denied"),
-    mavlink.MAV_RESULT_UNSUPPORTED: (CommandUnsupportedError, "not supported"),
-    mavlink.MAV_RESULT_COMMAND_INT_ONLY: (CommandUnsupportedError, "only supported as COMMAND_INT"),
-    mavlink.MAV_RESULT_COMMAND_LONG_ONLY: (CommandUnsupportedError, "only supported as COMMAND_LONG"),
-    mavlink.MAV_RESULT_FAILED: (CommandFailedError, "failed"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to wait for what."""
-
-    ack_s: float = 0.7
-    tries: int = 3
-    progress_s: float = 5.0  # from one IN_PROGRESS to the next
-    texts_s: float = 0.3  # a refusal's reason may come just after it
-    state_s: float = 4.0  # heartbeats come once a second and may get lost
-    takeoff_s: float = 60.0
-
-
-class Commands:
-    """Commands to one vehicle over one link. One command of a kind is in flight at a time."""
+class Commands(CommandProtocol):
+    """Named orders to one vehicle. ``envelope`` is set by whoever knows the patrol."""
 
     def __init__(
         self,
@@ -95,138 +69,208 @@ class Commands:
         patience: Patience | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._link = link
-        self._telemetry = telemetry
-        self._arbiter = arbiter
-        self._patience = patience or Patience()
-        self._now = now
-        self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        super().__init__(link, telemetry, arbiter, patience=patience, now=now)
+        self.envelope = Envelope()
+        self._has_gimbal = False
 
-    async def ask(self, command: int, *params: float) -> None:
-        """Send a command that changes nothing in flight; raises a CommandError unless it is accepted."""
-        await self._send(command, self._long(command, params), lambda: None)
-
-    async def order(self, command: int, *params: float) -> None:
-        """Send a command that acts on the flight; raises NotInControl, or a CommandError as ``ask`` does."""
-        await self._send(command, self._long(command, params), self._arbiter.require)
-
-    async def order_at(
-        self,
-        command: int,
-        frame: int,
-        lat_deg: float,
-        lon_deg: float,
-        alt_m: float,
-        params: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0),
-    ) -> None:
-        """Send an order about a place, as COMMAND_INT: float32 degrees lose half a metre (flight rule 18).
-
-        ``alt_m`` is in the datum of ``frame``. Raises as ``order`` does; a place that cannot be meant
-        (0/0, off the globe, not a number) raises CommandError before anything is sent.
-        """
-        on_globe = abs(lat_deg) <= 90 and abs(lon_deg) <= 180 and math.isfinite(alt_m)
-        if not on_globe or (lat_deg == 0 and lon_deg == 0):
-            raise CommandError(
-                f"{_name(command)} to {lat_deg}, {lon_deg} at {alt_m} m was not sent: no place"
-            )
-        lat_e7, lon_e7 = round(lat_deg * 1e7), round(lon_deg * 1e7)
-
-        def build(_confirmation: int) -> Message:
-            return mavlink.MAVLink_command_int_message(
-                self._target, AUTOPILOT_COMPONENT, frame, command, 0, 0, *params, lat_e7, lon_e7, alt_m
-            )
-
-        await self._send(command, build, self._arbiter.require)
-
-    async def set_message_interval(self, message_type: str, rate_hz: float) -> None:
-        """Ask for a message (``"ATTITUDE"``) this often; raises a CommandError unless it is accepted."""
-        await self.ask(mavlink.MAV_CMD_SET_MESSAGE_INTERVAL, _number_of(message_type), round(1e6 / rate_hz))
-
-    async def request_message(self, message_type: str) -> None:
-        """Ask for one message now; raises a CommandError unless it is accepted."""
-        await self.ask(mavlink.MAV_CMD_REQUEST_MESSAGE, _number_of(message_type))
+    # --- modes ------------------------------------------------------------------------------------
 
     async def set_mode(self, mode: str) -> None:
         """Change the flight mode (``"GUIDED"``) and wait until the heartbeat shows it."""
-        number = self._announce(mode)
+        params = self._autopilot.mode_params(mode)
+        self._arbiter.mode_requested(mode, self._now())
+        await self._mode_shows(mode, mavlink.MAV_CMD_DO_SET_MODE, *params)
+
+    async def return_home(self) -> None:
+        """Fly home and land."""
+        await self.set_mode(self._autopilot.return_mode)
+
+    async def continue_mission(self) -> None:
+        """Fly the mission aboard, from its current item where it was begun before."""
+        await self.set_mode(self._autopilot.mission_mode)
+
+    async def start_mission(self) -> None:
+        """Start the mission aboard (armed) and wait until the heartbeat shows its mode."""
+        mode = self._autopilot.mission_mode
+        self._arbiter.mode_requested(mode, self._now())
+        await self._mode_shows(mode, mavlink.MAV_CMD_MISSION_START)
+
+    async def _mode_shows(self, mode: str, command: int, *params: float) -> None:
         await self._done(
+            lambda: self.order(command, *params),
             lambda: self._telemetry.mode == mode,
             self._patience.state_s,
+            command_name(command),
             f"the mode is not {mode}",
-            mavlink.MAV_CMD_DO_SET_MODE,
-            mavlink.MAV_MODE_FLAG_CUSTOM_MODE_ENABLED,
-            number,
         )
+
+    # --- arming and climbing ----------------------------------------------------------------------
 
     async def arm(self) -> None:
         """Arm, with all of the autopilot's own checks, and wait until the heartbeat shows it."""
         await self._done(
+            lambda: self.order(mavlink.MAV_CMD_COMPONENT_ARM_DISARM, 1),
             lambda: bool(self._telemetry.armed),
             self._patience.state_s,
+            "arming",
             "the vehicle is not armed",
-            mavlink.MAV_CMD_COMPONENT_ARM_DISARM,
-            1,
         )
 
     async def takeoff(self, height_m: float) -> None:
         """Climb (armed and in GUIDED) to this height above home and wait until nine tenths are reached."""
         if not 0 < height_m <= MAX_TAKEOFF_HEIGHT_M:
-            raise CommandError(f"a take-off to {height_m} m was not sent: 0 to {MAX_TAKEOFF_HEIGHT_M:g} m is")
+            raise CommandRefusedError(
+                f"a take-off to {height_m} m was not sent: 0 to {MAX_TAKEOFF_HEIGHT_M:g} m is"
+            )
 
         def high_enough() -> bool:
             position = self._telemetry.position
             return position is not None and position.height_home_m >= 0.9 * height_m
 
         await self._done(
+            lambda: self.order(mavlink.MAV_CMD_NAV_TAKEOFF, *(0, 0, 0, 0, 0, 0, height_m)),
             high_enough,
             self._patience.takeoff_s,
+            "the take-off",
             f"the vehicle has not climbed to {height_m:g} m",
-            mavlink.MAV_CMD_NAV_TAKEOFF,
-            *(0, 0, 0, 0, 0, 0, height_m),
         )
 
-    async def start_mission(self) -> None:
-        """Start the mission aboard (armed) and wait until the heartbeat shows AUTO."""
-        self._announce("AUTO")
-        await self._done(
-            lambda: self._telemetry.mode == "AUTO",
-            self._patience.state_s,
-            "the mission does not run",
-            mavlink.MAV_CMD_MISSION_START,
-        )
+    # --- places -----------------------------------------------------------------------------------
 
-    def _announce(self, mode: str) -> int:
-        """Tell the arbiter that the next change of mode is ours; the mode's number."""
-        if not self._telemetry.is_copter:
-            raise CommandError(
-                "the vehicle is not ArduCopter, and its modes are not known",
-                hint="Set read_only = true to watch it without commanding it.",
+    async def reposition(self, lat_deg: float, lon_deg: float, alt_amsl_m: float, *, take_over: bool) -> None:
+        """Fly there and stay. ``take_over`` also changes the mode, for the first leg of an order that a
+        person approved; a follow-up leaves the mode alone, so that the autopilot itself denies it once the
+        pilot has switched away (flight rule 8). Raises CommandRefusedError for a place outside the envelope.
+        """
+        objection = self.envelope.objection(lat_deg, lon_deg, alt_amsl_m)
+        if objection:
+            raise CommandRefusedError(
+                f"the vehicle is not sent to {lat_deg:.6f}, {lon_deg:.6f} at {alt_amsl_m:.0f} m: {objection}"
             )
-        number = ardupilot.mode_number(mode)
-        self._arbiter.mode_requested(mode, self._now())
-        return number
+        await self._reposition(lat_deg, lon_deg, alt_amsl_m, take_over=take_over)
+
+    async def hold(self) -> None:
+        """Stay where it is, in the guided mode. The envelope has no say: it is where it is."""
+        position = self._telemetry.position
+        if position is None or not self._telemetry.position_ok:
+            raise CommandRefusedError("the vehicle cannot hold: it does not know where it is")
+        await self._reposition(position.lat_deg, position.lon_deg, position.alt_amsl_m, take_over=True)
+
+    async def _reposition(
+        self, lat_deg: float, lon_deg: float, alt_amsl_m: float, *, take_over: bool
+    ) -> None:
+        guided = self._autopilot.guided_mode
+        if take_over:
+            self._arbiter.mode_requested(guided, self._now())
+        elif self._telemetry.mode != guided:
+            raise CommandRefusedError(f"the vehicle is in {self._telemetry.mode}, and not ours to send on")
+        flags = float(mavlink.MAV_DO_REPOSITION_FLAGS_CHANGE_MODE) if take_over else 0.0
+        place = (lat_deg, lon_deg, alt_amsl_m)
+
+        async def send() -> None:
+            try:
+                await self.order_at(
+                    mavlink.MAV_CMD_DO_REPOSITION, Frame.GLOBAL, *place, (-1.0, flags, 0.0, math.nan)
+                )
+            except CommandUnansweredError as error:
+                # The mode alone would not tell where it is going.
+                if not await self._flies_to(*place):
+                    raise CommandUnconfirmedError(error.message, hint=error.hint) from error
+
+        await self._done(
+            send,
+            lambda: self._telemetry.mode == guided,
+            self._patience.state_s,
+            "the reposition",
+            f"the mode is not {guided}",
+        )
+
+    async def _flies_to(self, lat_deg: float, lon_deg: float, alt_amsl_m: float) -> bool:
+        """Whether the autopilot's own target is this place: what settles a lost acknowledgement."""
+        with self._link.expect("POSITION_TARGET_GLOBAL_INT") as targets:
+            with contextlib.suppress(CommandError):  # it may have come all the same
+                await self.request_message("POSITION_TARGET_GLOBAL_INT")
+            target = await targets.next(self._patience.ack_s)
+        return (
+            target is not None
+            and abs(target.lat_int - round(lat_deg * 1e7)) <= _SAME_PLACE_E7
+            and abs(target.lon_int - round(lon_deg * 1e7)) <= _SAME_PLACE_E7
+            and abs(target.alt - alt_amsl_m) <= _SAME_HEIGHT_M
+        )
+
+    # --- camera, gimbal, speed --------------------------------------------------------------------
+
+    async def look_at(self, lat_deg: float, lon_deg: float, alt_amsl_m: float) -> None:
+        """Point the camera at a place on the ground and keep it there (flight rule 14)."""
+        await self._take_gimbal()
+        await self.order_at(mavlink.MAV_CMD_DO_SET_ROI_LOCATION, Frame.GLOBAL, lat_deg, lon_deg, alt_amsl_m)
+
+    async def look_ahead(self) -> None:
+        """Let go of the place that the camera was pointed at."""
+        await self.order(mavlink.MAV_CMD_DO_SET_ROI_NONE)
+
+    async def release_gimbal(self) -> None:
+        """Give the gimbal back, if it was taken (flight rule 37)."""
+        if self._has_gimbal:
+            self._has_gimbal = False
+            await self._configure_gimbal(_NOT_ME)
+
+    async def _take_gimbal(self) -> None:
+        """Once, never in a loop: two companions that both do would fight for it (flight rule 37)."""
+        if not self._has_gimbal:
+            await self._configure_gimbal(_MYSELF)
+            self._has_gimbal = True
+
+    async def _configure_gimbal(self, who: float) -> None:
+        command = mavlink.MAV_CMD_DO_GIMBAL_MANAGER_CONFIGURE
+        try:
+            await self.order(command, who, who, _AS_IT_IS, _AS_IT_IS)
+        except _WITHOUT_GIMBAL_MANAGER as error:
+            log.info("the gimbal has no manager: %s", error)
+
+    async def replay(self, items: Sequence[MissionItem]) -> None:
+        """Do again what these mission items did (speed, gimbal, camera): flight rule 26.
+
+        One that the autopilot refuses is logged and the rest go on: a patrol with a camera that looks
+        elsewhere is better resumed than left hanging.
+        """
+        for item in items:
+            try:
+                if item.command in (Command.DO_SET_ROI_LOCATION, Command.DO_SET_ROI):
+                    await self.order_at(
+                        item.command, item.frame, item.lat_deg, item.lon_deg, item.alt_m, item.params
+                    )
+                else:
+                    await self.order(item.command, *item.params, item.lat_e7, item.lon_e7, item.alt_m)
+            except CommandError as error:
+                log.warning("%s is not set again: %s", command_name(item.command), error)
+
+    # --- inside -----------------------------------------------------------------------------------
 
     @property
-    def _target(self) -> int:
-        if self._link.system_id is None:
-            raise CommandUnansweredError("there is no autopilot to command", hint="Wait for its heartbeat.")
-        return self._link.system_id
-
-    def _long(self, command: int, params: tuple[float, ...]) -> Callable[[int], Message]:
-        seven = (*params, *(0.0,) * (7 - len(params)))
-        return lambda confirmation: mavlink.MAVLink_command_long_message(
-            self._target, AUTOPILOT_COMPONENT, command, confirmation, *seven
-        )
+    def _autopilot(self) -> Autopilot:
+        autopilot = self._telemetry.autopilot
+        if autopilot is None:
+            raise CommandRefusedError(
+                "the autopilot is neither ArduCopter nor PX4, and its modes are not known",
+                hint="Set read_only = true to watch it without commanding it.",
+            )
+        return autopilot
 
     async def _done(
-        self, is_done: Callable[[], bool], patience_s: float, complaint: str, command: int, *params: float
+        self,
+        send: Callable[[], Awaitable[None]],
+        is_done: Callable[[], bool],
+        patience_s: float,
+        what: str,
+        complaint: str,
     ) -> None:
-        """Order it, then wait for the state that shows it, as long as the agent stays in control."""
+        """Send it, then wait for the state that shows it, as long as the agent stays in control."""
         started_s = self._now()
         unanswered: CommandUnansweredError | None = None
         with self._link.expect(*_STATE_MESSAGES) as news:
             try:
-                await self.order(command, *params)
+                await send()
             except CommandUnansweredError as error:
                 unanswered = error
             deadline_s = self._now() + patience_s
@@ -237,62 +281,9 @@ class Commands:
                     if unanswered is not None:
                         raise unanswered
                     raise CommandUnconfirmedError(
-                        f"{_name(command)} was accepted, but {complaint} after {patience_s:g} s",
+                        f"{what} was accepted, but {complaint} after {patience_s:g} s",
                         hint="Look at the vehicle before anything else is sent.",
                         texts=self._texts(started_s),
                     )
                 await news.next(min(left_s, 0.5))
-        log.info("%s done", _name(command))
-
-    async def _send(
-        self, command: int, build: Callable[[int], Message], permitted: Callable[[], None]
-    ) -> None:
-        def ours(ack: Message) -> bool:
-            return ack.command == command and (ack.target_system, ack.target_component) in (
-                (self._link.system_id, self._link.component_id),
-                (0, 0),  # autopilots from before the acknowledgement had a target
-            )
-
-        async with self._locks[command]:
-            started_s = self._now()
-            with self._link.expect("COMMAND_ACK", where=ours) as acks:
-                result = await self._result(command, build, permitted, acks)
-            if result == mavlink.MAV_RESULT_ACCEPTED:
-                return
-            await asyncio.sleep(self._patience.texts_s)
-            kind, words = _REFUSALS.get(result, (CommandFailedError, f"ended with result {result}"))
-            raise kind(f"{_name(command)} {words}", texts=self._texts(started_s))
-
-    async def _result(
-        self, command: int, build: Callable[[int], Message], permitted: Callable[[], None], acks: Inbox
-    ) -> int:
-        for confirmation in range(self._patience.tries):
-            permitted()
-            self._link.send(build(confirmation))
-            ack = await acks.next(self._patience.ack_s)
-            while ack is not None and ack.result == mavlink.MAV_RESULT_IN_PROGRESS:
-                ack = await acks.next(self._patience.progress_s)
-                if ack is None:
-                    raise CommandUnansweredError(
-                        f"{_name(command)} was begun, and nothing more was heard of it"
-                    )
-            if ack is not None:
-                return int(ack.result)
-        raise CommandUnansweredError(
-            f"no answer to {_name(command)} after {self._patience.tries} tries",
-            hint="Whether it ran is not known; check the link and the vehicle.",
-        )
-
-    def _texts(self, since_s: float) -> tuple[str, ...]:
-        recent = (text for text in self._telemetry.status_texts if text.received_s >= since_s)
-        return tuple(dict.fromkeys(text.text for text in recent))
-
-
-def _name(command: int) -> str:
-    entry = mavlink.enums["MAV_CMD"].get(command)
-    return str(entry.name).removeprefix("MAV_CMD_") if entry else f"command {command}"
-
-
-def _number_of(message_type: str) -> int:
-    number: int = getattr(mavlink, f"MAVLINK_MSG_ID_{message_type}")
-    return number
+        log.info("%s: done", what)

@@ -22,9 +22,12 @@ WANTED_HZ: dict[str, float] = {
     "GIMBAL_DEVICE_ATTITUDE_STATUS": 25,
     "GLOBAL_POSITION_INT": 10,
     "MISSION_CURRENT": 2,
-    "RC_CHANNELS": 2,
+    "RC_CHANNELS": 2,  # the pilot's veto is stale after 2 s
     "GPS_RAW_INT": 2,
     "SYS_STATUS": 1,
+    "BATTERY_STATUS": 0.5,
+    "EXTENDED_SYS_STATE": 1,
+    "WIND": 0.5,
     "SYSTEM_TIME": 1,
     "EKF_STATUS_REPORT": 1,
 }

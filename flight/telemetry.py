@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from flight.autopilots import ardupilot
+from flight.autopilots import Autopilot, identify
 from flight.link import Message, mavlink
 from flight.statustext import StatusText, StatusTexts
 
@@ -27,7 +27,11 @@ STATUS_TEXTS = 100
 # An autopilot without a fix counts from 1970, or from when its firmware was built.
 PLAUSIBLE_UTC = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 UNKNOWN_HEADING = 65535
+UNKNOWN_VOLTAGE = 65535
 
+_FAILSAFE_STATES = frozenset(
+    {mavlink.MAV_STATE_CRITICAL, mavlink.MAV_STATE_EMERGENCY, mavlink.MAV_STATE_FLIGHT_TERMINATION}
+)
 _EKF_NEEDED = mavlink.EKF_ATTITUDE | mavlink.EKF_VELOCITY_HORIZ | mavlink.EKF_POS_HORIZ_ABS
 _EKF_FAULTS = mavlink.EKF_CONST_POS_MODE | mavlink.EKF_UNINITIALIZED | mavlink.EKF_GPS_GLITCHING
 
@@ -85,6 +89,26 @@ class RcSample:
     channels_us: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class WindSample:
+    """The autopilot's own estimate."""
+
+    received_s: float
+    from_deg: float
+    speed_m_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class BatterySample:
+    """The first battery; None where the autopilot does not say."""
+
+    percent: float | None
+    voltage_v: float | None
+    current_a: float | None
+    consumed_mah: float | None
+    time_remaining_s: float | None
+
+
 class Telemetry:
     """Latest values; None (or an empty text) where nothing was heard yet.
 
@@ -104,7 +128,8 @@ class Telemetry:
 
         self.mode = ""
         self.armed: bool | None = None
-        self.is_copter = False
+        self.failsafe = False
+        self.autopilot: Autopilot | None = None
         self.firmware_version: str | None = None
         self.status_texts: deque[StatusText] = deque(maxlen=STATUS_TEXTS)
         self._status_chunks = StatusTexts()
@@ -115,7 +140,9 @@ class Telemetry:
         self._handlers: dict[str, Callable[[Message], None]] = {
             "ATTITUDE": self._attitude,
             "AUTOPILOT_VERSION": self._autopilot_version,
+            "BATTERY_STATUS": self._battery_status,
             "EKF_STATUS_REPORT": self._ekf_status,
+            "EXTENDED_SYS_STATE": self._extended_state,
             "GIMBAL_DEVICE_ATTITUDE_STATUS": self._gimbal_attitude,
             "GLOBAL_POSITION_INT": self._global_position,
             "GPS_RAW_INT": self._gps,
@@ -126,6 +153,7 @@ class Telemetry:
             "STATUSTEXT": self._status_text,
             "SYSTEM_TIME": self._system_time,
             "SYS_STATUS": self._sys_status,
+            "WIND": self._wind,
         }
 
     def _forget_flight(self) -> None:
@@ -136,6 +164,9 @@ class Telemetry:
         self.home: Home | None = None
         self.heading_deg: float | None = None
         self.battery_percent: float | None = None
+        self.battery: BatterySample | None = None
+        self.landed: bool | None = None
+        self.wind: WindSample | None = None
         self.mission_item: int | None = None
         self.gps_fix_type: int | None = None
         self.satellites: int | None = None
@@ -217,9 +248,14 @@ class Telemetry:
 
     def _heartbeat(self, message: Message) -> None:
         self._heartbeat_s = self._heard_s["HEARTBEAT"]
-        self.is_copter = ardupilot.is_copter(message.autopilot, message.type)
-        mode = message.custom_mode
-        self.mode = ardupilot.mode_name(mode) if self.is_copter else f"MODE {mode}"
+        self.autopilot = identify(message.autopilot, message.type)
+        self.mode = (
+            f"MODE {message.custom_mode}"
+            if self.autopilot is None
+            else self.autopilot.mode_name(message.base_mode, message.custom_mode)
+        )
+        # POWEROFF and above are no states of an emergency, and are never seen in flight.
+        self.failsafe = message.system_status in _FAILSAFE_STATES
         self.armed = bool(message.base_mode & mavlink.MAV_MODE_FLAG_SAFETY_ARMED)
         if not self._linked:
             self._linked = True
@@ -290,6 +326,30 @@ class Telemetry:
     def _sys_status(self, message: Message) -> None:
         known = 0 <= message.battery_remaining <= 100
         self.battery_percent = float(message.battery_remaining) if known else None
+
+    def _battery_status(self, message: Message) -> None:
+        if message.id != 0:
+            return  # another battery: a gimbal's, say
+        volts = message.voltages[0]
+        self.battery = BatterySample(
+            percent=float(message.battery_remaining) if 0 <= message.battery_remaining <= 100 else None,
+            voltage_v=None if volts == UNKNOWN_VOLTAGE else volts / 1000,
+            current_a=None if message.current_battery < 0 else message.current_battery / 100,
+            consumed_mah=None if message.current_consumed < 0 else float(message.current_consumed),
+            time_remaining_s=float(message.time_remaining) if message.time_remaining > 0 else None,
+        )
+
+    def _extended_state(self, message: Message) -> None:
+        self.landed = {
+            mavlink.MAV_LANDED_STATE_ON_GROUND: True,
+            mavlink.MAV_LANDED_STATE_IN_AIR: False,
+            mavlink.MAV_LANDED_STATE_TAKEOFF: False,
+            mavlink.MAV_LANDED_STATE_LANDING: False,
+        }.get(message.landed_state)
+
+    def _wind(self, message: Message) -> None:
+        if math.isfinite(message.direction) and math.isfinite(message.speed):
+            self.wind = WindSample(self._heard_s["WIND"], message.direction % 360, message.speed)
 
     def _mission_current(self, message: Message) -> None:
         self.mission_item = message.seq

@@ -17,13 +17,17 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-from flight.arbiter import Arbiter
+from flight.arbiter import Arbiter, RcSwitches
+from flight.autopilots import Autopilot
 from flight.commands import Commands, Patience
 from flight.errors import EmberwatchError
 from flight.heartbeat import HeartbeatWatchdog, send_heartbeat
 from flight.identity import Identity
 from flight.link import Link, LinkError, Message, mavlink
-from flight.missions import Missions
+from flight.missions import Kind, Missions
+from flight.parameters import ParameterPatience, Parameters
+from flight.signing import Signing
+from flight.statustext import StatusText
 from flight.streams import Streams
 from flight.telemetry import Telemetry
 from flight.timesync import ClockSync, Reply
@@ -32,6 +36,7 @@ from flight.transfer import TransferPatience
 log = logging.getLogger(__name__)
 
 COMPONENT_IDS = range(191, 195)  # MAV_COMP_ID_ONBOARD_COMPUTER to …COMPUTER4
+STATUS_TEXT_BYTES = 50
 _TICK_S = 0.1
 _KNOCK_S = 1.0
 
@@ -50,11 +55,14 @@ class Vehicle:
         component_id: int = 191,
         system_id: int | None = None,
         read_only: bool = False,
+        rc: RcSwitches | None = None,
+        signing: Signing | None = None,
         patience: Patience | None = None,
         transfer_patience: TransferPatience | None = None,
+        parameter_patience: ParameterPatience | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``url``: ``udpin:HOST:PORT`` or ``udpout:HOST:PORT``. ``system_id``: the vehicle's, where known.
+        """``url``: see ``flight.transports``. ``system_id``: the vehicle's, where known.
 
         Raises LinkError for an address or an id that cannot be.
         """
@@ -63,12 +71,18 @@ class Vehicle:
         if system_id is not None and not 1 <= system_id <= 250:
             raise LinkError(f"system {system_id} is no vehicle's", hint="Use the autopilot's, 1 to 250.")
         self._now = now
-        self.link = Link(url, component_id=component_id, now=now)
+        self.link = Link(url, component_id=component_id, signing=signing, now=now)
         self.telemetry = Telemetry(now)
         self.clock = ClockSync()
-        self.arbiter = Arbiter(read_only=read_only)
-        self.commands = Commands(self.link, self.telemetry, self.arbiter, patience=patience, now=now)
-        self.missions = Missions(self.link, self.telemetry, self.arbiter, patience=transfer_patience, now=now)
+        self.arbiter = Arbiter(read_only=read_only, rc=rc)
+        parts = (self.link, self.telemetry, self.arbiter)
+        self.commands = Commands(*parts, patience=patience, now=now)
+        self.parameters = Parameters(*parts, patience=parameter_patience, now=now)
+        transfers = asyncio.Lock()
+        self.missions, self.fence, self.rally = (
+            Missions(*parts, kind=kind, lock=transfers, patience=transfer_patience, now=now)
+            for kind in (Kind.MISSION, Kind.FENCE, Kind.RALLY)
+        )
         self._identity = Identity(system_id)
         self._streams = Streams(self.link, self.telemetry, self.commands)
         self._watchdog = HeartbeatWatchdog()
@@ -83,6 +97,7 @@ class Vehicle:
         self.link.subscribe(self._timesync, "TIMESYNC")
         self.telemetry.on_link.append(self._link_changed)
         self.telemetry.on_reboot.append(self._rebooted)
+        self.telemetry.on_status_text.append(self._said)
 
     async def __aenter__(self) -> Self:
         await self.link.open()
@@ -123,6 +138,20 @@ class Vehicle:
         return self.telemetry.utc_at(boot_s)
 
     @property
+    def autopilot(self) -> Autopilot:
+        """The firmware; raises NoAutopilot where none that we know was heard."""
+        if self.telemetry.autopilot is None:
+            raise NoAutopilot(
+                "the autopilot is neither ArduCopter nor PX4",
+                hint="Set read_only = true to watch it without commanding it.",
+            )
+        return self.telemetry.autopilot
+
+    def tell(self, text: str, severity: int = mavlink.MAV_SEVERITY_WARNING) -> None:
+        """Say a line to whoever is on the link: the pilot's station shows it (STATUSTEXT, 50 characters)."""
+        self.link.send(mavlink.MAVLink_statustext_message(severity, text.encode()[:STATUS_TEXT_BYTES]))
+
+    @property
     def ground_stations(self) -> frozenset[int]:
         """System ids of ground stations heard on this link."""
         return frozenset(self._identity.ground_stations)
@@ -150,12 +179,19 @@ class Vehicle:
         if self.link.system_id is None:
             self.link.speak_as(message.get_srcSystem())
         self.telemetry.handle(message, received_s)
-        self.arbiter.heartbeat(self.telemetry.mode, bool(self.telemetry.armed), received_s)
+        telemetry = self.telemetry
+        self.arbiter.heartbeat(telemetry.mode, bool(telemetry.armed), received_s, failsafe=telemetry.failsafe)
         self._found.set()
 
     def _telemetry(self, message: Message, received_s: float) -> None:
         if self.link.from_vehicle(message):
             self.telemetry.handle(message, received_s)
+            if message.get_type() == "RC_CHANNELS" and self.telemetry.rc is not None:
+                self.arbiter.rc(self.telemetry.rc.channels_us, received_s)
+
+    def _said(self, text: StatusText) -> None:
+        if text.severity <= mavlink.MAV_SEVERITY_WARNING:
+            self.arbiter.warned(text.text, text.received_s)
 
     def _timesync(self, message: Message, received_s: float) -> None:
         if not self.link.from_vehicle(message):
@@ -186,6 +222,7 @@ class Vehicle:
         knocked_s = float("-inf")
         while True:
             self.telemetry.tick()
+            self.arbiter.tick(self._now())
             if not self._found.is_set() and self._now() - knocked_s >= _KNOCK_S:
                 self.link.knock()
                 knocked_s = self._now()

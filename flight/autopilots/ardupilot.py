@@ -1,11 +1,15 @@
-"""What is ArduCopter's own: mode numbers and names, and which vehicles they hold for.
+"""ArduCopter: its modes, its mission list, and what its failsafes need.
 
-Numbers from ArduPilot ``ArduCopter/mode.h`` (``Mode::Number``).
+Mode numbers from ArduPilot ``ArduCopter/mode.h`` (``Mode::Number``); parameters from
+``ArduCopter/Parameters.cpp``, ``libraries/AP_BattMonitor/AP_BattMonitor_Params.cpp`` and
+``libraries/AC_Fence/AC_Fence.cpp``, all of Copter-4.6.3.
 """
 
 from __future__ import annotations
 
-from flight.errors import EmberwatchError
+from collections.abc import Collection, Mapping, Sequence
+
+from flight.autopilots.autopilot import Finding, UnknownModeError
 from flight.link import mavlink
 
 COPTER_MODES: dict[int, str] = {
@@ -50,24 +54,134 @@ _COPTERS = frozenset(
         mavlink.MAV_TYPE_DECAROTOR,
     }
 )
+_REPORTS_ONLY = 0
 
 
-class UnknownModeError(EmberwatchError):
-    """A mode that this vehicle does not have, or a vehicle whose modes we do not know."""
+class ArduCopter:
+    """Any multicopter or helicopter that runs ArduCopter."""
+
+    name = "ArduCopter"
+    guided_mode = "GUIDED"
+    mission_mode = "AUTO"
+    return_mode = "RTL"
+    first_item_is_home = True
+    parameters_are_cast = True
+    safety_parameters: Sequence[str] = (
+        "FS_GCS_ENABLE",
+        "FS_GCS_TIMEOUT",
+        "SYSID_MYGCS",
+        "FS_THR_ENABLE",
+        "FS_EKF_ACTION",
+        "BATT_MONITOR",
+        "BATT_FS_LOW_ACT",
+        "BATT_LOW_VOLT",
+        "BATT_LOW_MAH",
+        "FENCE_ENABLE",
+        "FENCE_ACTION",
+        "MIS_RESTART",
+    )
+
+    @staticmethod
+    def is_it(autopilot: int, vehicle_type: int) -> bool:
+        """Whether a heartbeat with this MAV_AUTOPILOT and MAV_TYPE is ArduCopter's."""
+        return autopilot == mavlink.MAV_AUTOPILOT_ARDUPILOTMEGA and vehicle_type in _COPTERS
+
+    def mode_name(self, base_mode: int, custom_mode: int) -> str:  # noqa: ARG002 - PX4 needs both
+        return COPTER_MODES.get(custom_mode, f"MODE {custom_mode}")
+
+    def mode_params(self, name: str) -> tuple[float, float, float]:
+        if name not in _NUMBERS:
+            raise UnknownModeError(
+                f"ArduCopter has no mode {name!r}", hint="It has " + ", ".join(_NUMBERS) + "."
+            )
+        return mavlink.MAV_MODE_FLAG_CUSTOM_MODE_ENABLED, _NUMBERS[name], 0.0
+
+    def judge(
+        self, parameters: Mapping[str, float | None], ground_stations: Collection[int]
+    ) -> list[Finding]:
+        return [
+            _station_failsafe(parameters, ground_stations),
+            _rc_failsafe(parameters),
+            _battery_failsafe(parameters),
+            _position_failsafe(parameters),
+            _fence(parameters),
+            _mission_restart(parameters),
+        ]
 
 
-def is_copter(autopilot: int, vehicle_type: int) -> bool:
-    """Whether a heartbeat with this MAV_AUTOPILOT and MAV_TYPE is ArduCopter's."""
-    return autopilot == mavlink.MAV_AUTOPILOT_ARDUPILOTMEGA and vehicle_type in _COPTERS
+def _station_failsafe(parameters: Mapping[str, float | None], stations: Collection[int]) -> Finding:
+    name = "ground station failsafe"
+    enabled, timeout_s, listens_to = (
+        parameters.get(key) for key in ("FS_GCS_ENABLE", "FS_GCS_TIMEOUT", "SYSID_MYGCS")
+    )
+    if enabled is None or listens_to is None:
+        return Finding(name, None, "FS_GCS_ENABLE or SYSID_MYGCS could not be read")
+    if enabled == _REPORTS_ONLY:
+        return Finding(name, False, "FS_GCS_ENABLE is 0: the vehicle flies on when the station is lost")
+    if not stations:
+        return Finding(name, False, "no ground station was heard: the failsafe watches one only once heard")
+    if int(listens_to) not in stations:
+        heard = ", ".join(map(str, sorted(stations)))
+        return Finding(
+            name, False, f"it listens to system {listens_to:.0f}, and the station heard is {heard}"
+        )
+    after = "" if timeout_s is None else f" after {timeout_s:g} s without it"
+    return Finding(name, True, f"watches system {listens_to:.0f}{after}")
 
 
-def mode_name(custom_mode: int) -> str:
-    """The name of an ArduCopter mode, or ``MODE n`` for one newer than this table."""
-    return COPTER_MODES.get(custom_mode, f"MODE {custom_mode}")
+def _rc_failsafe(parameters: Mapping[str, float | None]) -> Finding:
+    enabled = parameters.get("FS_THR_ENABLE")
+    if enabled is None:
+        return Finding("RC failsafe", None, "FS_THR_ENABLE could not be read")
+    if enabled == _REPORTS_ONLY:
+        return Finding("RC failsafe", False, "FS_THR_ENABLE is 0: nothing happens when the radio is lost")
+    return Finding("RC failsafe", True, f"FS_THR_ENABLE is {enabled:.0f}")
 
 
-def mode_number(name: str) -> int:
-    """The ``custom_mode`` of an ArduCopter mode; raises UnknownModeError."""
-    if name not in _NUMBERS:
-        raise UnknownModeError(f"ArduCopter has no mode {name!r}", hint="It has " + ", ".join(_NUMBERS) + ".")
-    return _NUMBERS[name]
+def _battery_failsafe(parameters: Mapping[str, float | None]) -> Finding:
+    name = "battery failsafe"
+    monitor, action, volts, capacity = (
+        parameters.get(key) for key in ("BATT_MONITOR", "BATT_FS_LOW_ACT", "BATT_LOW_VOLT", "BATT_LOW_MAH")
+    )
+    if monitor is None:
+        return Finding(name, None, "BATT_MONITOR could not be read")
+    if monitor == 0:
+        return Finding(name, False, "BATT_MONITOR is 0: the vehicle does not know its battery")
+    if action is None:
+        return Finding(name, None, "BATT_FS_LOW_ACT could not be read")
+    if action == _REPORTS_ONLY:
+        return Finding(name, False, "BATT_FS_LOW_ACT is 0: a low battery is only reported")
+    if not volts and not capacity:
+        return Finding(name, False, "BATT_LOW_VOLT and BATT_LOW_MAH are 0: no battery is ever low")
+    return Finding(name, True, f"acts below {volts or 0:g} V or {capacity or 0:g} mAh left")
+
+
+def _position_failsafe(parameters: Mapping[str, float | None]) -> Finding:
+    action = parameters.get("FS_EKF_ACTION")
+    if action is None:
+        return Finding("position failsafe", None, "FS_EKF_ACTION could not be read")
+    if action == _REPORTS_ONLY:
+        return Finding("position failsafe", False, "FS_EKF_ACTION is 0: a lost position is only reported")
+    return Finding("position failsafe", True, f"FS_EKF_ACTION is {action:.0f}")
+
+
+def _fence(parameters: Mapping[str, float | None]) -> Finding:
+    enabled, action = parameters.get("FENCE_ENABLE"), parameters.get("FENCE_ACTION")
+    if enabled is None:
+        return Finding("fence action", None, "FENCE_ENABLE could not be read")
+    if enabled == 0:
+        return Finding("fence action", False, "FENCE_ENABLE is 0: the vehicle leaves its area freely")
+    if action == _REPORTS_ONLY:
+        return Finding("fence action", False, "FENCE_ACTION is 0: a breach is only reported")
+    return Finding("fence action", True, f"FENCE_ACTION is {action or 0:.0f}")
+
+
+def _mission_restart(parameters: Mapping[str, float | None]) -> Finding:
+    restart = parameters.get("MIS_RESTART")
+    if restart is None:
+        return Finding("mission resumes", None, "MIS_RESTART could not be read")
+    if restart != 0:
+        return Finding(
+            "mission resumes", False, "MIS_RESTART is 1: after a look again the patrol begins anew; set it 0"
+        )
+    return Finding("mission resumes", True, "MIS_RESTART is 0")

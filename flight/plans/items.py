@@ -41,6 +41,12 @@ class Command(IntEnum):
     DO_MOUNT_CONTROL = 205
     DO_SET_CAM_TRIGG_DIST = 206
     DO_GIMBAL_MANAGER_PITCHYAW = 1000
+    NAV_FENCE_RETURN_POINT = 5000
+    NAV_FENCE_POLYGON_VERTEX_INCLUSION = 5001
+    NAV_FENCE_POLYGON_VERTEX_EXCLUSION = 5002
+    NAV_FENCE_CIRCLE_INCLUSION = 5003
+    NAV_FENCE_CIRCLE_EXCLUSION = 5004
+    NAV_RALLY_POINT = 5100
 
 
 class Frame(IntEnum):
@@ -74,8 +80,19 @@ FLOWN_TO = frozenset(
         Command.NAV_SPLINE_WAYPOINT,
     }
 )
+OF_A_FENCE = frozenset(
+    {
+        Command.NAV_FENCE_RETURN_POINT,
+        Command.NAV_FENCE_POLYGON_VERTEX_INCLUSION,
+        Command.NAV_FENCE_POLYGON_VERTEX_EXCLUSION,
+        Command.NAV_FENCE_CIRCLE_INCLUSION,
+        Command.NAV_FENCE_CIRCLE_EXCLUSION,
+    }
+)
 # Commands that an autopilot keeps with frame, position and altitude; of others it keeps only their params.
-HAS_POSITION = FLOWN_TO | {Command.DO_SET_ROI_LOCATION, Command.DO_SET_ROI}
+HAS_POSITION = (
+    FLOWN_TO | OF_A_FENCE | {Command.DO_SET_ROI_LOCATION, Command.DO_SET_ROI, Command.NAV_RALLY_POINT}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +131,18 @@ class MissionItem:
 
         Compares number and command; and, where the command has a position, frame (a ``*_INT`` frame is
         its plain one), integer position and altitude within 1 cm. Params are left out: autopilots drop
-        and round those they do not use. Item 0 is always the same: the autopilot puts its own home there.
+        and round those they do not use; but for the first of a fence's items, which is its size. Item 0 of a
+        mission is always the same: the autopilot puts its own home there.
         """
         if self.seq != other.seq:
             return False
-        if self.seq == 0:
+        if self.seq == 0 and self.command not in OF_A_FENCE | {Command.NAV_RALLY_POINT}:
             return True
         if self.command != other.command:
+            return False
+        if self.command in OF_A_FENCE and not math.isclose(
+            self.params[0], other.params[0], rel_tol=1e-6, abs_tol=0.01
+        ):
             return False
         return self.command not in HAS_POSITION or (
             PLAIN_FRAME.get(self.frame, self.frame) == PLAIN_FRAME.get(other.frame, other.frame)

@@ -94,7 +94,7 @@ async def test_an_unattended_patrol_leaves_a_vehicle_alone_that_somebody_else_ha
         await patrol.bring_aboard()
         async with asyncio.timeout(20):
             while not (
-                vehicle.telemetry.position_ok and vehicle.arbiter.grant(asyncio.get_running_loop().time())
+                vehicle.telemetry.position_ok and vehicle.arbiter.grant(asyncio.get_running_loop().time(), "a test")
             ):
                 await asyncio.sleep(0.05)
             await vehicle.commands.set_mode("GUIDED")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from flight.arbiter import Arbiter, NotInControl
+from flight.arbiter import Arbiter, NotInControl, RcSwitches
 
 NOW_S = 100.0
 
@@ -30,7 +30,7 @@ def unstable() -> Arbiter:
 
 def granted() -> Arbiter:
     arbiter = hands_off()
-    assert arbiter.grant(NOW_S - 10)
+    assert arbiter.grant(NOW_S - 10, "a test")
     return arbiter
 
 
@@ -58,10 +58,36 @@ def unlinked() -> Arbiter:
     return arbiter
 
 
+def failing() -> Arbiter:
+    arbiter = granted()
+    arbiter.heartbeat("RTL", True, NOW_S - 60, failsafe=True)
+    return arbiter
+
+
+def with_veto() -> Arbiter:
+    """Granted, with a veto switch (channel 6, off) and a grant switch (channel 7, off)."""
+    arbiter = Arbiter(rc=RcSwitches(veto_channel=6, grant_channel=7))
+    arbiter.heartbeat("LOITER", True, NOW_S - 60)
+    arbiter.rc(sticks(), NOW_S - 10)
+    assert arbiter.grant(NOW_S - 10, "a test")
+    arbiter.rc(sticks(), NOW_S - 1)
+    return arbiter
+
+
+def vetoed() -> Arbiter:
+    arbiter = with_veto()
+    arbiter.rc(sticks(veto=2000), NOW_S - 0.5)
+    return arbiter
+
+
 def read_only() -> Arbiter:
     arbiter = Arbiter(read_only=True)
     arbiter.heartbeat("LOITER", True, NOW_S - 60)
     return arbiter
+
+
+def sticks(*, veto: int = 1000, grant: int = 1000) -> tuple[int, ...]:
+    return (1500, 1500, 1000, 1500, 1000, veto, grant, 1500)
 
 
 def ask(arbiter: Arbiter) -> None:
@@ -72,7 +98,7 @@ def ask(arbiter: Arbiter) -> None:
 
 
 EVENTS: dict[str, Callable[[Arbiter], object]] = {
-    "grant": lambda arbiter: arbiter.grant(NOW_S),
+    "grant": lambda arbiter: arbiter.grant(NOW_S, "a test"),
     "LOITER": lambda arbiter: arbiter.heartbeat("LOITER", True, NOW_S),
     "AUTO": lambda arbiter: arbiter.heartbeat("AUTO", True, NOW_S),
     "RTL": lambda arbiter: arbiter.heartbeat("RTL", True, NOW_S),
@@ -81,20 +107,28 @@ EVENTS: dict[str, Callable[[Arbiter], object]] = {
     "link lost": lambda arbiter: arbiter.link_lost(),
     "rebooted": lambda arbiter: arbiter.rebooted(),
     "we ask": ask,
+    "failsafe": lambda arbiter: arbiter.heartbeat(arbiter._mode or "LOITER", True, NOW_S, failsafe=True),
+    "veto": lambda arbiter: arbiter.rc(sticks(veto=2000), NOW_S),
+    "no veto": lambda arbiter: arbiter.rc(sticks(), NOW_S),
+    "switch on": lambda arbiter: arbiter.rc(sticks(veto=2000 if arbiter.veto else 1000, grant=2000), NOW_S),
+    "radio silent": lambda arbiter: arbiter.tick(NOW_S + 2),
 }
 
 # Each cell: the control after the event. G granted, - hands off, R read only.
 MATRIX: dict[Callable[[], Arbiter], str] = {
-    #                grant LOITER AUTO RTL disarmed revoke lost reboot ask
-    unheard: "        -     -     -    -   -        -      -    -      -",
-    hands_off: "      G     -     -    -   -        -      -    -      -",
-    unstable: "       -     -     -    -   -        -      -    -      -",
-    granted: "        G     G     -    -   -        -      G    -      G",
-    asked: "          G     G     G    -   -        -      G    -      G",
-    asked_long_ago: " G     G     G    -   -        -      G    -      G",
-    obeyed: "         G     -     G    -   -        -      G    -      G",
-    unlinked: "       G     G     -    -   -        -      G    -      G",
-    read_only: "      R     R     R    R   R        R      R    R      R",
+    #              grant LOITER AUTO RTL disarmed revoke lost reboot ask failsafe veto no-veto switch silent
+    unheard: "        -     -     -   -     -       -      -    -     -     -      -      -      -      -",
+    hands_off: "      G     -     -   -     -       -      -    -     -     -      -      -      -      -",
+    unstable: "       -     -     -   -     -       -      -    -     -     -      -      -      -      -",
+    granted: "        G     G     -   -     -       -      G    -     G     -      G      G      G      G",
+    asked: "          G     G     G   -     -       -      G    -     G     -      G      G      G      G",
+    asked_long_ago: " G     G     G   -     -       -      G    -     G     -      G      G      G      G",
+    obeyed: "         G     -     G   -     -       -      G    -     G     -      G      G      G      G",
+    unlinked: "       G     G     -   -     -       -      G    -     G     -      G      G      G      G",
+    failing: "        -     -     -   -     -       -      -    -     -     -      -      -      -      -",
+    with_veto: "      G     G     -   -     -       -      G    -     G     -      -      G      G      -",
+    vetoed: "         -     -     -   -     -       -      -    -     -     -      -      -      -      -",
+    read_only: "      R     R     R   R     R       R      R    R     R     R      R      R      R      R",
 }
 WORDS = {"G": "granted", "-": "hands off", "R": "read only"}
 CELLS = [
@@ -117,7 +151,7 @@ def test_matrix(state: Callable[[], Arbiter], event: str, expected: str) -> None
         assert arbiter.reason in caught.value.message
 
 
-@pytest.mark.parametrize("event", [name for name in EVENTS if name != "grant"])
+@pytest.mark.parametrize("event", [name for name in EVENTS if name not in ("grant", "switch on")])
 @pytest.mark.parametrize("state", MATRIX)
 def test_only_a_grant_ever_gives_control(state: Callable[[], Arbiter], event: str) -> None:
     arbiter = state()
@@ -133,28 +167,28 @@ def test_a_pilot_who_takes_over_keeps_the_vehicle_until_a_new_grant() -> None:
     for second in range(1, 60):
         arbiter.heartbeat("AUTO" if second > 30 else "LOITER", True, NOW_S + second)  # even back in our mode
         assert arbiter.control == "hands off"
-    assert arbiter.grant(NOW_S + 60)
+    assert arbiter.grant(NOW_S + 60, "a test")
 
 
 def test_a_grant_waits_for_five_seconds_of_one_mode() -> None:
     arbiter = Arbiter()
     assert "no heartbeat" in arbiter.objection(NOW_S)
     arbiter.heartbeat("LOITER", False, NOW_S)
-    assert not arbiter.grant(NOW_S + 4.9)
+    assert not arbiter.grant(NOW_S + 4.9, "a test")
     assert "LOITER" in arbiter.objection(NOW_S + 4.9)
     arbiter.heartbeat("GUIDED", False, NOW_S + 4.95)
-    assert not arbiter.grant(NOW_S + 9)
-    assert arbiter.grant(NOW_S + 10)
+    assert not arbiter.grant(NOW_S + 9, "a test")
+    assert arbiter.grant(NOW_S + 10, "a test")
     assert arbiter.objection(NOW_S + 10) == ""
 
 
 def test_after_a_gap_in_the_link_the_mode_has_to_last_again() -> None:
     arbiter = hands_off()
     arbiter.link_lost()
-    assert not arbiter.grant(NOW_S)
+    assert not arbiter.grant(NOW_S, "a test")
     arbiter.heartbeat("LOITER", True, NOW_S)
-    assert not arbiter.grant(NOW_S + 1)
-    assert arbiter.grant(NOW_S + 5)
+    assert not arbiter.grant(NOW_S + 1, "a test")
+    assert arbiter.grant(NOW_S + 5, "a test")
 
 
 def test_stale_heartbeats_after_our_own_request_are_no_takeover() -> None:
@@ -198,7 +232,7 @@ def test_a_request_is_forgotten_with_the_grant() -> None:
     arbiter = asked()
     arbiter.revoke("veto")
     arbiter.heartbeat("LOITER", True, NOW_S)
-    assert arbiter.grant(NOW_S + 10)
+    assert arbiter.grant(NOW_S + 10, "a test")
     arbiter.heartbeat("AUTO", True, NOW_S + 11)
     assert arbiter.control == "hands off"
 
@@ -206,7 +240,7 @@ def test_a_request_is_forgotten_with_the_grant() -> None:
 def test_read_only_means_exactly_that() -> None:
     arbiter = read_only()
     assert arbiter.reason == "read_only is set in the configuration"
-    assert not arbiter.grant(NOW_S)
+    assert not arbiter.grant(NOW_S, "a test")
     with pytest.raises(NotInControl, match="read_only"):
         arbiter.mode_requested("AUTO", NOW_S)
 
@@ -215,8 +249,83 @@ def test_it_says_each_change_once(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         arbiter = granted()
         for second in range(5):
-            arbiter.grant(NOW_S + second)
+            arbiter.grant(NOW_S + second, "a test")
             arbiter.heartbeat("LOITER", True, NOW_S + second)
         for second in range(5, 10):
             arbiter.heartbeat("BRAKE", True, NOW_S + second)
     assert [record.getMessage().split(":")[0] for record in caplog.records] == ["granted", "hands off"]
+
+
+def test_the_pilots_switch_gives_a_grant_when_it_is_turned_and_not_when_it_is_found_on() -> None:
+    arbiter = Arbiter(rc=RcSwitches(grant_channel=7))
+    arbiter.heartbeat("LOITER", True, NOW_S - 60)
+    arbiter.rc(sticks(grant=2000), NOW_S)
+    assert arbiter.control == "hands off"
+    arbiter.rc(sticks(grant=1000), NOW_S + 1)
+    arbiter.rc(sticks(grant=2000), NOW_S + 2)
+    assert (arbiter.control, arbiter.granted_by) == ("granted", "the pilot's switch")
+    arbiter.rc(sticks(grant=1000), NOW_S + 3)
+    assert arbiter.reason == "the pilot's grant switch was turned off"
+
+
+def test_a_switch_that_comes_back_on_after_silence_gives_nothing() -> None:
+    arbiter = Arbiter(rc=RcSwitches(grant_channel=7))
+    arbiter.heartbeat("LOITER", True, NOW_S - 60)
+    arbiter.rc(sticks(grant=1000), NOW_S)
+    arbiter.tick(NOW_S + 3)
+    arbiter.rc(sticks(grant=2000), NOW_S + 4)
+    assert arbiter.control == "hands off"
+
+
+@pytest.mark.parametrize(
+    "channels",
+    [(), (1500,) * 5, (1500, 1500, 1000, 1500, 1000, 0), (1500, 1500, 1000, 1500, 1000, 0xFFFF)],
+)
+def test_a_radio_without_the_veto_channel_is_a_veto(channels: tuple[int, ...]) -> None:
+    arbiter = with_veto()
+    arbiter.rc(channels, NOW_S)
+    assert arbiter.control == "hands off"
+    assert "channel 6" in arbiter.veto
+    assert not arbiter.grant(NOW_S + 60, "a test")
+
+
+def test_a_veto_switch_that_was_never_heard_is_a_veto() -> None:
+    arbiter = Arbiter(rc=RcSwitches(veto_channel=6))
+    arbiter.heartbeat("LOITER", True, NOW_S - 60)
+    assert not arbiter.grant(NOW_S, "a test")
+    assert "not been heard" in arbiter.objection(NOW_S)
+
+
+def test_the_end_of_a_veto_gives_nothing_back_by_itself() -> None:
+    arbiter = vetoed()
+    arbiter.rc(sticks(), NOW_S)
+    assert (arbiter.veto, arbiter.control) == ("", "hands off")
+    assert arbiter.grant(NOW_S + 1, "a test")
+
+
+def test_a_failsafe_is_told_with_what_the_autopilot_said_of_it_and_stands_against_a_grant() -> None:
+    arbiter = obeyed()
+    arbiter.warned("Battery 1 is low 13.9V used 3000 mAh", NOW_S - 0.5)
+    arbiter.heartbeat("AUTO", True, NOW_S, failsafe=True)
+    assert arbiter.reason == 'the autopilot is in a failsafe ("Battery 1 is low 13.9V used 3000 mAh")'
+    arbiter.heartbeat("RTL", True, NOW_S + 1, failsafe=True)
+    assert not arbiter.grant(NOW_S + 30, "a test")
+    assert arbiter.objection(NOW_S + 30) == "the autopilot is in a failsafe"
+    arbiter.heartbeat("RTL", True, NOW_S + 31)
+    assert arbiter.grant(NOW_S + 32, "a test")
+
+
+def test_who_gave_a_grant_is_known_and_forgotten_with_it() -> None:
+    arbiter = granted()
+    assert arbiter.granted_by == "a test"
+    arbiter.revoke("enough")
+    assert arbiter.granted_by == ""
+
+
+def test_each_change_of_control_is_told() -> None:
+    arbiter = granted()
+    told: list[str] = []
+    arbiter.on_change.append(lambda: told.append(arbiter.control))
+    arbiter.heartbeat("BRAKE", True, NOW_S)
+    arbiter.grant(NOW_S + 10, "a test")
+    assert told == ["hands off", "granted"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 
 from flight.arbiter import Arbiter, NotInControl
-from flight.autopilots.ardupilot import UnknownModeError
+from flight.autopilots import UnknownModeError
 from flight.commands import (
     CommandDeniedError,
     CommandError,
@@ -69,7 +69,7 @@ async def benched(
         link.speak_as(1)
         await until(lambda: telemetry.linked)
         if grant:
-            assert arbiter.grant(time.monotonic() + 5)
+            assert arbiter.grant(time.monotonic() + 5, "a test")
         patience = patience or Patience(ack_s=2.0, texts_s=0.05)
         yield Bench(
             link, autopilot, telemetry, arbiter, Commands(link, telemetry, arbiter, patience=patience)
@@ -279,8 +279,8 @@ async def test_modes_that_cannot_be_are_refused_before_anything_is_sent() -> Non
     async with benched() as bench:
         with pytest.raises(UnknownModeError, match="no mode 'GUIDE'"):
             await bench.commands.set_mode("GUIDE")
-        bench.telemetry.is_copter = False
+        bench.telemetry.autopilot = None
         for order in (bench.commands.set_mode("GUIDED"), bench.commands.start_mission()):
-            with pytest.raises(CommandError, match="not ArduCopter"):
+            with pytest.raises(CommandError, match="neither ArduCopter nor PX4"):
                 await order
         assert not bench.autopilot.commands(SET_MODE)

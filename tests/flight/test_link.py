@@ -246,6 +246,6 @@ async def test_a_socket_that_takes_no_more_loses_instead_of_waiting() -> None:
         link.speak_as(1)
         link.receive(from_vehicle(), ("127.0.0.1", 9))
         assert link.send(heartbeat())
-        link.backed_up = True
+        link._transport.backed_up = True
         assert not link.send(heartbeat())
         assert (link.counts.sent, link.counts.unsent) == (1, 1)

@@ -137,7 +137,7 @@ async def test_armed_needs_a_grant_and_read_only_forbids_always() -> None:
         with pytest.raises(NotInControl):
             await bench.missions.upload(patrol(3))
         assert await bench.missions.verify(patrol(2))
-        assert bench.arbiter.grant(time.monotonic() + 5)
+        assert bench.arbiter.grant(time.monotonic() + 5, "a test")
         await bench.missions.upload(patrol(3))
     async with benched(read_only=True) as bench:
         with pytest.raises(NotInControl, match="read only"):
@@ -148,8 +148,8 @@ async def test_armed_needs_a_grant_and_read_only_forbids_always() -> None:
 
 async def test_a_mission_that_is_none_is_refused_before_anything_is_sent() -> None:
     async with benched() as bench:
-        for items in ([], patrol(2)[1:]):
-            with pytest.raises(MissionError, match="numbered from 0"):
+        for items, words in (([], "its home item"), (patrol(2)[1:], "numbered from 0")):
+            with pytest.raises(MissionError, match=words):
                 await bench.missions.upload(items)
 
 

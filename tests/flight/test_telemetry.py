@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flight.autopilots import ardupilot
+from flight.autopilots import UnknownModeError, ardupilot
+from flight.autopilots.ardupilot import ArduCopter
 from flight.link import Message, mavlink
 from flight.telemetry import AttitudeSample, GimbalSample, PositionSample, Telemetry
 from tests.flight.scripted import heartbeat, position, stamped
@@ -222,13 +223,13 @@ def test_modes_have_their_names_where_we_know_them(bench: Bench) -> None:
     for number, name in ardupilot.COPTER_MODES.items():
         bench.hear(heartbeat(custom_mode=number))
         assert bench.telemetry.mode == name
-        assert ardupilot.mode_number(name) == number
+        assert ArduCopter().mode_params(name) == (1, number, 0)
     bench.hear(heartbeat(custom_mode=99))
     assert bench.telemetry.mode == "MODE 99"
     bench.hear(heartbeat(custom_mode=10, vehicle_type=mavlink.MAV_TYPE_FIXED_WING))
-    assert (bench.telemetry.mode, bench.telemetry.is_copter) == ("MODE 10", False)
-    with pytest.raises(ardupilot.UnknownModeError, match="no mode 'FLY'"):
-        ardupilot.mode_number("FLY")
+    assert (bench.telemetry.mode, bench.telemetry.autopilot) == ("MODE 10", None)
+    with pytest.raises(UnknownModeError, match="no mode 'FLY'"):
+        ArduCopter().mode_params("FLY")
 
 
 def test_the_mode_table_agrees_with_the_dialect() -> None:

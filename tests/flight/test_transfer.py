@@ -22,6 +22,7 @@ from flight.transfer import (
 from tests.flight.scripted import LossyLine, MissionServer, stamped
 
 PATIENCE = TransferPatience()
+MISSION = mavlink.MAV_MISSION_TYPE_MISSION
 ACCEPTED, ERROR, DENIED = 0, 1, mavlink.MAV_MISSION_DENIED
 INVALID_SEQUENCE, CANCELLED = mavlink.MAV_MISSION_INVALID_SEQUENCE, mavlink.MAV_MISSION_OPERATION_CANCELLED
 
@@ -56,7 +57,7 @@ class Air:
 
     def run(self, transfer: Upload | Download, limit_s: float = 600.0) -> Outcome:
         """One attempt, to its end."""
-        self._launch([_message(out, 1) for out in transfer.start(self.now_s)], upwards=True)
+        self._launch([_message(out, 1, MISSION) for out in transfer.start(self.now_s)], upwards=True)
         end_s = self.now_s + limit_s
         while transfer.outcome is None:
             assert self.now_s < end_s, "the attempt never ends"
@@ -69,8 +70,8 @@ class Air:
                     self._launch(self.server.take(message, self.now_s), upwards=False)
                 else:
                     replies = _take(transfer, message, self.now_s)
-                    self._launch([_message(out, 1) for out in replies], upwards=True)
-            self._launch([_message(out, 1) for out in transfer.tick(self.now_s)], upwards=True)
+                    self._launch([_message(out, 1, MISSION) for out in replies], upwards=True)
+            self._launch([_message(out, 1, MISSION) for out in transfer.tick(self.now_s)], upwards=True)
         return transfer.outcome
 
 
@@ -128,7 +129,7 @@ def test_the_old_question_is_answered_with_an_integer_item() -> None:
     upload.start(0.0)
     question = stamped(mavlink.MAVLink_mission_request_message(1, 191, 3))
     [answer] = _take(upload, question, 0.1)
-    message = _message(answer, 1)
+    message = _message(answer, 1, MISSION)
     assert message.get_type() == "MISSION_ITEM_INT"
     assert _item(stamped(message)).same_as(items[3])
 

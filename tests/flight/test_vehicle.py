@@ -173,8 +173,8 @@ async def test_a_pilot_takes_over_and_the_agent_lets_go() -> None:
     clock = Clock()
     async with vehicle_at(now=clock) as vehicle, ScriptedAutopilot(vehicle.link.local_port) as autopilot:
         await vehicle.wait_for_autopilot(5)
-        assert not vehicle.arbiter.grant(clock())
-        assert vehicle.arbiter.grant(clock() + 5)
+        assert not vehicle.arbiter.grant(clock(), "a test")
+        assert vehicle.arbiter.grant(clock() + 5, "a test")
         await vehicle.commands.set_mode("GUIDED")
         autopilot.custom_mode = LOITER
         await until(lambda: vehicle.arbiter.control == "hands off")
@@ -187,7 +187,7 @@ async def test_a_lost_link_is_noticed_and_found_again_with_all_its_streams() -> 
     clock = Clock()
     async with vehicle_at(now=clock) as vehicle, ScriptedAutopilot(vehicle.link.local_port) as autopilot:
         await vehicle.wait_for_autopilot(5)
-        assert vehicle.arbiter.grant(clock() + 5)
+        assert vehicle.arbiter.grant(clock() + 5, "a test")
         autopilot.heartbeats = False
         await asyncio.sleep(0.1)
         clock.ahead_s += 6
@@ -210,7 +210,7 @@ async def test_a_restart_takes_the_grant_and_starts_clock_and_streams_anew(strea
         vehicle.telemetry.on_reboot.append(restarts.append)
         await vehicle.wait_for_autopilot(5)
         await until(lambda: vehicle.clock.synchronised)
-        assert vehicle.arbiter.grant(time.monotonic() + 5)
+        assert vehicle.arbiter.grant(time.monotonic() + 5, "a test")
         autopilot.received.clear()
         autopilot.reboot()
         await until(lambda: bool(restarts))
@@ -251,7 +251,7 @@ async def test_a_whole_start_on_a_lossy_link(loss: float) -> None:
         items = patrol(5)
         await vehicle.missions.upload(items)
         assert await vehicle.missions.verify(items)
-        assert vehicle.arbiter.grant(time.monotonic() + 5)
+        assert vehicle.arbiter.grant(time.monotonic() + 5, "a test")
         await vehicle.commands.set_mode("GUIDED")
         await vehicle.commands.arm()
         await vehicle.commands.takeoff(10.0)

@@ -1,0 +1,106 @@
+"""Orders from the station: carried out one after another, each with a known end.
+
+Revoke and stand down do not wait for their turn: what is under way is broken off for them. An order that
+cannot be carried out is refused with the reason; nothing here ends the agent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+
+from flight.errors import EmberwatchError
+from uplink.messages import Order, OrderKind, OrderResult, OrderState
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[Order], Awaitable[None]]
+
+URGENT = frozenset({OrderKind.REVOKE, OrderKind.STAND_DOWN})
+MOST_WAITING = 8
+RESULTS_KEPT = 8
+REASON_LENGTH = 240
+
+
+class OrderDesk:
+    """Takes orders from ``take`` (on the event loop) and works on them in ``run``."""
+
+    def __init__(self, handlers: Mapping[OrderKind, Handler]) -> None:
+        self._handlers = handlers
+        self._waiting: deque[Order] = deque()
+        self._results: dict[str, OrderResult] = {}
+        self._current: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+
+    @property
+    def results(self) -> list[OrderResult]:
+        """What became of the latest orders, the newest last."""
+        return list(self._results.values())
+
+    def take(self, order: Order) -> None:
+        """A new order. Each id comes once."""
+        log.info("order from %s: %s", order.by, order.kind.value)
+        if order.kind in URGENT:
+            while self._waiting:
+                self._end(self._waiting.popleft(), OrderState.REFUSED, f"overtaken by {order.kind.value}")
+            if self._current is not None:
+                self._current.cancel(f"overtaken by {order.kind.value}")
+        elif len(self._waiting) >= MOST_WAITING:
+            self._end(order, OrderState.REFUSED, "too many orders at once")
+            return
+        self._end(order, OrderState.ACCEPTED, "")
+        self._waiting.append(order)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                await self._carry_out(self._waiting.popleft())
+
+    async def _carry_out(self, order: Order) -> None:
+        handler = self._handlers.get(order.kind)
+        if handler is None:
+            self._end(order, OrderState.REFUSED, "this drone cannot do that")
+            return
+        self._current = asyncio.ensure_future(_run(handler, order))
+        try:
+            await self._current
+        except asyncio.CancelledError as cancelled:
+            if not self._current.cancelled():
+                self._current.cancel()  # we are the ones who end
+                raise
+            self._end(order, OrderState.REFUSED, str(cancelled) or "broken off")
+        except EmberwatchError as error:
+            self._end(order, OrderState.REFUSED, error.message)
+        except Exception as error:
+            log.exception("the order %s failed", order.kind.value)
+            self._end(order, OrderState.REFUSED, f"it failed ({type(error).__name__})")
+        else:
+            self._end(order, OrderState.DONE, "")
+        finally:
+            self._current = None
+
+    def _end(self, order: Order, state: OrderState, reason: str) -> None:
+        key = str(order.id)
+        self._results.pop(key, None)
+        self._results[key] = OrderResult(
+            order_id=order.id,
+            kind=order.kind,
+            state=state,
+            reason=reason[:REASON_LENGTH],
+            at=datetime.now(UTC),
+        )
+        while len(self._results) > RESULTS_KEPT:
+            del self._results[next(iter(self._results))]
+        if state is not OrderState.ACCEPTED:
+            log.info("order %s: %s%s", order.kind.value, state.value, f" ({reason})" if reason else "")
+
+
+async def _run(handler: Handler, order: Order) -> None:
+    await handler(order)

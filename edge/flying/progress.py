@@ -1,0 +1,206 @@
+"""How far a patrol is flown: what the vehicle says, turned into a phase and a place in the plan.
+
+::
+
+    READY ─▶ FLYING ─▶ RETURNING ─▶ DONE          the way it should go
+               │ ▲
+      hold, look again, or somebody else's mode, and on again from the same item
+               │
+               └─▶ INTERRUPTED                    landed before the end: a battery swap, say
+
+A patrol is one flight or several, with a battery swap between. What is aboard the autopilot is a whole
+flight, or its remainder after an interruption (``flight.plans.resume``); numbers here are the whole flight's.
+Pure: fed with telemetry, and told what the agent itself is about.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from flight.plans.items import Command, MissionItem
+from flight.plans.qgc import Plan
+from flight.plans.resume import remainder
+
+_WAY_HOME = frozenset({Command.NAV_RETURN_TO_LAUNCH, Command.NAV_LAND})
+
+
+class Phase(StrEnum):
+    """Where a patrol stands; the values are the words on the wire."""
+
+    WAITING = "waiting"  # for its time
+    READY = "ready"
+    FLYING = "flying"
+    PAUSED = "paused"
+    LOOKING_AGAIN = "looking again"
+    RETURNING = "returning"
+    DONE = "done"
+    INTERRUPTED = "interrupted"
+
+
+class Task(StrEnum):
+    """What the agent itself is about in guided flight."""
+
+    NOTHING = "nothing"
+    PAUSE = "pause"
+    LOOK_AGAIN = "look again"
+
+
+class Record(BaseModel):
+    """What outlives the agent's process."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    patrol_sha256: str
+    pass_number: int = Field(1, ge=1)
+    flight: int = Field(0, ge=0, description="which of the patrol's flights")
+    item: int = Field(0, ge=0, description="of that flight: the one flown to; 0 before the start")
+    begun_at_item: int = Field(0, ge=0, description="what is aboard is the remainder from here; 0: the whole")
+    done: bool = False
+    finished_at: AwareDatetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The vehicle now."""
+
+    armed: bool
+    mode: str
+    mission_mode: str
+    return_mode: str
+    guided_mode: str
+    mission_item: int | None
+
+
+def sha256_of(flights: Sequence[Plan]) -> str:
+    """Of a whole patrol: of its flights' own hashes."""
+    return hashlib.sha256("".join(plan.sha256 for plan in flights).encode()).hexdigest()
+
+
+def first_item_home(items: Sequence[MissionItem]) -> int:
+    """The number of the item with which the flight turns home: the first RTL or landing, else its last."""
+    return next((item.seq for item in items[1:] if item.command in _WAY_HOME), items[-1].seq)
+
+
+@dataclass(slots=True)
+class Progress:
+    """Of one patrol. ``record`` is what to keep; it is replaced when it changes."""
+
+    flights: Sequence[Plan]
+    record: Record
+    task: Task = Task.NOTHING
+    aboard: bool | None = None
+    """Whether ``part`` is what the autopilot holds."""
+    _flying: bool = field(default=False, init=False)
+
+    @classmethod
+    def of(cls, flights: Sequence[Plan], kept: Record | None) -> Progress:
+        """Go on from what was kept, if that was of this same patrol."""
+        sha256 = sha256_of(flights)
+        if kept is None or kept.patrol_sha256 != sha256 or kept.flight >= len(flights):
+            kept = Record(patrol_sha256=sha256)
+        return cls(flights, kept)
+
+    @property
+    def plan(self) -> Plan:
+        """The flight that is flown, or is next, as the file has it."""
+        return self.flights[self.record.flight]
+
+    @property
+    def part(self) -> Plan:
+        """What is to be aboard for it."""
+        begun = self.record.begun_at_item
+        return remainder(self.plan, begun) if begun else self.plan
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether this flight was left in the middle and the vehicle is down."""
+        return not self._flying and not self.record.done and self.record.item > self._first_place
+
+    @property
+    def _first_place(self) -> int:
+        return next((item.seq for item in self.plan.items[1:] if item.is_place), 0)
+
+    def take_up(self) -> None:
+        """Make the remainder of an interrupted flight the part to fly."""
+        if self.interrupted:
+            self.record = replace_record(self.record, begun_at_item=self.record.item)
+            self.aboard = None
+
+    def next_pass(self) -> None:
+        """Begin the patrol from its first flight again."""
+        number = self.record.pass_number + 1
+        self.record = Record(patrol_sha256=self.record.patrol_sha256, pass_number=number)
+        self.aboard = None
+
+    def hear(self, heard: Heard, now: datetime) -> Phase:
+        """Take in how the vehicle is; the phase. ``record`` may be another one afterwards."""
+        in_mission = heard.armed and heard.mode == heard.mission_mode and self.aboard is True
+        if in_mission:
+            self._flying = True
+            self.task = Task.NOTHING
+            if heard.mission_item:
+                self._reach(self._in_whole(heard.mission_item))
+        if not heard.armed:
+            if self._flying:
+                self._landed(now)
+            self._flying = False
+            self.task = Task.NOTHING
+        return self._phase(heard, in_mission)
+
+    def _phase(self, heard: Heard, in_mission: bool) -> Phase:
+        if not heard.armed:
+            if self.record.done:
+                return Phase.DONE
+            return Phase.INTERRUPTED if self.interrupted else Phase.READY
+        if not self._flying and not self.task_in_air:
+            return Phase.READY if self.record.item <= self._first_place else Phase.INTERRUPTED
+        if heard.mode == heard.return_mode or (in_mission and self.record.item >= self._turns_home):
+            return Phase.RETURNING
+        if in_mission:
+            return Phase.FLYING
+        if heard.mode == heard.guided_mode and self.task is Task.LOOK_AGAIN:
+            return Phase.LOOKING_AGAIN
+        if heard.mode == heard.guided_mode and self.task is Task.PAUSE:
+            return Phase.PAUSED
+        return Phase.INTERRUPTED
+
+    @property
+    def task_in_air(self) -> bool:
+        """Whether the agent is about something in guided flight."""
+        return self.task is not Task.NOTHING
+
+    @property
+    def _turns_home(self) -> int:
+        return first_item_home(self.plan.items)
+
+    def _in_whole(self, seq: int) -> int:
+        """The number in the whole flight of an item of the part aboard."""
+        begun = self.record.begun_at_item
+        if not begun:
+            return seq
+        return max(begun, seq + len(self.plan.items) - len(self.part.items))
+
+    def _reach(self, item: int) -> None:
+        if item != self.record.item and item < len(self.plan.items):
+            self.record = replace_record(self.record, item=item)
+
+    def _landed(self, now: datetime) -> None:
+        if self.record.item < self._turns_home:
+            return  # interrupted: the item stays
+        last = self.record.flight == len(self.flights) - 1
+        if last:
+            self.record = replace_record(self.record, done=True, finished_at=now)
+        else:
+            self.record = replace_record(self.record, flight=self.record.flight + 1, item=0, begun_at_item=0)
+            self.aboard = None
+
+
+def replace_record(record: Record, **changes: object) -> Record:
+    """A record with some fields changed, checked again."""
+    return Record.model_validate(record.model_dump() | changes)

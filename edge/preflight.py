@@ -1,0 +1,229 @@
+"""Is all well for this flight: one line for each thing, with pass or why not.
+
+``judge`` is pure: facts in, lines out. ``Preflight`` gathers the facts from the vehicle, the watch and the
+disk; what takes many messages (parameters, the fence aboard) is asked for seldom and remembered.
+
+A line that failed (``passed`` false) keeps the patrol on the ground; one that cannot be known (``None``)
+keeps only an unattended one there: a person may know better.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edge.health import Seeing
+from flight.autopilots.autopilot import Finding
+from flight.commands import CommandError
+from flight.errors import EmberwatchError
+from flight.plans.fence import Fence
+from flight.vehicle import Vehicle
+from uplink.messages import PreflightLine, SeeingState
+
+LEAST_FREE_BYTES = 500_000_000  # an hour's alerts with pictures, twice over
+ASK_AGAIN_S = 60.0
+DETAIL_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known before a flight. None is "not known"."""
+
+    linked: bool
+    position_ok: bool
+    heading_deg: float | None
+    satellites: int | None
+    failsafes: Sequence[Finding]
+    fence_planned: bool
+    fence_aboard: bool | None
+    """Whether the plan's fence is the one aboard."""
+    plan_aboard: bool | None
+    plan_problems: Sequence[str]
+    flight_time_s: float | None
+    battery_percent: float | None
+    endurance_s: float
+    """Of a full battery."""
+    reserve_percent: float
+    free_bytes: int
+    seeing: Seeing
+    model_name: str | None
+    clock_synchronised: bool
+    utc_known: bool
+    vehicle_alarms: Sequence[str] = field(default_factory=tuple)
+
+
+def judge(facts: Facts) -> list[PreflightLine]:
+    """The lines, the most basic first."""
+    if not facts.linked:
+        return [_line("link", False, "no heartbeat from the autopilot")]
+    lines = [
+        _line("link", not facts.vehicle_alarms, "; ".join(facts.vehicle_alarms) or "the autopilot is heard"),
+        _position(facts),
+        _heading(facts),
+        *(_line(finding.name, finding.passed, finding.detail) for finding in facts.failsafes),
+        _fence(facts),
+        *_plan(facts),
+        _battery(facts),
+        _line(
+            "storage",
+            facts.free_bytes >= LEAST_FREE_BYTES,
+            f"{facts.free_bytes / 1e9:.1f} GB free, {LEAST_FREE_BYTES / 1e9:.1f} GB are needed",
+        ),
+        _line("camera", facts.seeing.state is SeeingState.SEEING, facts.seeing.reason or "sees"),
+        _line("detector", facts.model_name is not None, facts.model_name or "no model is loaded yet"),
+        _clock(facts),
+    ]
+    return lines
+
+
+def failed(lines: Sequence[PreflightLine], *, unattended: bool) -> list[PreflightLine]:
+    """The lines that keep a flight on the ground."""
+    return [line for line in lines if line.passed is False or (unattended and line.passed is None)]
+
+
+def _line(name: str, passed: bool | None, detail: str) -> PreflightLine:
+    return PreflightLine(name=name, passed=passed, detail=detail[:DETAIL_LENGTH])
+
+
+def _position(facts: Facts) -> PreflightLine:
+    satellites = "" if facts.satellites is None else f", {facts.satellites} satellites"
+    words = "the autopilot knows where it is" if facts.position_ok else "the autopilot has no position yet"
+    return _line("position", facts.position_ok, words + satellites)
+
+
+def _heading(facts: Facts) -> PreflightLine:
+    known = facts.heading_deg is not None
+    return _line("heading", known, f"{facts.heading_deg:.0f}°" if known else "the autopilot has no heading")
+
+
+def _fence(facts: Facts) -> PreflightLine:
+    if not facts.fence_planned:
+        return _line("fence", None, "the plan has none: nothing keeps the vehicle in its area")
+    words = {
+        True: "the plan's fence is aboard",
+        False: "the fence aboard is not the plan's",
+        None: "the fence aboard could not be read yet",
+    }
+    return _line("fence", facts.fence_aboard, words[facts.fence_aboard])
+
+
+def _plan(facts: Facts) -> list[PreflightLine]:
+    words = {
+        True: "the plan aboard is the plan shown",
+        False: "the plan aboard is not the plan shown",
+        None: "the plan aboard could not be read yet",
+    }
+    lines = [_line("plan", facts.plan_aboard, words[facts.plan_aboard])]
+    if facts.plan_problems:
+        more = f" (and {len(facts.plan_problems) - 1} more)" if len(facts.plan_problems) > 1 else ""
+        lines.append(_line("plan is safe", False, facts.plan_problems[0][: DETAIL_LENGTH - 20] + more))
+    else:
+        lines.append(_line("plan is safe", True, "inside fence, ceiling and endurance, clear of the ground"))
+    return lines
+
+
+def _battery(facts: Facts) -> PreflightLine:
+    if facts.battery_percent is None or facts.flight_time_s is None:
+        return _line("battery", None, "the autopilot does not say how full it is")
+    usable_s = (facts.battery_percent - facts.reserve_percent) / 100 * facts.endurance_s
+    return _line(
+        "battery",
+        usable_s >= facts.flight_time_s,
+        f"{facts.battery_percent:.0f} % is {max(0.0, usable_s) / 60:.1f} min above the reserve of "
+        f"{facts.reserve_percent:.0f} %; the patrol takes {facts.flight_time_s / 60:.1f} min",
+    )
+
+
+def _clock(facts: Facts) -> PreflightLine:
+    if not facts.clock_synchronised:
+        return _line("clock", False, "the autopilot's clock is not known: frames cannot be placed")
+    if not facts.utc_known:
+        return _line("clock", None, "no GNSS time yet: alerts carry this computer's")
+    return _line("clock", True, "the autopilot's clock is known, and GNSS time")
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFacts:
+    """What the patrol knows of its plan."""
+
+    aboard: bool | None
+    problems: Sequence[str]
+    flight_time_s: float | None
+    fence: Fence | None
+
+
+class Preflight:
+    """Gathers the facts. One for each agent."""
+
+    def __init__(
+        self,
+        vehicle: Vehicle,
+        *,
+        seeing: Callable[[float], Seeing],
+        model_name: Callable[[], str | None],
+        data_dir: Path,
+        endurance_s: float,
+        reserve_percent: float,
+    ) -> None:
+        self._vehicle = vehicle
+        self._seeing = seeing
+        self._model_name = model_name
+        self._data_dir = data_dir
+        self._endurance_s = endurance_s
+        self._reserve_percent = reserve_percent
+        self._parameters: dict[str, float | None] = {}
+        self._fence_aboard: bool | None = None
+        self._asked_s = float("-inf")
+
+    def ask_anew(self) -> None:
+        """Parameters or fence may have changed: the next ``lines`` reads them again."""
+        self._asked_s = float("-inf")
+
+    async def lines(self, plan: PlanFacts, now_s: float) -> list[PreflightLine]:
+        """All of them, as of now (monotonic)."""
+        telemetry = self._vehicle.telemetry
+        if telemetry.linked and now_s - self._asked_s >= ASK_AGAIN_S:
+            self._asked_s = now_s
+            await self._ask(plan.fence)
+        autopilot = telemetry.autopilot
+        failsafes: Sequence[Finding] = (
+            [Finding("failsafes", None, "this autopilot is not known")]
+            if autopilot is None
+            else autopilot.judge(self._parameters, self._vehicle.ground_stations)
+        )
+        battery = telemetry.battery_percent
+        return judge(
+            Facts(
+                linked=telemetry.linked,
+                position_ok=telemetry.position_ok,
+                heading_deg=telemetry.heading_deg,
+                satellites=telemetry.satellites,
+                failsafes=failsafes,
+                fence_planned=plan.fence is not None,
+                fence_aboard=self._fence_aboard,
+                plan_aboard=plan.aboard,
+                plan_problems=plan.problems,
+                flight_time_s=plan.flight_time_s,
+                battery_percent=battery,
+                endurance_s=self._endurance_s,
+                reserve_percent=self._reserve_percent,
+                free_bytes=shutil.disk_usage(self._data_dir).free,
+                seeing=self._seeing(now_s),
+                model_name=self._model_name(),
+                clock_synchronised=self._vehicle.clock.synchronised,
+                utc_known=telemetry.utc_at(0.0) is not None,
+                vehicle_alarms=self._vehicle.alarms,
+            )
+        )
+
+    async def _ask(self, fence: Fence | None) -> None:
+        autopilot = self._vehicle.telemetry.autopilot
+        try:
+            if autopilot is not None:
+                self._parameters = await self._vehicle.parameters.read_all(autopilot.failsafe_parameters)
+            if fence is not None:
+                self._fence_aboard = await self._vehicle.fence.verify(fence.items())
+        except (EmberwatchError, CommandError):
+            self._asked_s = float("-inf")  # the lines say what is not known; it is asked for again

@@ -1,0 +1,225 @@
+"""What the camera sees, from frames to alerts: placed on the ground, put together, kept on the disk.
+
+Nothing here commands the vehicle, and nothing waits for the ground station. Whatever is wrong with a frame
+makes the agent blind, never dead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from uuid6 import uuid7
+
+from edge.alerts import AlertWriter, Provenance
+from edge.config import AgentConfig
+from edge.evidence import FrameShelf, Picture
+from edge.health import Health
+from edge.hotspot import Hotspot, HotspotChange, Look
+from edge.hotspots import HotspotTracker
+from edge.locate import locate_detections
+from edge.optics import Camera
+from edge.pose import Pose, PoseBuffer, PoseUnavailable
+from edge.vision.report import FrameReport, Ready, VisionSettings
+from edge.vision.supervisor import VisionSupervisor
+from flight.errors import EmberwatchError
+from flight.terrain import Terrain
+from flight.vehicle import Vehicle
+from uplink.errors import OutboxError
+from uplink.messages import Alert
+from uplink.outbox import Outbox
+
+log = logging.getLogger(__name__)
+
+MOST_UNKEPT_ALERTS = 64
+KEEP_RETRY_S = 1.0
+KEEP_RETRY_MAX_S = 30.0
+
+
+class Watch:
+    """One camera's watch over the ground.
+
+    ``on_look`` is called with every frame that could be placed while the vehicle is armed, ``on_change``
+    with every change of a hotspot. Both run on the event loop and must be quick.
+    """
+
+    def __init__(
+        self, config: AgentConfig, vehicle: Vehicle, outbox: Outbox, camera: Camera, terrain: Terrain | None
+    ) -> None:
+        self.health = Health(time.monotonic(), 1.0 / config.camera.frames_per_s)
+        self.pose: Pose | None = None
+        self.frames_per_s = _Rate()
+        self.inference_ms: float | None = None
+        self.provenance: Provenance | None = None
+        self.on_look: list[Callable[[Look], None]] = []
+        self.on_change: list[Callable[[HotspotChange], None]] = []
+        self._config = config
+        self._vehicle = vehicle
+        self._outbox = outbox
+        self._camera = camera
+        self._terrain = terrain
+        self._poses = PoseBuffer(
+            mount_pitch_deg=config.camera.mount_pitch_deg, offset_rpy_deg=camera.offset_rpy_deg
+        )
+        self._tracker = HotspotTracker(new_id=uuid7)
+        self._shelf = FrameShelf()
+        self._vision = VisionSupervisor(vision_settings(config, camera), self._on_ready, self._on_frame)
+        self._alerts = AlertWriter(config.drone.id, self._shelf)
+        self._to_keep: asyncio.Queue[tuple[Alert, dict[str, bytes]]] = asyncio.Queue(MOST_UNKEPT_ALERTS)
+        self._logged: set[str] = set()
+        telemetry = vehicle.telemetry
+        telemetry.on_attitude.append(self._poses.add_attitude)
+        telemetry.on_position.append(self._poses.add_position)
+        telemetry.on_gimbal.append(self._poses.add_gimbal)
+        telemetry.on_reboot.append(self._rebooted)
+
+    @property
+    def hotspots(self) -> list[Hotspot]:
+        """All that are remembered, tentative and lost ones too."""
+        return self._tracker.hotspots
+
+    async def run(self) -> None:
+        """Look until cancelled. Raises VisionError for what a person can mend before the first look."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._see(), name="vision")
+            tasks.create_task(self._keep_alerts(), name="alerts")
+
+    async def _see(self) -> None:
+        await self._vision.run()
+        self.health.camera_ended()
+
+    def _rebooted(self, _boot_s: float) -> None:
+        self._poses.clear()
+        self.pose = None
+
+    def _on_ready(self, ready: Ready) -> None:
+        self.provenance = Provenance(ready.model_name, ready.model_sha256)
+        log.info("vision is ready: %s, threshold %.2f", ready.model_name, ready.threshold)
+
+    def _on_frame(self, report: FrameReport) -> None:
+        """One frame from the vision child. Whatever is wrong with it makes the agent blind, never dead."""
+        exposed_s = report.exposed_s - self._config.camera.latency_s
+        self.frames_per_s.count(time.monotonic())
+        self.inference_ms = report.inference_ms
+        self.health.frame_looked_at(exposed_s, report.fingerprint, report.contrast)
+        try:
+            self._work_on(report, exposed_s)
+        except PoseUnavailable as error:
+            self.health.pose_missing(error.reason)
+        except EmberwatchError as error:
+            self.health.pose_missing(error.message[:200])
+        except Exception as error:  # noqa: BLE001 - flight, heartbeat and uplink outlive one bad frame
+            self.health.pose_missing(f"a frame could not be worked on ({type(error).__name__})")
+            self._log_once("a frame could not be worked on", error)
+        else:
+            self.health.pose_found(exposed_s)
+
+    def _work_on(self, report: FrameReport, exposed_s: float) -> None:
+        """Place what is on a frame, and tell what has changed. Raises PoseUnavailable, CameraProfileError."""
+        telemetry = self._vehicle.telemetry
+        boot_s = self._vehicle.clock.boot_at(exposed_s)
+        if boot_s is None:
+            raise PoseUnavailable("the autopilot's clock is not known yet")
+        pose = self._poses.at(boot_s)
+        if telemetry.armed and not telemetry.position_ok:
+            # The autopilot dead-reckons on: its numbers look fresh and are worth nothing.
+            raise PoseUnavailable("the autopilot does not know where it is")
+        camera = self._camera.at_size(report.width_px, report.height_px)
+        self.pose = pose
+        if not telemetry.armed:
+            # On the ground it looks at its crew, their van and the sky: no place to raise an alarm from.
+            return
+        sightings = locate_detections(report.detections, pose, camera, self._terrain)
+        utc, time_source = self._utc(boot_s, exposed_s)
+        self._shelf.put(exposed_s, Picture(report.jpeg, report.width_px, report.height_px, utc))
+        look = Look(exposed_s, utc, pose, camera, tuple(sightings), self._terrain)
+        changes = self._tracker.look(look)
+        for change in changes:
+            self._tell(change, time_source)
+        for hear_look in self.on_look:
+            hear_look(look)
+        for change in changes:
+            for hear_change in self.on_change:
+                hear_change(change)
+
+    def _tell(self, change: HotspotChange, time_source: Literal["gnss", "companion"]) -> None:
+        assert self.provenance is not None  # noqa: S101 - a child says that it is ready before its first frame
+        alert, media = self._alerts.write(change, self.provenance, time_source)
+        log.info("alert %s revision %d: %s %s", alert.id, alert.revision, alert.label, alert.state.value)
+        if self._to_keep.full():
+            lost, _ = self._to_keep.get_nowait()
+            log.error("the disk takes nothing: alert %s revision %d is not kept", lost.id, lost.revision)
+        self._to_keep.put_nowait((alert, media))
+
+    def _log_once(self, what: str, error: Exception) -> None:
+        kind = f"{what}: {type(error).__name__}"
+        if kind not in self._logged:
+            self._logged.add(kind)
+            log.error("%s", what, exc_info=error)
+
+    async def _keep_alerts(self) -> None:
+        """Alerts onto the disk, in order, off the loop: a slow SD card must not stop the heartbeat."""
+        while True:
+            alert, media = await self._to_keep.get()
+            pause_s = KEEP_RETRY_S
+            while not await self._is_kept(alert, media):
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, KEEP_RETRY_MAX_S)
+
+    async def _is_kept(self, alert: Alert, media: dict[str, bytes]) -> bool:
+        try:
+            await asyncio.to_thread(self._outbox.put_alert, alert, media)
+        except OutboxError as error:
+            log.warning("alert %s is not kept yet: %s", alert.id, error)
+            return False
+        return True
+
+    def _utc(self, boot_s: float, exposed_s: float) -> tuple[datetime, Literal["gnss", "companion"]]:
+        """The exposure in UTC: GNSS time by way of the autopilot, the companion's clock before the fix."""
+        utc = self._vehicle.utc_at(boot_s)
+        if utc is not None:
+            return utc, "gnss"
+        return datetime.now(tz=UTC) - timedelta(seconds=time.monotonic() - exposed_s), "companion"
+
+
+def vision_settings(config: AgentConfig, camera: Camera) -> VisionSettings:
+    """What the vision child is told."""
+    detector, virtual = config.detector, config.virtual
+    return VisionSettings(
+        source=config.camera.source,
+        frames_per_s=config.camera.frames_per_s,
+        loop=config.camera.loop,
+        model=str(detector.model) if detector.model else None,
+        threshold=detector.threshold,
+        threads=detector.threads,
+        width_px=camera.width_px,
+        height_px=camera.height_px,
+        hfov_deg=camera.hfov_deg,
+        virtual_seed=virtual.seed,
+        virtual_truth_url=virtual.truth_url,
+    )
+
+
+class _Rate:
+    """Events a second over the last few."""
+
+    def __init__(self, window_s: float = 5.0) -> None:
+        self._window_s = window_s
+        self._instants_s: deque[float] = deque()
+
+    def count(self, now_s: float) -> None:
+        self._instants_s.append(now_s)
+        self._forget(now_s)
+
+    def per_s(self, now_s: float) -> float:
+        self._forget(now_s)
+        return len(self._instants_s) / self._window_s
+
+    def _forget(self, now_s: float) -> None:
+        while self._instants_s and now_s - self._instants_s[0] > self._window_s:
+            self._instants_s.popleft()

@@ -1,0 +1,103 @@
+"""PX4 multicopters, from PX4's documentation. This side has never flown: not in simulation, nor in the air.
+
+Modes: https://docs.px4.io/main/en/flight_modes_mc/ with the numbers of ``px4_custom_mode.h`` (main mode in
+bits 16 to 23 of ``custom_mode``, sub mode in bits 24 to 31). Failsafes:
+https://docs.px4.io/main/en/config/safety.html. Parameters travel by their bytes:
+https://mavlink.io/en/services/parameter.html#parameter_encoding.
+
+OFFBOARD is a mode that PX4 may be in, and never one that is asked for: it wants a stream of set-points,
+and leaves the vehicle to its failsafe when the companion dies (flight rule 14).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from flight.autopilots.autopilot import Finding, UnknownModeError
+from flight.link import mavlink
+
+_AUTO = 4
+MODES: dict[tuple[int, int], str] = {
+    (1, 0): "MANUAL",
+    (2, 0): "ALTCTL",
+    (3, 0): "POSCTL",
+    (3, 1): "ORBIT",
+    (4, 1): "AUTO.READY",
+    (4, 2): "AUTO.TAKEOFF",
+    (4, 3): "AUTO.LOITER",
+    (4, 4): "AUTO.MISSION",
+    (4, 5): "AUTO.RTL",
+    (4, 6): "AUTO.LAND",
+    (4, 8): "AUTO.FOLLOW",
+    (4, 9): "AUTO.PRECLAND",
+    (5, 0): "ACRO",
+    (6, 0): "OFFBOARD",
+    (7, 0): "STABILIZED",
+}
+_NUMBERS = {name: numbers for numbers, name in MODES.items()}
+_NEVER_ASKED_FOR = frozenset({"OFFBOARD"})
+_MULTICOPTERS = frozenset(
+    {
+        mavlink.MAV_TYPE_QUADROTOR,
+        mavlink.MAV_TYPE_COAXIAL,
+        mavlink.MAV_TYPE_HELICOPTER,
+        mavlink.MAV_TYPE_HEXAROTOR,
+        mavlink.MAV_TYPE_OCTOROTOR,
+        mavlink.MAV_TYPE_TRICOPTER,
+    }
+)
+
+
+class Px4Copter:
+    """A multicopter that runs PX4."""
+
+    name = "PX4"
+    guided_mode = "AUTO.LOITER"  # "Hold": DO_REPOSITION moves the point that it holds
+    mission_mode = "AUTO.MISSION"
+    return_mode = "AUTO.RTL"
+    first_item_is_home = False
+    parameters_are_cast = False
+    safety_parameters: Sequence[str] = (
+        "NAV_DLL_ACT",
+        "COM_DL_LOSS_T",
+        "NAV_RCL_ACT",
+        "COM_LOW_BAT_ACT",
+        "BAT_LOW_THR",
+        "GF_ACTION",
+    )
+
+    @staticmethod
+    def is_it(autopilot: int, vehicle_type: int) -> bool:
+        """Whether a heartbeat with this MAV_AUTOPILOT and MAV_TYPE is a PX4 multicopter's."""
+        return autopilot == mavlink.MAV_AUTOPILOT_PX4 and vehicle_type in _MULTICOPTERS
+
+    def mode_name(self, base_mode: int, custom_mode: int) -> str:  # noqa: ARG002 - as the protocol has it
+        main, sub = custom_mode >> 16 & 0xFF, custom_mode >> 24 & 0xFF
+        return MODES.get((main, sub)) or MODES.get((main, 0)) or f"MODE {main}.{sub}"
+
+    def mode_params(self, name: str) -> tuple[float, float, float]:
+        if name not in _NUMBERS or name in _NEVER_ASKED_FOR:
+            usable = ", ".join(mode for mode in _NUMBERS if mode not in _NEVER_ASKED_FOR)
+            raise UnknownModeError(f"PX4 is never put into {name!r}", hint=f"There are {usable}.")
+        main, sub = _NUMBERS[name]
+        return mavlink.MAV_MODE_FLAG_CUSTOM_MODE_ENABLED, main, sub
+
+    def judge(
+        self, parameters: Mapping[str, float | None], ground_stations: Collection[int]
+    ) -> list[Finding]:
+        findings = [
+            _acts(parameters, "ground station failsafe", "NAV_DLL_ACT", "the vehicle flies on without it"),
+            _acts(parameters, "RC failsafe", "NAV_RCL_ACT", "nothing happens when the radio is lost"),
+            _acts(parameters, "battery failsafe", "COM_LOW_BAT_ACT", "a low battery is only reported"),
+            _acts(parameters, "fence action", "GF_ACTION", "the vehicle leaves its area freely"),
+        ]
+        if findings[0].passed and not ground_stations:
+            findings[0] = Finding(findings[0].name, False, "no ground station was heard")
+        return findings
+
+
+def _acts(parameters: Mapping[str, float | None], name: str, parameter: str, otherwise: str) -> Finding:
+    value = parameters.get(parameter)
+    if value is None:
+        return Finding(name, None, f"{parameter} could not be read")
+    return Finding(name, value != 0, f"{parameter} is {value:.0f}" + ("" if value else f": {otherwise}"))

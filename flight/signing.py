@@ -1,0 +1,178 @@
+"""MAVLink 2 signing: who may speak on a link.
+
+Format and rules: https://mavlink.io/en/guide/message_signing.html. Incoming packets are checked here and
+not by pymavlink, whose ``check_signature`` stores a stream's timestamp *before* it verifies the hash: one
+packet with a wrong key and a far-future timestamp shuts out every valid packet after it (flight rule 27).
+Here the hash comes first, and only what is genuine moves any clock.
+
+The timestamp we sign with is kept on the disk and only ever goes forward: a Raspberry Pi has no clock at
+boot, and a timestamp that went back looks like "connects but no command works" (rule 28). It also follows
+every genuine packet that is ahead of ours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import os
+import secrets
+import time
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+
+from flight.errors import EmberwatchError
+
+log = logging.getLogger(__name__)
+
+KEY_BYTES = 32
+UNITS_PER_S = 100_000  # timestamps count 10 µs …
+EPOCH_UNIX_S = 1_420_070_400  # … since 2015-01-01 00:00 UTC
+NEW_STREAM_UNITS = 60 * UNITS_PER_S  # a stream's first packet may be this much behind us
+KEEP_EVERY_UNITS = 10 * UNITS_PER_S
+MOST_STREAMS = 64
+
+_SIGNATURE_BYTES = 13  # link id, 6 of timestamp, 6 of hash
+_SIGNED = 0x01  # of the incompatibility flags
+_V2 = 0xFD
+_RADIO_STATUS = 109  # made by the telemetry radio itself, which has no key
+
+
+class SigningError(EmberwatchError):
+    """A signing key cannot be used."""
+
+
+class Verdict(Enum):
+    """What is to be done with a packet."""
+
+    GENUINE = "genuine"
+    UNSIGNED = "not signed"
+    WRONG_KEY = "signed with another key"
+    REPLAYED = "not newer than what its sender sent before"
+    STALE = "the first of its sender, and more than a minute old"
+
+
+def read_key(path: Path) -> bytes:
+    """The key in this file: 64 hexadecimal digits. Raises SigningError."""
+    try:
+        mode = path.stat().st_mode
+        text = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SigningError(
+            f"the signing key {path} cannot be read: {getattr(error, 'strerror', None) or 'not text'}",
+            hint="Make one with: emberwatch signing new FILE",
+        ) from error
+    if mode & 0o077:
+        raise SigningError(f"other users can read the signing key {path}", hint=f"Run: chmod 600 {path}")
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise SigningError(
+            f"{path} holds no signing key: {2 * KEY_BYTES} hexadecimal digits are one",
+            hint="Make one with: emberwatch signing new FILE",
+        )
+    return key
+
+
+def make_key(path: Path) -> None:
+    """Write a new key that only this user can read. Raises SigningError; never replaces a file."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise SigningError(f"{path} is there already", hint="Choose another name, or remove it.") from error
+    except OSError as error:
+        raise SigningError(f"{path} cannot be written: {error.strerror}") from error
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(secrets.token_hex(KEY_BYTES) + "\n")
+
+
+class Signing:
+    """The key and the clocks of one link. ``clock_file`` outlives the process; None keeps no clock."""
+
+    def __init__(
+        self,
+        key: bytes,
+        *,
+        link_id: int,
+        clock_file: Path | None,
+        utc_s: Callable[[], float] = time.time,
+    ) -> None:
+        if len(key) != KEY_BYTES:
+            raise SigningError(f"a signing key has {KEY_BYTES} bytes, not {len(key)}")
+        self.key = key
+        self.link_id = link_id
+        self._clock_file = clock_file
+        self._utc_s = utc_s
+        self._streams: dict[tuple[int, int, int], int] = {}
+        kept = self._read_clock()
+        # What was kept may be as old as the time between two keepings.
+        self._timestamp = max(self._utc_units(), kept + KEEP_EVERY_UNITS if kept else 0)
+        self._kept = 0
+        self._keep()
+
+    @property
+    def timestamp(self) -> int:
+        """The newest that this link has signed with or heard, in units of 10 µs since 2015."""
+        return self._timestamp
+
+    def next_timestamp(self) -> int:
+        """For the next packet: later than all before it."""
+        self._forward(max(self._timestamp + 1, self._utc_units()))
+        return self._timestamp
+
+    def verdict(self, packet: bytes) -> Verdict:
+        """Judge one whole packet of either MAVLink version. Only what is genuine is remembered."""
+        if packet[0] != _V2 or not packet[2] & _SIGNED or len(packet) < 12 + _SIGNATURE_BYTES:
+            is_radio = (packet[0] == _V2 and int.from_bytes(packet[7:10], "little") == _RADIO_STATUS) or (
+                packet[0] != _V2 and packet[5] == _RADIO_STATUS
+            )
+            return Verdict.GENUINE if is_radio else Verdict.UNSIGNED
+        expected = hashlib.sha256(self.key + packet[:-6]).digest()[:6]
+        if not hmac.compare_digest(expected, packet[-6:]):
+            return Verdict.WRONG_KEY
+        timestamp = int.from_bytes(packet[-12:-6], "little")
+        stream = (packet[-13], packet[5], packet[6])
+        latest = self._streams.get(stream)
+        if latest is None:
+            if timestamp + NEW_STREAM_UNITS < self._timestamp:
+                return Verdict.STALE
+            while len(self._streams) >= MOST_STREAMS:
+                del self._streams[next(iter(self._streams))]
+        elif timestamp <= latest:
+            return Verdict.REPLAYED
+        self._streams[stream] = timestamp
+        self._forward(max(self._timestamp, timestamp))
+        return Verdict.GENUINE
+
+    def _forward(self, timestamp: int) -> None:
+        self._timestamp = timestamp
+        if timestamp - self._kept >= KEEP_EVERY_UNITS:
+            self._keep()
+
+    def _utc_units(self) -> int:
+        return max(0, int((self._utc_s() - EPOCH_UNIX_S) * UNITS_PER_S))
+
+    def _read_clock(self) -> int:
+        if self._clock_file is None:
+            return 0
+        try:
+            return int(self._clock_file.read_text(encoding="ascii"))
+        except FileNotFoundError:
+            return 0
+        except (OSError, ValueError) as error:
+            log.warning("the signing clock %s cannot be read: %s", self._clock_file, error)
+            return 0
+
+    def _keep(self) -> None:
+        self._kept = self._timestamp
+        if self._clock_file is None:
+            return
+        half = self._clock_file.with_name(f".{self._clock_file.name}.tmp")
+        try:
+            half.write_text(str(self._timestamp), encoding="ascii")
+            half.replace(self._clock_file)
+        except OSError as error:
+            log.warning("the signing clock %s cannot be kept: %s", self._clock_file, error)

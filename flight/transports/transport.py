@@ -1,0 +1,159 @@
+"""What every transport is, and how those that can break come back."""
+
+from __future__ import annotations
+
+import abc
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from flight.errors import EmberwatchError
+
+log = logging.getLogger(__name__)
+
+Address: TypeAlias = tuple[Any, ...]
+Receive: TypeAlias = Callable[[bytes, Address], None]
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 10.0
+
+
+class LinkError(EmberwatchError):
+    """The link to the autopilot cannot be opened as it was asked for."""
+
+
+class Transport(abc.ABC):
+    """Carries bytes both ways. ``backed_up`` while it takes no more for now."""
+
+    backed_up = False
+
+    @property
+    @abc.abstractmethod
+    def connected(self) -> bool:
+        """Whether bytes can go out (of UDP: whether the socket is open)."""
+
+    @abc.abstractmethod
+    async def open(self, receive: Receive, broken: Callable[[], None]) -> None:
+        """Begin; ``receive`` gets what comes, ``broken`` hears that a stream ended in the middle. Raises
+        LinkError for what only a person can mend."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """End. Nothing is received afterwards."""
+
+    @abc.abstractmethod
+    def send(self, data: bytes, to: Address | None) -> bool:
+        """Hand over bytes whole, or not at all and say False."""
+
+    @property
+    def answers_its_caller(self) -> bool:
+        """Whether bytes go to the address that the vehicle was last heard from."""
+        return False
+
+    @property
+    def is_wired(self) -> bool:
+        """Whether this is a cable between two computers aboard."""
+        return False
+
+    @property
+    def local_port(self) -> int:
+        raise LinkError("this link has no port of its own")
+
+
+class Stream(Transport):
+    """A stream that is opened again, with growing pauses, whenever it breaks; its loss and its return are
+    logged once each."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._receive: Receive | None = None
+        self._broken: Callable[[], None] | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._lost = asyncio.Event()
+        self._complained = False
+
+    async def open(self, receive: Receive, broken: Callable[[], None]) -> None:
+        self._receive, self._broken = receive, broken
+        self._keeper = asyncio.create_task(self._keep(), name=f"link {self._name}")
+
+    def close(self) -> None:
+        self._receive = None
+        if self._keeper is not None:
+            self._keeper.cancel()
+            self._keeper = None
+        self._disconnect()
+
+    @abc.abstractmethod
+    async def _connect(self) -> None:
+        """Once; raises OSError when it cannot be had now."""
+
+    @abc.abstractmethod
+    def _disconnect(self) -> None:
+        """Drop what is open, if anything is."""
+
+    async def _keep(self) -> None:
+        pause_s = FIRST_PAUSE_S
+        while True:
+            self._lost.clear()
+            try:
+                await self._connect()
+            except (OSError, TimeoutError) as error:
+                self._complain(error)
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+                continue
+            log.info("%s is open", self._name)
+            self._complained, self.backed_up = False, False
+            pause_s = FIRST_PAUSE_S
+            await self._lost.wait()
+            self._disconnect()
+            if self._broken is not None:
+                self._broken()
+            self._complain(None)
+            await asyncio.sleep(pause_s)  # one that breaks at once is not hammered
+
+    def _complain(self, error: BaseException | None) -> None:
+        if not self._complained:
+            self._complained = True
+            log.warning("%s is %s; it is tried again until it is there", self._name, error or "lost")
+
+    # --- called by the asyncio protocol below -----------------------------------------------------
+
+    def came(self, data: bytes) -> None:
+        """Bytes came."""
+        if self._receive is not None:
+            self._receive(data, (self._name,))
+
+    def ended(self) -> None:
+        """The other end, or the device, is gone."""
+        self._lost.set()
+
+
+class StreamProtocol(asyncio.Protocol):
+    """Joins an asyncio stream to a ``Stream``."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def data_received(self, data: bytes) -> None:
+        self._stream.came(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        self._stream.ended()
+
+    def pause_writing(self) -> None:
+        self._stream.backed_up = True
+
+    def resume_writing(self) -> None:
+        self._stream.backed_up = False
+
+
+def on_network(url: str, place: str, *, hint: str, lowest_port: int = 1) -> tuple[str, int]:
+    """Host and port of ``HOST:PORT``; raises LinkError that names the mistake."""
+    host, _, port_text = place.rpartition(":")
+    if not host:
+        raise LinkError(f"the link {url!r} lacks a host or a port", hint=hint)
+    if not (port_text.isascii() and port_text.isdigit() and lowest_port <= int(port_text) <= 65535):
+        raise LinkError(f"{port_text!r} in the link {url!r} is not a port number", hint=hint)
+    return host.strip("[]"), int(port_text)
