@@ -16,11 +16,11 @@ from scipy.optimize import linear_sum_assignment
 
 from edge.ground_estimate import split
 from edge.hotspot import HotspotConfig, Look
-from edge.local_frame import LocalFrame
 from edge.pose import distance_m, turned_deg
 from edge.sighting import Cause, Sighting
 from edge.track import Track
 from edge.visibility import SAME_PLACE_M, SAME_VIEW_DEG
+from flight.local_frame import LocalFrame
 
 FloatArray = NDArray[np.float64]
 

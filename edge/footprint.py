@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge.local_frame import LocalFrame
 from edge.march import march
 from edge.optics import Camera
 from edge.pose import Pose
+from flight.local_frame import LocalFrame
 from flight.terrain import FlatTerrain, Terrain
 
 POINTS_PER_SIDE = 7

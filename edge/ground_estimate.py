@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.local_frame import LocalFrame
 from edge.sighting import Cause, Sighting
+from flight.local_frame import LocalFrame
 
 FloatArray = NDArray[np.float64]
 

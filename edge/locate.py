@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edge.foot import Foot, foot_of
-from edge.local_frame import LocalFrame
 from edge.march import Outcome, march, march_near
 from edge.optics import Camera
 from edge.pose import Pose
 from edge.sighting import Cause, Sighting, ellipse
+from flight.local_frame import LocalFrame
 from flight.terrain import FlatTerrain, Terrain
 from models.detection import Detection
 

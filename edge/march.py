@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.local_frame import LocalFrame
+from flight.local_frame import LocalFrame
 from flight.terrain import Terrain
 
 FloatArray = NDArray[np.float64]

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.spatial.transform import Rotation
 
-from edge.local_frame import LocalFrame
 from flight.errors import EmberwatchError
+from flight.local_frame import LocalFrame
 
 if TYPE_CHECKING:
     from flight.telemetry import AttitudeSample, GimbalSample, PositionSample

@@ -58,7 +58,7 @@ def judge(facts: Facts) -> list[PreflightLine]:
     """The lines, the most basic first."""
     if not facts.linked:
         return [_line("link", False, "no heartbeat from the autopilot")]
-    lines = [
+    return [
         _line("link", not facts.vehicle_alarms, "; ".join(facts.vehicle_alarms) or "the autopilot is heard"),
         _position(facts),
         _heading(facts),
@@ -75,7 +75,6 @@ def judge(facts: Facts) -> list[PreflightLine]:
         _line("detector", facts.model_name is not None, facts.model_name or "no model is loaded yet"),
         _clock(facts),
     ]
-    return lines
 
 
 def failed(lines: Sequence[PreflightLine], *, unattended: bool) -> list[PreflightLine]:

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from edge.ground_estimate import GroundEstimate
 from edge.hotspot import Look
-from edge.local_frame import LocalFrame
 from edge.march import clearance_m
 from edge.pose import distance_m, turned_deg
 from edge.sighting import Sighting
+from flight.local_frame import LocalFrame
 
 FloatArray = NDArray[np.float64]
 

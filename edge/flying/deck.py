@@ -6,30 +6,21 @@ Wiring only. Rules are in the parts: who may command in ``flight.arbiter``, when
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import time
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
-from pydantic import ValidationError
+from flight.traffic import Traffic, TrafficWarning
 
 from edge.config import AgentConfig
 from edge.coverage import Coverage
-from edge.flying.flight import PatrolError, PatrolFlight
+from edge.flying.flight import PatrolFlight
 from edge.flying.look_again import LookAgain
 from edge.flying.orders import OrderDesk
-from edge.flying.progress import Phase
-from edge.flying.schedule import next_start
-from edge.preflight import PlanFacts, Preflight, failed
+from edge.preflight import Preflight
 from edge.watch import Watch
-from flight.arbiter import NotInControl
-from flight.errors import EmberwatchError
 from flight.terrain import Terrain
-from flight.traffic import Traffic, TrafficWarning
 from flight.vehicle import Vehicle
-from uplink.errors import OutboxError
-from uplink.messages import Order, OrderKind, PatrolRoute, PreflightLine
+from uplink.messages import PreflightLine
 from uplink.outbox import Outbox
 
 log = logging.getLogger(__name__)

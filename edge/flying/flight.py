@@ -11,6 +11,7 @@ import logging
 from datetime import UTC, datetime
 from pathlib import Path
 
+from flight.plans.resume import setup_before
 from pydantic import ValidationError
 
 from edge.files import write_whole
@@ -18,7 +19,6 @@ from edge.flying.progress import Heard, Phase, Progress, Record, Task
 from edge.patrols.patrol import FlyablePatrol
 from flight.arbiter import NotInControl
 from flight.errors import EmberwatchError
-from flight.plans.resume import setup_before
 from flight.vehicle import Vehicle
 
 log = logging.getLogger(__name__)

@@ -21,11 +21,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from flight.plans.resume import remainder
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from flight.plans.items import Command, MissionItem
 from flight.plans.qgc import Plan
-from flight.plans.resume import remainder
 
 _WAY_HOME = frozenset({Command.NAV_RETURN_TO_LAUNCH, Command.NAV_LAND})
 

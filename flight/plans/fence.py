@@ -14,11 +14,13 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pyproj
 from shapely.geometry import LineString, Point
 from shapely.geometry import Polygon as Shape
 
 from flight.errors import EmberwatchError
+from flight.local_frame import LocalFrame
 from flight.plans.items import Command, Frame, MissionItem
 
 LatLon = tuple[float, float]
@@ -49,7 +51,7 @@ class Circle:
 
     def shape(self, plane: _Plane) -> Shape:
         """On a plane, metres; as a polygon with its corners on the circle."""
-        return Point(plane.point(self.lat_deg, self.lon_deg)).buffer(self.radius_m, quad_segs=32)
+        return Point(plane.points([(self.lat_deg, self.lon_deg)])[0]).buffer(self.radius_m, quad_segs=32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Polygon:
 
     def shape(self, plane: _Plane) -> Shape:
         """On a plane, metres."""
-        return Shape([plane.point(*vertex) for vertex in self.vertices])
+        return Shape(plane.points(self.vertices))
 
 
 Zone = Polygon | Circle
@@ -102,7 +104,7 @@ class Fence:
     def crossing(self, start: LatLon, end: LatLon, *, margin_m: float = 0.0) -> str:
         """Why nobody may fly straight from ``start`` to ``end``; empty where one may."""
         plane = _Plane(*start)
-        path = LineString([plane.point(*start), plane.point(*end)])
+        path = LineString(plane.points([start, end]))
         for zone in self.inclusions:
             if not zone.shape(plane).buffer(-margin_m).contains(path):
                 return "the way there leaves the fence" + _near(margin_m)
@@ -193,16 +195,12 @@ class _Plane:
     """Metres east and north of a point."""
 
     def __init__(self, lat_deg: float, lon_deg: float) -> None:
-        self._lat_deg, self._lon_deg = lat_deg, lon_deg
-        # Radii of curvature of the WGS 84 ellipsoid at this latitude, per degree.
-        sine = math.sin(math.radians(lat_deg))
-        flat = 1 - 0.00669437999014 * sine * sine
-        self._north_m = math.radians(6378137.0 * (1 - 0.00669437999014) / flat**1.5)
-        self._east_m = math.radians(6378137.0 / math.sqrt(flat)) * math.cos(math.radians(lat_deg))
+        self._frame = LocalFrame(lat_deg, lon_deg, 0.0)
 
-    def point(self, lat_deg: float, lon_deg: float) -> tuple[float, float]:
-        east_deg = (lon_deg - self._lon_deg + 180.0) % 360.0 - 180.0
-        return east_deg * self._east_m, (lat_deg - self._lat_deg) * self._north_m
+    def points(self, places: Sequence[LatLon]) -> list[tuple[float, float]]:
+        lat_deg, lon_deg = np.array(places).T
+        east_m, north_m, _ = self._frame.from_geodetic(lat_deg, lon_deg, np.zeros(len(places)))
+        return list(zip(east_m.tolist(), north_m.tolist(), strict=True))
 
 
 def _item(command: int, param1: float, lat_deg: float, lon_deg: float) -> MissionItem:

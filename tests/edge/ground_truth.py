@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from edge.local_frame import LocalFrame
+from flight.local_frame import LocalFrame
 from edge.optics import Camera
 from edge.pose import Pose, PoseSigmas, camera_rotation
 

@@ -11,7 +11,7 @@ import pytest
 
 from edge.foot import foot_of
 from edge.footprint import footprint
-from edge.local_frame import LocalFrame
+from flight.local_frame import LocalFrame
 from edge.locate import locate, locate_detection, locate_detections
 from edge.optics import Camera
 from edge.pose import Pose, PoseSigmas

@@ -6,7 +6,7 @@ import numpy as np
 import pyproj
 import pytest
 
-from edge.local_frame import LocalFrame
+from flight.local_frame import LocalFrame
 
 
 @pytest.mark.parametrize(

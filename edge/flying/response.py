@@ -1,0 +1,341 @@
+"""What to do about a fire that was found: *look again* from elsewhere, then go on with the patrol.
+
+::
+
+    IDLE ──confirmed──▶ ASKED ──approved──▶ GOING ──arrived──▶ LOOKING ──looked long enough──▶ GOING (next view)
+      ▲      (mode ask)   │                   │                   │                                   │
+      │                   └declined, in vain  └───────────────────┴──── time, battery, no way ────────┤
+      └────────────────── RETURNING ◀── at the place where the patrol was left ── GOING BACK ◀────────┘
+
+    in any phase: hands off ─▶ IDLE, and nothing more is sent
+
+Pure: told the time and the situation, it returns what is to be done. ``automatic`` leaves ASKED out; ``off``
+stays IDLE. One fire at a time; a few more wait. A fire that was looked at is left alone for a while.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from uuid import UUID
+
+from edge.flying.standoff import Fire, NoViewError, View
+from flight.plans.fence import distance_m
+
+MOST_WAITING = 8
+REMEMBERED = 256
+
+
+class Mode(StrEnum):
+    """The values are the words of the configuration."""
+
+    OFF = "off"
+    ASK = "ask"
+    AUTOMATIC = "automatic"
+
+
+class Phase(Enum):
+    """The values are the words that people see."""
+
+    IDLE = "idle"
+    ASKED = "asked"
+    GOING = "going there"
+    LOOKING = "looking"
+    GOING_BACK = "going back"
+    RETURNING = "returning"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How long, how often, how much."""
+
+    mode: Mode = Mode.ASK
+    views: int = 3
+    look_s: float = 8.0
+    longest_s: float = 180.0
+    asked_s: float = 120.0  # an answer that takes longer is about another flight
+    cool_down_s: float = 900.0
+    reserve_percent: float = 25.0
+    need_percent: float = 10.0  # above the reserve, to begin at all
+    arrived_m: float = 6.0
+    good_enough_m: float = 5.0  # the ellipse's larger semi-axis: nothing more to gain
+
+
+@dataclass(frozen=True, slots=True)
+class FlyTo:
+    """Send the vehicle to a place; ``take_over`` for the first one, which changes the mode."""
+
+    lat_deg: float
+    lon_deg: float
+    alt_amsl_m: float
+    take_over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LookAt:
+    """Point the camera at a place and keep it there."""
+
+    lat_deg: float
+    lon_deg: float
+    alt_amsl_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class LookAhead:
+    """Let go of the place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Go on with the patrol where it was left."""
+
+
+Action = FlyTo | LookAt | LookAhead | Resume
+Place = tuple[float, float, float]
+"""Latitude and longitude in degrees, height above sea level in metres."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """The flight now. ``patrolling``: in the air, flying its patrol, in our hands."""
+
+    patrolling: bool
+    granted: bool
+    lat_deg: float
+    lon_deg: float
+    alt_amsl_m: float
+    battery_percent: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """A confirmed hotspot."""
+
+    id: UUID
+    fire: Fire
+
+
+class Response:
+    """One vehicle's.
+
+    ``find_views(fire, count)`` gives views of a fire from where the vehicle is, or raises NoViewError;
+    ``find_way(fire, place)`` the places to fly over from here to there, that one the last, or None.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        find_views: Callable[[Fire, int], Sequence[View]],
+        find_way: Callable[[Fire, Place], Sequence[Place] | None],
+    ) -> None:
+        self._rules = rules
+        self._find_views = find_views
+        self._find_way = find_way
+        self.phase = Phase.IDLE
+        self.reason = ""
+        """How the last look again ended, or what is waited for."""
+        self._targets: OrderedDict[UUID, Target] = OrderedDict()  # that wait, and the one being looked at
+        self._current: UUID | None = None
+        self._looked_s: OrderedDict[UUID, float] = OrderedDict()
+        self._since_s = 0.0
+        self._begun_s = 0.0
+        self._views: list[View] = []
+        self._way: list[Place] = []
+        self._left: Place | None = None  # where the patrol was left
+        self._flown: list[Place] = []
+        self._approved = False
+
+    @property
+    def target(self) -> UUID | None:
+        """The hotspot that it is about."""
+        return self._current
+
+    # --- events -----------------------------------------------------------------------------------
+
+    def confirmed(self, target: Target, now_s: float) -> None:
+        """A hotspot is confirmed, or its estimate is a better one."""
+        if self._rules.mode is Mode.OFF:
+            return
+        if target.id in self._targets:
+            self._targets[target.id] = target
+            return
+        looked_s = self._looked_s.get(target.id)
+        if looked_s is not None and now_s - looked_s < self._rules.cool_down_s:
+            return
+        if len(self._targets) < MOST_WAITING:
+            self._targets[target.id] = target
+
+    def lost(self, target_id: UUID) -> None:
+        """A hotspot is not there any more: nobody has to look for it."""
+        if target_id != self._current:
+            self._targets.pop(target_id, None)
+
+    def approve(self, target_id: UUID) -> bool:
+        """A person wants the look again that was asked about; False when it is not asked about now."""
+        if self.phase is not Phase.ASKED or target_id != self._current:
+            return False
+        self._approved = True
+        return True
+
+    def decline(self, target_id: UUID, now_s: float) -> bool:
+        """A person does not want it; False when it is not asked about now."""
+        if self.phase is not Phase.ASKED or target_id != self._current:
+            return False
+        self._finish(now_s, "declined")
+        return True
+
+    def hands_off(self, now_s: float) -> None:
+        """The pilot has taken over: the task is dropped, and nothing is sent for it any more."""
+        if self.phase in (Phase.GOING, Phase.LOOKING, Phase.GOING_BACK, Phase.RETURNING):
+            self._finish(now_s, "the pilot took over")
+        elif self.phase is Phase.ASKED:
+            self._finish(now_s, "the pilot took over", looked=False)
+
+    def failed(self, reason: str, now_s: float) -> list[Action]:
+        """An action could not be done: go on with the patrol, if that was not itself the action."""
+        if self.phase in (Phase.GOING, Phase.LOOKING, Phase.GOING_BACK):
+            return self._resume(now_s, reason)
+        self._finish(now_s, reason)
+        return []
+
+    # --- time -------------------------------------------------------------------------------------
+
+    def step(self, now_s: float, situation: Situation) -> list[Action]:
+        """What is to be done now, in this order. Call a few times a second."""
+        match self.phase:
+            case Phase.IDLE:
+                return self._take_up(now_s, situation)
+            case Phase.ASKED:
+                return self._wait(now_s, situation)
+            case Phase.GOING | Phase.LOOKING:
+                return self._look(now_s, situation)
+            case Phase.GOING_BACK:
+                return self._go_back(now_s, situation)
+            case Phase.RETURNING:
+                if situation.patrolling:
+                    self._finish(now_s, self.reason)
+                elif now_s - self._since_s > self._rules.longest_s:
+                    self._finish(now_s, "the patrol was not resumed")
+        return []
+
+    def _take_up(self, now_s: float, situation: Situation) -> list[Action]:
+        if not self._targets or not situation.patrolling or not situation.granted:
+            return []
+        target_id = next(iter(self._targets))
+        if not self._battery_allows(situation, self._rules.need_percent):
+            self._targets.pop(target_id)
+            self._remember(target_id, now_s)
+            self.reason = "the battery does not allow to look again"
+            return []
+        self._current = target_id
+        self._approved = self._rules.mode is Mode.AUTOMATIC
+        self._become(Phase.ASKED, now_s, "a person is asked" if not self._approved else "")
+        return self._wait(now_s, situation)
+
+    def _wait(self, now_s: float, situation: Situation) -> list[Action]:
+        if now_s - self._since_s > self._rules.asked_s:
+            self._finish(now_s, "nobody answered")
+        elif self._approved:
+            if situation.patrolling and situation.granted:
+                return self._begin(now_s, situation)
+            self._finish(now_s, "the patrol is not flown any more")
+        return []
+
+    def _begin(self, now_s: float, situation: Situation) -> list[Action]:
+        fire = self._fire
+        try:
+            self._views = list(self._find_views(fire, self._rules.views))
+        except NoViewError as error:
+            self._finish(now_s, error.message)
+            return []
+        self._begun_s = now_s
+        self._left = (situation.lat_deg, situation.lon_deg, situation.alt_amsl_m)
+        self._flown = [self._left]
+        self._way = self._next_way()
+        self._become(Phase.GOING, now_s, "")
+        return [self._leg(take_over=True), LookAt(fire.lat_deg, fire.lon_deg, fire.alt_amsl_m)]
+
+    def _look(self, now_s: float, situation: Situation) -> list[Action]:
+        rules = self._rules
+        if now_s - self._begun_s > rules.longest_s:
+            return self._return(now_s, "it took too long")
+        if not self._battery_allows(situation, 0.0):
+            return self._return(now_s, "the battery has reached its reserve")
+        if self.phase is Phase.GOING:
+            if not self._arrived(situation):
+                return []
+            self._flown.append(self._way.pop(0))
+            if self._way:
+                return [self._leg(take_over=False)]
+            self._become(Phase.LOOKING, now_s, "")
+            return []
+        if now_s - self._since_s < rules.look_s:
+            return []
+        self._views.pop(0)
+        if not self._views or self._fire.radius_m <= rules.good_enough_m:
+            return self._return(now_s, "looked at")
+        self._way = self._next_way()
+        self._become(Phase.GOING, now_s, "")
+        return [self._leg(take_over=False)]
+
+    def _return(self, now_s: float, reason: str) -> list[Action]:
+        """Back to where the patrol was left: by the straight way if that is clear, else by the way it came."""
+        assert self._left is not None  # noqa: S101 - it was left to come here
+        way = self._find_way(self._fire, self._left)
+        self._way = list(way) if way is not None else self._flown[::-1]
+        self._become(Phase.GOING_BACK, now_s, reason)
+        return [LookAhead(), self._leg(take_over=False)]
+
+    def _go_back(self, now_s: float, situation: Situation) -> list[Action]:
+        if now_s - self._since_s > self._rules.longest_s:
+            return self._resume(now_s, self.reason)
+        if not self._arrived(situation):
+            return []
+        self._way.pop(0)
+        return [self._leg(take_over=False)] if self._way else self._resume(now_s, self.reason)
+
+    def _resume(self, now_s: float, reason: str) -> list[Action]:
+        self._become(Phase.RETURNING, now_s, reason)
+        return [LookAhead(), Resume()]
+
+    # --- inside -----------------------------------------------------------------------------------
+
+    @property
+    def _fire(self) -> Fire:
+        assert self._current is not None  # noqa: S101 - there is one in every phase but IDLE
+        return self._targets[self._current].fire
+
+    def _next_way(self) -> list[Place]:
+        view = self._views[0]
+        return [*view.via, (view.lat_deg, view.lon_deg, view.alt_amsl_m)]
+
+    def _leg(self, *, take_over: bool) -> FlyTo:
+        return FlyTo(*self._way[0], take_over=take_over)
+
+    def _battery_allows(self, situation: Situation, above_percent: float) -> bool:
+        percent = situation.battery_percent
+        return percent is not None and percent > self._rules.reserve_percent + above_percent
+
+    def _arrived(self, situation: Situation) -> bool:
+        lat_deg, lon_deg, _ = self._way[0]
+        away_m = distance_m(situation.lat_deg, situation.lon_deg, lat_deg, lon_deg)
+        return away_m <= self._rules.arrived_m
+
+    def _finish(self, now_s: float, reason: str, *, looked: bool = True) -> None:
+        if self._current is not None:
+            self._targets.pop(self._current, None)
+            if looked:
+                self._remember(self._current, now_s)
+        self._current = None
+        self._views, self._way, self._flown, self._left = [], [], [], None
+        self._become(Phase.IDLE, now_s, reason)
+
+    def _remember(self, target_id: UUID, now_s: float) -> None:
+        self._looked_s[target_id] = now_s
+        while len(self._looked_s) > REMEMBERED:
+            self._looked_s.popitem(last=False)
+
+    def _become(self, phase: Phase, now_s: float, reason: str) -> None:
+        self.phase, self._since_s, self.reason = phase, now_s, reason
