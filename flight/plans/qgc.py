@@ -1,14 +1,9 @@
 """QGroundControl's ``.plan`` files: read, write, and refuse with the place of the mistake.
 
 Format: https://docs.qgroundcontrol.com/master/en/qgc-dev-guide/file_formats/plan.html (file version 1,
-mission version 2). What is read is what will be flown, so nothing is guessed: an item that cannot be
-understood refuses the whole file.
-
-``Plan.items`` is the list as ArduPilot wants it uploaded: item 0 is home (ArduPilot stores its own home
-there, whatever is sent, but counts it), and the file's first item is item 1. This is also how QGroundControl
-numbers ``doJumpId``, so jump targets and the current-item number mean the same here, there and on the map.
-
-Fences and rally points of the file are another plan (flight rule 24) and are left alone by this module.
+mission version 2, fence version 2). What is read is what will be flown, so nothing is guessed: an item that
+cannot be understood refuses the whole file. Surveys and corridors are flattened into the waypoints that they
+make. An inclusion and a no-fly zone of the file are the same here and aboard.
 """
 
 from __future__ import annotations
@@ -17,64 +12,22 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from flight.errors import EmberwatchError
+from flight.plans.fence import Circle, Fence, FenceError, Polygon, RallyPoint, Zone
 from flight.plans.items import FLOWN_TO, HAS_POSITION, Command, Frame, MissionItem, home_item
+from flight.plans.plan import Home, Plan, PlanError
+from flight.plans.qgc_writer import FENCE_VERSION, FILE_VERSION, MISSION_VERSION, RALLY_VERSION
 
-FILE_VERSION = 1
-MISSION_VERSION = 2
-FIRMWARE_ARDUPILOT = 3  # MAV_AUTOPILOT_ARDUPILOTMEGA
-VEHICLE_QUADROTOR = 2  # MAV_TYPE_QUADROTOR
-ALTITUDE_MODE = {Frame.GLOBAL_RELATIVE_ALT: 1, Frame.GLOBAL: 2, Frame.GLOBAL_TERRAIN_ALT: 4}
+__all__ = ["Home", "Plan", "PlanError", "read_plan", "write_plan"]
+
 # These may leave lat/lon out: they then happen where the vehicle is.
 NEEDS_NO_PLACE = frozenset(
     {Command.NAV_TAKEOFF, Command.NAV_LAND, Command.NAV_LOITER_UNLIM, Command.NAV_LOITER_TIME}
 )
-
-
-class PlanError(EmberwatchError):
-    """A plan file cannot be flown; the message names the file and the place in it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """Where the planner expects the vehicle to start."""
-
-    lat_deg: float
-    lon_deg: float
-    alt_amsl_m: float
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A mission file: ``items`` with home as item 0 (see above); ``sha256`` of the file's bytes."""
-
-    name: str
-    items: tuple[MissionItem, ...]
-    home: Home
-    sha256: str
-
-    @classmethod
-    def build(cls, name: str, home: Home, steps: Iterable[MissionItem]) -> Plan:
-        """A plan of these steps, numbered from 1; its hash is that of the file ``write_plan`` makes of it."""
-        first = home_item(home.lat_deg, home.lon_deg, home.alt_amsl_m)
-        items = (first, *(replace(step, seq=seq) for seq, step in enumerate(steps, start=1)))
-        return cls(name, items, home, hashlib.sha256(_to_bytes(items, home)).hexdigest())
-
-    @property
-    def route(self) -> list[tuple[float, float]]:
-        """The line on the map: (lon, lat) from home over every place flown to, and home for a return."""
-        line = [(self.home.lon_deg, self.home.lat_deg)]
-        for item in self.items[1:]:
-            if item.is_place:
-                line.append((item.lon_deg, item.lat_deg))
-            elif item.command == Command.NAV_RETURN_TO_LAUNCH:
-                line.append(line[0])
-        return line
 
 
 def read_plan(path: Path | str) -> Plan:
@@ -92,7 +45,7 @@ def write_plan(path: Path | str, plan: Plan) -> None:
     path = Path(path)
     half = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        half.write_bytes(_to_bytes(plan.items, plan.home))
+        half.write_bytes(plan.to_bytes())
         half.replace(path)
     except OSError as error:
         half.unlink(missing_ok=True)
@@ -124,7 +77,68 @@ class _Reader:
         home = self._home(mission.get("plannedHomePosition"), "mission.plannedHomePosition")
         steps = self._steps(mission.get("items"), "mission.items")
         items = (home_item(home.lat_deg, home.lon_deg, home.alt_amsl_m), *self._numbered(steps))
-        return Plan(self._path.stem, items, home, hashlib.sha256(content).hexdigest())
+        return Plan(
+            self._path.stem,
+            items,
+            home,
+            hashlib.sha256(content).hexdigest(),
+            self._fence(root.get("geoFence")),
+            self._rally(root.get("rallyPoints")),
+        )
+
+    def _fence(self, value: Any) -> Fence | None:
+        """The fence; None where the file has no zone at all."""
+        if value is None:
+            return None
+        root = self._object(value, "geoFence")
+        self._version(root.get("version"), FENCE_VERSION, "geoFence.version")
+        zones: dict[bool, list[Zone]] = {True: [], False: []}
+        for kind, read in (("polygons", self._polygon), ("circles", self._circle)):
+            for index, each in enumerate(self._list(root.get(kind, []), f"geoFence.{kind}")):
+                where = f"geoFence.{kind}[{index}]"
+                inclusion = self._object(each, where).get("inclusion")
+                if not isinstance(inclusion, bool):
+                    self._refuse(f"{where}.inclusion", "is not true or false")
+                try:
+                    zones[inclusion].append(read(each, where))
+                except FenceError as error:
+                    self._refuse(where, f"is no fence: {error.message}")
+        if not zones[True] and not zones[False]:
+            return None
+        return Fence(tuple(zones[True]), tuple(zones[False]))
+
+    def _polygon(self, value: dict[str, Any], where: str) -> Polygon:
+        corners = self._list(value.get("polygon"), f"{where}.polygon")
+        return Polygon(
+            tuple(self._lat_lon(corner, f"{where}.polygon[{i}]") for i, corner in enumerate(corners))
+        )
+
+    def _circle(self, value: dict[str, Any], where: str) -> Circle:
+        circle = self._object(value.get("circle"), f"{where}.circle")
+        center = self._lat_lon(circle.get("center"), f"{where}.circle.center")
+        return Circle(*center, self._number(circle.get("radius"), f"{where}.circle.radius"))
+
+    def _lat_lon(self, value: Any, where: str) -> tuple[float, float]:
+        numbers = [self._number(each, where) for each in self._list(value, where)]
+        if len(numbers) != 2:
+            self._refuse(where, "is not latitude, longitude")
+        self._on_earth(numbers[0], numbers[1], where)
+        return numbers[0], numbers[1]
+
+    def _rally(self, value: Any) -> tuple[RallyPoint, ...]:
+        if value is None:
+            return ()
+        root = self._object(value, "rallyPoints")
+        self._version(root.get("version"), RALLY_VERSION, "rallyPoints.version")
+        points = []
+        for index, each in enumerate(self._list(root.get("points", []), "rallyPoints.points")):
+            where = f"rallyPoints.points[{index}]"
+            numbers = [self._number(number, where) for number in self._list(each, where)]
+            if len(numbers) != 3:
+                self._refuse(where, "is not latitude, longitude, height")
+            self._on_earth(numbers[0], numbers[1], where)
+            points.append(RallyPoint(*numbers))
+        return tuple(points)
 
     def _parse(self, content: bytes) -> Any:
         try:
@@ -262,50 +276,3 @@ class _Reader:
 def _integer(digits: str) -> int | float:
     # A number of thousands of digits is nobody's altitude; as a float it is infinite and refused as such.
     return int(digits) if len(digits) < 20 else float(digits)
-
-
-def _to_bytes(items: Iterable[MissionItem], home: Home) -> bytes:
-    document = {
-        "fileType": "Plan",
-        "version": FILE_VERSION,
-        "groundStation": "Emberwatch",
-        "mission": {
-            "version": MISSION_VERSION,
-            "firmwareType": FIRMWARE_ARDUPILOT,
-            "vehicleType": VEHICLE_QUADROTOR,
-            "cruiseSpeed": 15,
-            "hoverSpeed": 5,
-            "globalPlanAltitudeMode": 1,
-            "plannedHomePosition": [home.lat_deg, home.lon_deg, home.alt_amsl_m],
-            "items": [_to_json(item) for item in items if item.seq > 0],
-        },
-        "geoFence": {"circles": [], "polygons": [], "version": 2},
-        "rallyPoints": {"points": [], "version": 2},
-    }
-    return (json.dumps(document, indent=4, allow_nan=False) + "\n").encode()
-
-
-def _to_json(item: MissionItem) -> Mapping[str, Any]:
-    params: list[float | None] = [None if math.isnan(value) else value for value in item.params]
-    has_position = item.command in HAS_POSITION
-    if not has_position:
-        params += [item.lat_e7, item.lon_e7]
-    elif item.lat_e7 == 0 and item.lon_e7 == 0:
-        params += [
-            None,
-            None,
-        ]  # "where you are": as numbers, QGroundControl would draw it in the Gulf of Guinea
-    else:
-        params += [item.lat_deg, item.lon_deg]
-    step: dict[str, Any] = {
-        "type": "SimpleItem",
-        "doJumpId": item.seq,
-        "command": item.command,
-        "frame": item.frame,
-        "params": [*params, item.alt_m],
-        "autoContinue": item.autocontinue,
-    }
-    mode = ALTITUDE_MODE.get(Frame(item.frame))
-    if has_position and mode is not None:
-        step |= {"Altitude": item.alt_m, "AltitudeMode": mode, "AMSLAltAboveTerrain": None}
-    return step
