@@ -43,11 +43,14 @@ def demo(
     keep: Annotated[
         Path | None, typer.Option(metavar="DIR", help="keep configuration, logs and records here")
     ] = None,
+    sitl: Annotated[
+        Path | None, typer.Option(metavar="ARDUCOPTER", help="fly ArduPilot's own simulator, this program")
+    ] = None,
 ) -> None:
     """Fly a virtual drone over a burning world: real agent, real detector, real station, real webhook."""
     from edge.demo.run import run_demo
 
-    _exit(run_demo(headless=headless or not sys.stdout.isatty(), seed=seed, port=port, keep=keep))
+    _exit(run_demo(headless=headless or not sys.stdout.isatty(), seed=seed, port=port, keep=keep, sitl=sitl))
 
 
 @app.command()
@@ -80,12 +83,16 @@ def virtual(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="of the world, the wind and the noise")] = 1,
     speed: Annotated[float, typer.Option(min=0.1, max=50, help="times real time")] = 1.0,
+    sitl: Annotated[
+        Path | None, typer.Option(metavar="ARDUCOPTER", help="fly ArduPilot's own simulator, this program")
+    ] = None,
 ) -> None:
-    """Fly a virtual ArduCopter, a stand-in for a real autopilot, for an agent to connect to."""
+    """Fly a virtual ArduCopter, with a pilot's station beside it, for an agent to connect to."""
     from edge.demo.drone import fly_virtual_drone
 
     _log_to_stderr()
-    _run(fly_virtual_drone(out=out, truth=tuple(truth or ["udpout:127.0.0.1:14660"]), seed=seed, speed=speed))
+    truths = tuple(truth or ["udpout:127.0.0.1:14660"])
+    _run(fly_virtual_drone(out=out, truth=truths, seed=seed, speed=speed, arducopter=sitl))
 
 
 @app.command()

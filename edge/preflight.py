@@ -28,6 +28,16 @@ DETAIL_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
+class PlanFacts:
+    """What is known of the plan that is flown next."""
+
+    aboard: bool | None
+    problems: Sequence[str]
+    flight_time_s: float
+    fence: Fence | None
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What is known before a flight. None is "not known"."""
 
@@ -36,12 +46,9 @@ class Facts:
     heading_deg: float | None
     satellites: int | None
     failsafes: Sequence[Finding]
-    fence_planned: bool
+    plan: PlanFacts | None
     fence_aboard: bool | None
     """Whether the plan's fence is the one aboard."""
-    plan_aboard: bool | None
-    plan_problems: Sequence[str]
-    flight_time_s: float | None
     battery_percent: float | None
     endurance_s: float
     """Of a full battery."""
@@ -63,8 +70,7 @@ def judge(facts: Facts) -> list[PreflightLine]:
         _position(facts),
         _heading(facts),
         *(_line(finding.name, finding.passed, finding.detail) for finding in facts.failsafes),
-        _fence(facts),
-        *_plan(facts),
+        *([] if facts.plan is None else _plan(facts.plan, facts.fence_aboard)),
         _battery(facts),
         _line(
             "storage",
@@ -97,42 +103,43 @@ def _heading(facts: Facts) -> PreflightLine:
     return _line("heading", known, f"{facts.heading_deg:.0f}°" if known else "the autopilot has no heading")
 
 
-def _fence(facts: Facts) -> PreflightLine:
-    if not facts.fence_planned:
-        return _line("fence", None, "the plan has none: nothing keeps the vehicle in its area")
-    words = {
-        True: "the plan's fence is aboard",
-        False: "the fence aboard is not the plan's",
-        None: "the fence aboard could not be read yet",
-    }
-    return _line("fence", facts.fence_aboard, words[facts.fence_aboard])
-
-
-def _plan(facts: Facts) -> list[PreflightLine]:
-    words = {
+def _plan(plan: PlanFacts, fence_aboard: bool | None) -> list[PreflightLine]:
+    plan_words = {
         True: "the plan aboard is the plan shown",
         False: "the plan aboard is not the plan shown",
         None: "the plan aboard could not be read yet",
     }
-    lines = [_line("plan", facts.plan_aboard, words[facts.plan_aboard])]
-    if facts.plan_problems:
-        more = f" (and {len(facts.plan_problems) - 1} more)" if len(facts.plan_problems) > 1 else ""
-        lines.append(_line("plan is safe", False, facts.plan_problems[0][: DETAIL_LENGTH - 20] + more))
-    else:
-        lines.append(_line("plan is safe", True, "inside fence, ceiling and endurance, clear of the ground"))
-    return lines
+    fence_words = {
+        True: "the plan's fence is aboard",
+        False: "the fence aboard is not the plan's",
+        None: "the fence aboard could not be read yet",
+    }
+    fence = (
+        _line("fence", None, "the plan has none: nothing keeps the vehicle in its area")
+        if plan.fence is None
+        else _line("fence", fence_aboard, fence_words[fence_aboard])
+    )
+    more = f" (and {len(plan.problems) - 1} more)" if len(plan.problems) > 1 else ""
+    safe = "inside fence, ceiling and endurance, clear of the ground"
+    return [
+        _line("plan aboard", plan.aboard, plan_words[plan.aboard]),
+        fence,
+        _line("plan is safe", not plan.problems, plan.problems[0][:180] + more if plan.problems else safe),
+    ]
 
 
 def _battery(facts: Facts) -> PreflightLine:
-    if facts.battery_percent is None or facts.flight_time_s is None:
+    if facts.battery_percent is None:
         return _line("battery", None, "the autopilot does not say how full it is")
     usable_s = (facts.battery_percent - facts.reserve_percent) / 100 * facts.endurance_s
-    return _line(
-        "battery",
-        usable_s >= facts.flight_time_s,
+    words = (
         f"{facts.battery_percent:.0f} % is {max(0.0, usable_s) / 60:.1f} min above the reserve of "
-        f"{facts.reserve_percent:.0f} %; the patrol takes {facts.flight_time_s / 60:.1f} min",
+        f"{facts.reserve_percent:.0f} %"
     )
+    if facts.plan is None:
+        return _line("battery", usable_s > 0, words)
+    takes_s = facts.plan.flight_time_s
+    return _line("battery", usable_s >= takes_s, f"{words}; the patrol takes {takes_s / 60:.1f} min")
 
 
 def _clock(facts: Facts) -> PreflightLine:
@@ -141,16 +148,6 @@ def _clock(facts: Facts) -> PreflightLine:
     if not facts.utc_known:
         return _line("clock", None, "no GNSS time yet: alerts carry this computer's")
     return _line("clock", True, "the autopilot's clock is known, and GNSS time")
-
-
-@dataclass(frozen=True, slots=True)
-class PlanFacts:
-    """What the patrol knows of its plan."""
-
-    aboard: bool | None
-    problems: Sequence[str]
-    flight_time_s: float | None
-    fence: Fence | None
 
 
 class Preflight:
@@ -180,12 +177,12 @@ class Preflight:
         """Parameters or fence may have changed: the next ``lines`` reads them again."""
         self._asked_s = float("-inf")
 
-    async def lines(self, plan: PlanFacts, now_s: float) -> list[PreflightLine]:
-        """All of them, as of now (monotonic)."""
+    async def lines(self, plan: PlanFacts | None, now_s: float) -> list[PreflightLine]:
+        """All of them, as of now (monotonic). Without a plan the lines about it are left out."""
         telemetry = self._vehicle.telemetry
         if telemetry.linked and now_s - self._asked_s >= ASK_AGAIN_S:
             self._asked_s = now_s
-            await self._ask(plan.fence)
+            await self._ask(None if plan is None else plan.fence)
         autopilot = telemetry.autopilot
         failsafes: Sequence[Finding] = (
             [Finding("failsafes", None, "this autopilot is not known")]
@@ -200,11 +197,8 @@ class Preflight:
                 heading_deg=telemetry.heading_deg,
                 satellites=telemetry.satellites,
                 failsafes=failsafes,
-                fence_planned=plan.fence is not None,
+                plan=plan,
                 fence_aboard=self._fence_aboard,
-                plan_aboard=plan.aboard,
-                plan_problems=plan.problems,
-                flight_time_s=plan.flight_time_s,
                 battery_percent=battery,
                 endurance_s=self._endurance_s,
                 reserve_percent=self._reserve_percent,
@@ -221,7 +215,7 @@ class Preflight:
         autopilot = self._vehicle.telemetry.autopilot
         try:
             if autopilot is not None:
-                self._parameters = await self._vehicle.parameters.read_all(autopilot.failsafe_parameters)
+                self._parameters = await self._vehicle.parameters.read_all(autopilot.safety_parameters)
             if fence is not None:
                 self._fence_aboard = await self._vehicle.fence.verify(fence.items())
         except (EmberwatchError, CommandError):

@@ -171,6 +171,8 @@ class Telemetry:
         self.gps_fix_type: int | None = None
         self.satellites: int | None = None
         self.rc: RcSample | None = None
+        self.rc_healthy: bool | None = None
+        """Whether the receiver hears the radio; ArduPilot repeats the last sticks when it does not."""
         self._ekf_flags: int | None = None
         self._utc_at_boot: datetime | None = None
         self._newest_boot_s = 0.0
@@ -326,6 +328,9 @@ class Telemetry:
     def _sys_status(self, message: Message) -> None:
         known = 0 <= message.battery_remaining <= 100
         self.battery_percent = float(message.battery_remaining) if known else None
+        receiver = mavlink.MAV_SYS_STATUS_SENSOR_RC_RECEIVER
+        if message.onboard_control_sensors_present & receiver:
+            self.rc_healthy = bool(message.onboard_control_sensors_health & receiver)
 
     def _battery_status(self, message: Message) -> None:
         if message.id != 0:

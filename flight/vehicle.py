@@ -186,8 +186,14 @@ class Vehicle:
     def _telemetry(self, message: Message, received_s: float) -> None:
         if self.link.from_vehicle(message):
             self.telemetry.handle(message, received_s)
-            if message.get_type() == "RC_CHANNELS" and self.telemetry.rc is not None:
-                self.arbiter.rc(self.telemetry.rc.channels_us, received_s)
+            rc = self.telemetry.rc
+            # Channels of a receiver that hears nothing are the last ones again: they count as silence.
+            if (
+                message.get_type() == "RC_CHANNELS"
+                and rc is not None
+                and self.telemetry.rc_healthy is not False
+            ):
+                self.arbiter.rc(rc.channels_us, received_s)
 
     def _said(self, text: StatusText) -> None:
         if text.severity <= mavlink.MAV_SEVERITY_WARNING:

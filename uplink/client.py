@@ -1,7 +1,8 @@
 """Delivers the outbox to the station, for ever, and tells it how the drone is.
 
 Two tasks share one link: the *courier* empties the outbox (patrol, then alerts, then their media), the
-*reporter* sends the newest state. When the station is out of reach both wait for the same retry. An
+*reporter* sends the newest state and takes orders from the answers to it. When the station is out of
+reach both wait for the same retry. An
 item that fails by itself is postponed alone, so that it holds up nothing behind it; only an answer that
 no repetition can change moves it to the dead letters.
 
@@ -24,7 +25,8 @@ import httpx
 from uplink.backoff import Backoff
 from uplink.errors import OutboxError, UplinkError
 from uplink.link import StationLink
-from uplink.messages import DroneState, PatrolRoute
+from uplink.messages import DroneState, Order, PatrolRoute
+from uplink.orders import OrderIntake
 from uplink.outbox import Outbox, OutboxItem
 
 log = logging.getLogger(__name__)
@@ -65,6 +67,7 @@ def judge(status: int) -> Verdict:
 class UplinkClient:
     """One drone's client. ``run`` it in a task; cancel that task to stop.
 
+    ``on_order`` is called on the event loop, once for each order; tell its result in the next states.
     ``rng`` and ``clock`` (monotonic seconds) may be given for tests. Raises ``UplinkError`` for an
     address that is none.
     """
@@ -76,6 +79,7 @@ class UplinkClient:
         key: str,
         outbox: Outbox,
         *,
+        on_order: Callable[[Order], None] | None = None,
         link_backoff: Backoff = LINK_BACKOFF,
         item_backoff: Backoff = ITEM_BACKOFF,
         state_interval_s: float = STATE_INTERVAL_S,
@@ -90,6 +94,7 @@ class UplinkClient:
         self._state_interval_s = state_interval_s
         self._rng = rng or random.Random()  # noqa: S311 (jitter, no secret)
         self._clock = clock
+        self._intake = OrderIntake(drone_id, on_order) if on_order else None
         self._link = StationLink(station_url, link_backoff, self._rng)
         self._work = asyncio.Event()
         self._state: DroneState | None = None
@@ -175,7 +180,7 @@ class UplinkClient:
         ):
             return False
         was_down = self._link.up is False
-        verdict, reason = await self._put(
+        verdict, reason, _ = await self._put(
             http, f"/drones/{self._drone_id}/patrol", patrol.model_dump_json().encode()
         )
         if verdict is Verdict.DELIVERED:
@@ -196,7 +201,9 @@ class UplinkClient:
             else (f"/media/{item.key}", "image/jpeg")
         )
         was_down = self._link.up is False
-        verdict, reason = await self._put(http, path, item.body, content_type=content_type, receipt_for=item)
+        verdict, reason, _ = await self._put(
+            http, path, item.body, content_type=content_type, receipt_for=item
+        )
         if verdict is Verdict.DELIVERED:
             await asyncio.to_thread(self._outbox.mark_sent, item)
             self._settle(item.key)
@@ -249,9 +256,12 @@ class UplinkClient:
             await asyncio.sleep(self._state_interval_s)
 
     async def _report(self, http: httpx.AsyncClient, state: DroneState) -> None:
-        verdict, reason = await self._put(
+        asked_s = self._clock()
+        verdict, reason, answer = await self._put(
             http, f"/drones/{self._drone_id}/state", state.model_dump_json().encode()
         )
+        if verdict is Verdict.DELIVERED and self._intake:
+            self._intake.take(answer, self._clock() - asked_s)
         refused = verdict in (Verdict.REFUSED, Verdict.LATER)
         if refused and not self._state_refused:
             log.error("the station refuses the drone's state: %s", reason)
@@ -270,8 +280,9 @@ class UplinkClient:
         *,
         content_type: str = "application/json",
         receipt_for: OutboxItem | None = None,
-    ) -> tuple[Verdict, str]:
-        """Sends, judges the answer, and tells the link. Returns the verdict and its reason in words."""
+    ) -> tuple[Verdict, str, bytes]:
+        """Sends, judges the answer, and tells the link. Returns the verdict, its reason in words, and the
+        body of the answer."""
         try:
             async with asyncio.timeout(WHOLE_REQUEST_TIMEOUT_S):
                 answer = await http.put(
@@ -280,7 +291,7 @@ class UplinkClient:
         except (httpx.HTTPError, TimeoutError) as error:
             reason = str(error) or type(error).__name__
             self._link.lost(self._clock(), reason)
-            return Verdict.OUT_OF_REACH, reason
+            return Verdict.OUT_OF_REACH, reason, b""
         verdict = judge(answer.status_code)
         reason = f"HTTP {answer.status_code}{_detail(answer)}"
         if verdict is Verdict.DELIVERED and receipt_for is not None and not _is_receipt(answer, receipt_for):
@@ -292,7 +303,7 @@ class UplinkClient:
             self._in_vain.clear()
             self._patrol_settled = None  # a station that was away may have lost it
             self._work.set()
-        return verdict, reason
+        return verdict, reason, answer.content
 
 
 def _checked(station_url: str) -> str:

@@ -121,6 +121,132 @@ class SeeingState(StrEnum):
     BLIND = "blind"
 
 
+class OrderKind(StrEnum):
+    """What people may ask of a drone. There is none that arms by itself and none that lands where it is."""
+
+    GRANT = "grant"
+    REVOKE = "revoke"
+    START = "start"
+    PAUSE = "pause"
+    RESUME = "resume"
+    STAND_DOWN = "stand down"
+    LOOK_AGAIN = "look again"
+    NO_LOOK = "no look"
+
+
+class Order(Message):
+    """What a person asks of a drone. The drone does it at most once, by ``id``."""
+
+    id: UUID
+    drone_id: DroneId
+    kind: OrderKind
+    by: str = Field(min_length=1, max_length=64, description="the operator's name")
+    at: UtcTime = Field(description="by the station's clock")
+    alert_id: UUID | None = Field(None, description="of look again and no look: which alert")
+
+
+class Orders(Message):
+    """The station's answer to a drone's state: what waits for it, repeated until it reports a result."""
+
+    orders: list[Order] = Field(default_factory=list, max_length=16)
+
+
+class OrderState(StrEnum):
+    """``done`` and ``refused`` are final; ``accepted`` is under way."""
+
+    ACCEPTED = "accepted"
+    DONE = "done"
+    REFUSED = "refused"
+
+
+class OrderResult(Message):
+    """What became of an order, as the drone tells it."""
+
+    order_id: UUID
+    kind: OrderKind
+    state: OrderState
+    reason: str = Field("", max_length=256, description="why it was refused, or what it waits for")
+    at: UtcTime
+
+
+class PatrolPhase(StrEnum):
+    """Where a patrol is between its file and its landing."""
+
+    WAITING = "waiting"
+    READY = "ready"
+    FLYING = "flying"
+    PAUSED = "paused"
+    LOOKING_AGAIN = "looking again"
+    RETURNING = "returning"
+    DONE = "done"
+    INTERRUPTED = "interrupted"
+
+
+class PatrolProgress(Message):
+    """How far a patrol has come, and whether what flies is what is shown."""
+
+    name: str = Field(max_length=128)
+    phase: PatrolPhase
+    item: int | None = Field(None, ge=0, description="the mission item under way")
+    items: int = Field(0, ge=0, description="mission items of the whole patrol")
+    pass_number: int = Field(1, ge=1, description="a patrol that repeats counts its flights")
+    next_start: UtcTime | None = Field(None, description="of a scheduled patrol that waits")
+    coverage_percent: float | None = Field(
+        None, ge=0, le=100, description="of the patrol's area, ground seen in this pass"
+    )
+    plan_aboard_sha256: Sha256 | None = Field(None, description="over the items read back from the autopilot")
+    plan_matches: bool | None = Field(None, description="aboard equals shown; none while nobody knows")
+
+
+class ResponsePhase(StrEnum):
+    """Where *look again* is."""
+
+    IDLE = "idle"
+    ASKED = "asked"
+    FLYING_THERE = "flying there"
+    LOOKING = "looking"
+    RETURNING = "returning"
+    GIVEN_UP = "given up"
+
+
+class ResponseState(Message):
+    """What the drone does about an alert by itself, or would do if it were allowed to."""
+
+    phase: ResponsePhase
+    alert_id: UUID | None = None
+    reason: str = Field("", max_length=256, description="why it was given up")
+
+
+class TrafficReport(Message):
+    """Another aircraft that comes close enough to be warned of."""
+
+    icao: str = Field(max_length=8, description="its ICAO 24-bit address, hexadecimal")
+    callsign: str = Field("", max_length=16)
+    emitter: str = Field("", max_length=64, description="what it says it is, as in 'rotorcraft'")
+    lat_deg: LatDeg
+    lon_deg: LonDeg
+    alt_amsl_m: float | None = None
+    pressure_altitude: bool = Field(
+        False, description="its height is by air pressure and may be off by 100 m and more"
+    )
+    distance_m: float = Field(ge=0, description="over ground, now")
+    bearing_deg: float = Field(ge=0, lt=360, description="from the drone, true north")
+    cpa_distance_m: float = Field(ge=0, description="over ground, at the closest point of approach")
+    cpa_height_m: float | None = Field(None, description="how far above the drone it will be then")
+    cpa_in_s: float = Field(ge=0, description="until the closest point of approach")
+
+
+class PreflightLine(Message):
+    """One check before flight."""
+
+    name: str = Field(max_length=64)
+    passed: bool | None = Field(description="none while it could not be checked")
+    detail: str = Field("", max_length=256, description="what was measured, or why it did not pass")
+
+
+AlarmText = Annotated[str, Field(max_length=256)]
+
+
 class DroneState(Message):
     """The latest that a drone says of itself; each replaces the one before."""
 
@@ -139,6 +265,9 @@ class DroneState(Message):
     mission_item: int | None = None
     control: ControlState = ControlState.HANDS_OFF
     control_reason: str = Field("", max_length=256)
+    objection: str = Field("", max_length=256, description="what stands against a grant; empty is nothing")
+    veto: str = Field("", max_length=256, description="why the pilot's switch forbids commands, if it does")
+    granted_by: str = Field("", max_length=64, description="who gave the grant that is in force")
     seeing: SeeingState = SeeingState.BLIND
     blind_reason: str = Field("", max_length=256)
     blind_since: UtcTime | None = None
@@ -148,6 +277,16 @@ class DroneState(Message):
         default_factory=list, max_length=32, description="ground that the camera sees now, a ring of lon, lat"
     )
     alerts_waiting: int = Field(0, ge=0, description="in the outbox, not yet at the station")
+    alarms: list[AlarmText] = Field(default_factory=list, max_length=8, description="the vehicle's own")
+    patrol: PatrolProgress | None = None
+    response: ResponseState | None = None
+    traffic: list[TrafficReport] = Field(
+        default_factory=list, max_length=16, description="the most urgent first"
+    )
+    preflight: list[PreflightLine] = Field(default_factory=list, max_length=24)
+    orders: list[OrderResult] = Field(
+        default_factory=list, max_length=8, description="what became of the latest orders, the newest last"
+    )
 
 
 class PatrolRoute(Message):

@@ -31,7 +31,7 @@ class DemoError(EmberwatchError):
     """The demo could not be flown."""
 
 
-def run_demo(*, headless: bool, seed: int, port: int, keep: Path | None) -> int:
+def run_demo(*, headless: bool, seed: int, port: int, keep: Path | None, sitl: Path | None = None) -> int:
     """Fly the demo; returns the exit code: 0 only when every fire was found, placed and told.
 
     With ``headless`` it ends by itself within 180 s; else the page stays up after the flight until Ctrl-C.
@@ -53,7 +53,7 @@ def run_demo(*, headless: bool, seed: int, port: int, keep: Path | None) -> int:
         ):
             site = lay_out(folder, seed=seed, port=port, webhook_secret=secret, webhook_url=sink.url)
         with Programs(folder) as programs, TruthWatcher(site.world, site.judge_truth_port) as truth:
-            _start(programs, site, seed)
+            _start(programs, site, seed, sitl)
             flight = DemoFlight(started_s, last_item=len(site.patrol.items) - 1)
             with Display(console, site, flight, sink, live=not headless) as display:
                 _wait_for_end(flight, site, programs, sink, display, started_s)
@@ -78,12 +78,13 @@ def run_demo(*, headless: bool, seed: int, port: int, keep: Path | None) -> int:
             console.print(f"Configuration, logs and records are in {folder}", highlight=False)
 
 
-def _start(programs: Programs, site: DemoSite, seed: int) -> None:
+def _start(programs: Programs, site: DemoSite, seed: int, sitl: Path | None) -> None:
     config = str(site.config_file)
     programs.start("station", ["station", "-c", config])
     truths = [argument for url in site.drone_truth_urls for argument in ("--truth", url)]
     out = f"udpout:127.0.0.1:{site.mavlink_port}"
-    programs.start("virtual drone", ["virtual", "--out", out, *truths, "--seed", str(seed)])
+    simulator = [] if sitl is None else ["--sitl", str(sitl.resolve())]
+    programs.start("virtual drone", ["virtual", "--out", out, *truths, "--seed", str(seed), *simulator])
     programs.start("agent", ["agent", "-c", config])
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.demo.drone import DRONE_ID
+from flight.plans.fence import Circle, Fence
 from flight.plans.items import gimbal_pitch, ground_speed, return_to_launch, takeoff, waypoint
 from flight.plans.qgc import Home, Plan, write_plan
 from hardware.virtual.demo_world import demo_world
@@ -23,6 +24,12 @@ CAMERA_PITCH_DEG = -42.0
 # towards the nearest fire: whoever tries the demo sees an alert within a minute.
 CORNER_DISTANCE_M = 150.0
 CORNER_BEARINGS_DEG = (0.0, 90.0, 180.0, 270.0, 360.0)
+FENCE_RADIUS_M = 400.0
+PATROL_FILE = """\
+name = "demo patrol"
+plan = "patrol.plan"
+unattended = true
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,7 @@ def lay_out(folder: Path, *, seed: int, port: int, webhook_secret: str, webhook_
     world.write_geotiff(folder / "dem.tif")
     patrol = patrol_of(world)
     write_plan(folder / "patrol.plan", patrol)
+    (folder / "patrol.toml").write_text(PATROL_FILE, encoding="utf-8")
     key = secrets.token_urlsafe(32)
     _write_secret(folder / "drone.key", key)
     _write_secret(folder / "webhook.secret", webhook_secret)
@@ -94,7 +102,8 @@ def patrol_of(world: World) -> Plan:
         *(waypoint(float(lat), float(lon), PATROL_HEIGHT_M) for lat, lon in corners),
         return_to_launch(),
     ]
-    return Plan.build("demo patrol", home_of(world), steps)
+    fence = Fence((Circle(frame.lat_deg, frame.lon_deg, FENCE_RADIUS_M),))
+    return Plan.build("demo patrol", home_of(world), steps, fence=fence)
 
 
 def home_of(world: World) -> Home:
@@ -151,7 +160,7 @@ threads = 1
 dem = "dem.tif"
 
 [agent.patrol]
-file = "patrol.plan"
+file = "patrol.toml"
 unattended = true  # nobody is near a virtual propeller
 
 [agent.uplink]

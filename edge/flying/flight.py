@@ -11,15 +11,17 @@ import logging
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flight.plans.resume import setup_before
 from pydantic import ValidationError
 
 from edge.files import write_whole
-from edge.flying.progress import Heard, Phase, Progress, Record, Task
+from edge.flying.progress import Heard, Progress, Record, Task
 from edge.patrols.patrol import FlyablePatrol
 from flight.arbiter import NotInControl
 from flight.errors import EmberwatchError
+from flight.plans.fence import rally_items
+from flight.plans.resume import setup_before
 from flight.vehicle import Vehicle
+from uplink.messages import PatrolPhase as Phase
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +85,7 @@ class PatrolFlight:
         plan, vehicle = self.progress.part, self._vehicle
         parts = [(vehicle.missions, plan.items, "mission")]
         if plan.rally:
-            parts.insert(0, (vehicle.rally, plan.rally_items(), "rally points"))
+            parts.insert(0, (vehicle.rally, rally_items(plan.rally), "rally points"))
         if plan.fence is not None:
             parts.insert(0, (vehicle.fence, plan.fence.items(), "fence"))
         for store, items, what in parts:
@@ -103,7 +105,7 @@ class PatrolFlight:
         """Arm, take off and fly: the next flight, or what is left of an interrupted one. Needs a grant."""
         vehicle = self._vehicle
         vehicle.arbiter.require()
-        if vehicle.telemetry.armed:
+        if self._is_armed():
             raise PatrolError(
                 "the vehicle is armed already", hint="Its pilot flies it, or resume the patrol."
             )
@@ -115,13 +117,16 @@ class PatrolFlight:
         autopilot = vehicle.autopilot
         commands = vehicle.commands
         await commands.set_mode(autopilot.guided_mode)
-        if vehicle.telemetry.armed:
+        if self._is_armed():
             vehicle.arbiter.revoke("somebody else armed the vehicle")
             raise PatrolError("somebody else armed the vehicle just now")
         await commands.arm()
         await commands.takeoff(FIRST_HEIGHT_M)
         await commands.set_mode(autopilot.mission_mode)
         log.info("the patrol %s has started", self.patrol.name)
+
+    def _is_armed(self) -> bool:
+        return bool(self._vehicle.telemetry.armed)
 
     async def pause(self) -> None:
         """Stay in the air where it is. Needs a grant."""

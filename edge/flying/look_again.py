@@ -9,7 +9,6 @@ from uuid import UUID
 
 from edge.config import AgentConfig
 from edge.flying.flight import PatrolError, PatrolFlight
-from edge.flying.progress import Phase as PatrolPhase
 from edge.flying.progress import Task
 from edge.flying.response import (
     Action,
@@ -31,6 +30,7 @@ from flight.arbiter import NotInControl
 from flight.errors import EmberwatchError
 from flight.terrain import Terrain
 from flight.vehicle import Vehicle
+from uplink.messages import PatrolPhase
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,8 @@ class LookAgain:
         self._flight = flight
         self._terrain = terrain
         self._stand_off_m = config.response.stand_off_m
-        mode = least(Mode(config.response.look_again), flight.patrol.on_detection)
+        wish = flight.patrol.on_detection
+        mode = least(Mode(config.response.look_again), None if wish is None else Mode(wish))
         self.response = Response(
             Rules(
                 mode=mode,
@@ -69,12 +70,13 @@ class LookAgain:
         hotspot = change.hotspot
         if change.kind == "lost":
             self.response.lost(hotspot.id)
-        elif hotspot.lat_deg is not None and hotspot.lon_deg is not None and hotspot.covariance_m2 is not None:
-            alt_m = hotspot.alt_amsl_m
-            if alt_m is None:
-                return
-            fire = Fire(hotspot.lat_deg, hotspot.lon_deg, alt_m, hotspot.covariance_m2)
-            self.response.confirmed(Target(hotspot.id, fire), time.monotonic())
+            return
+        lat_deg, lon_deg, alt_amsl_m = hotspot.lat_deg, hotspot.lon_deg, hotspot.alt_amsl_m
+        covariance_m2 = hotspot.covariance_m2
+        if lat_deg is None or lon_deg is None or alt_amsl_m is None or covariance_m2 is None:
+            return  # only a bearing is known: there is no place to look at
+        target = Target(hotspot.id, Fire(lat_deg, lon_deg, alt_amsl_m, covariance_m2))
+        self.response.confirmed(target, time.monotonic())
 
     async def approve(self, alert_id: UUID | None) -> None:
         """A person says yes. Raises PatrolError when nothing was asked, NotInControl without a grant."""

@@ -40,6 +40,11 @@ class OrderDesk:
         """What became of the latest orders, the newest last."""
         return list(self._results.values())
 
+    @property
+    def idle(self) -> bool:
+        """Whether no order is under way or waiting."""
+        return self._current is None and not self._waiting
+
     def take(self, order: Order) -> None:
         """A new order. Each id comes once."""
         log.info("order from %s: %s", order.by, order.kind.value)

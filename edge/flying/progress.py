@@ -21,26 +21,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from flight.plans.resume import remainder
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from flight.plans.items import Command, MissionItem
 from flight.plans.qgc import Plan
+from flight.plans.resume import remainder
+from uplink.messages import PatrolPhase as Phase
 
 _WAY_HOME = frozenset({Command.NAV_RETURN_TO_LAUNCH, Command.NAV_LAND})
-
-
-class Phase(StrEnum):
-    """Where a patrol stands; the values are the words on the wire."""
-
-    WAITING = "waiting"  # for its time
-    READY = "ready"
-    FLYING = "flying"
-    PAUSED = "paused"
-    LOOKING_AGAIN = "looking again"
-    RETURNING = "returning"
-    DONE = "done"
-    INTERRUPTED = "interrupted"
 
 
 class Task(StrEnum):

@@ -2,7 +2,7 @@
 
 ::
 
-    IDLE ──confirmed──▶ ASKED ──approved──▶ GOING ──arrived──▶ LOOKING ──looked long enough──▶ GOING (next view)
+    IDLE ──confirmed──▶ ASKED ──approved──▶ GOING ──arrived──▶ LOOKING ──looked enough──▶ GOING, next view
       ▲      (mode ask)   │                   │                   │                                   │
       │                   └declined, in vain  └───────────────────┴──── time, battery, no way ────────┤
       └────────────────── RETURNING ◀── at the place where the patrol was left ── GOING BACK ◀────────┘
@@ -281,7 +281,7 @@ class Response:
         return [self._leg(take_over=False)]
 
     def _return(self, now_s: float, reason: str) -> list[Action]:
-        """Back to where the patrol was left: by the straight way if that is clear, else by the way it came."""
+        """Back to where the patrol was left: straight if that way is clear, else by the way it came."""
         assert self._left is not None  # noqa: S101 - it was left to come here
         way = self._find_way(self._fire, self._left)
         self._way = list(way) if way is not None else self._flown[::-1]

@@ -169,7 +169,9 @@ class StandOff:
     def way(self, here: Here, there: Here) -> list[tuple[float, float, float]] | None:
         """The places to fly over from here to there, ``there`` the last; None where there is no safe way."""
         end = self._metres(there.lat_deg, there.lon_deg)
-        goal = _Spot(end, 0.0, View(there.lat_deg, there.lon_deg, there.alt_amsl_m, 0.0, float(np.hypot(*end))))
+        goal = _Spot(
+            end, 0.0, View(there.lat_deg, there.lon_deg, there.alt_amsl_m, 0.0, float(np.hypot(*end)))
+        )
         start = self._metres(here.lat_deg, here.lon_deg)
         via = self._way(start, here.alt_amsl_m, goal, self._spots(here)[0])
         return None if via is None else [*via, (there.lat_deg, there.lon_deg, there.alt_amsl_m)]

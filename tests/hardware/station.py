@@ -95,21 +95,21 @@ class Station:
     def stream(self, message_id: int, rate_hz: float) -> int:
         return self.command(mavlink.MAV_CMD_SET_MESSAGE_INTERVAL, message_id, 1e6 / rate_hz)
 
-    def upload(self, items: Sequence[MissionItem]) -> int:
-        """Upload a mission as the protocol wants it; the result in the MISSION_ACK."""
-        answers = self.send(mavlink.MAVLink_mission_count_message(1, 1, len(items), 0))
+    def upload(self, items: Sequence[MissionItem], kind: int = 0, who: tuple[int, int] = COMPANION) -> int:
+        """Upload a plan as the protocol wants it; the result in the MISSION_ACK."""
+        answers = self.send(mavlink.MAVLink_mission_count_message(1, 1, len(items), kind), who)
         while True:
             for answer in answers:
                 if answer.get_type() == "MISSION_ACK":
                     return int(answer.type)
             (request,) = (each for each in answers if each.get_type() == "MISSION_REQUEST")
-            answers = self.send(item_message(items[request.seq]))
+            answers = self.send(item_message(items[request.seq], kind), who)
 
-    def download(self) -> list[MissionItem]:
-        (count,) = self.send(mavlink.MAVLink_mission_request_list_message(1, 1, 0))
+    def download(self, kind: int = 0) -> list[MissionItem]:
+        (count,) = self.send(mavlink.MAVLink_mission_request_list_message(1, 1, kind))
         items = []
         for seq in range(count.count):
-            (item,) = self.send(mavlink.MAVLink_mission_request_int_message(1, 1, seq, 0))
+            (item,) = self.send(mavlink.MAVLink_mission_request_int_message(1, 1, seq, kind))
             params = (item.param1, item.param2, item.param3, item.param4)
             items.append(MissionItem(item.seq, item.command, item.frame, params, item.x, item.y, item.z))
         return items
@@ -121,6 +121,16 @@ class Station:
         assert self.command(mavlink.MAV_CMD_COMPONENT_ARM_DISARM, 1) == 0
         assert self.command(mavlink.MAV_CMD_NAV_TAKEOFF, 0, 0, 0, 0, 0, 0, height_m) == 0
         self.until(lambda: self.height_m > height_m - 3.0, 10.0 + height_m)
+
+    def set(self, name: str, value: float) -> float:
+        """Set a parameter; what it is then."""
+        (row,) = self.send(mavlink.MAVLink_param_set_message(1, 1, name.encode(), value, 9))
+        return float(row.param_value)
+
+    def ask(self, message_id: int) -> Any:
+        """One message, by MAV_CMD_REQUEST_MESSAGE."""
+        assert self.command(mavlink.MAV_CMD_REQUEST_MESSAGE, message_id) == 0
+        return next(message for message in reversed(self.heard) if message.get_msgId() == message_id)
 
     # --- hearing --------------------------------------------------------------------------------
 
@@ -148,8 +158,8 @@ class Station:
         return body.truth.alt_m - body.frame.height_m
 
 
-def item_message(item: MissionItem) -> Any:
+def item_message(item: MissionItem, kind: int = 0) -> Any:
     place = (item.lat_e7, item.lon_e7, item.alt_m)
     return mavlink.MAVLink_mission_item_int_message(
-        1, 1, item.seq, item.frame, item.command, 0, 1, *item.params, *place, 0
+        1, 1, item.seq, item.frame, item.command, 0, 1, *item.params, *place, kind
     )

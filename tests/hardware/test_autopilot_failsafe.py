@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flight.link import mavlink
-from hardware.virtual.drone.copter import Mode
+from hardware.virtual.drone.modes import Mode
 from tests.hardware.station import COMPANION, PILOTS_STATION, Station, config
 
 

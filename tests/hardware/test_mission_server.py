@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from flight.link import mavlink
+from flight.plans.fence import Circle, Fence, Polygon, RallyPoint, rally_items
 from flight.plans.items import (
     Command,
     Frame,
@@ -135,7 +138,7 @@ def test_an_item_it_cannot_fly_ends_the_upload(
     assert acks(station) == [refusal]
     station.wait(2.0)
     assert asked(station)[-1] == 1  # it asks no more
-    assert not station.autopilot.copter.mission.is_receiving
+    assert not station.autopilot.copter.plans[0].is_receiving
 
 
 def test_reading_beyond_the_end_is_an_error(station: Station) -> None:
@@ -154,10 +157,45 @@ def test_a_cleared_mission_is_gone_but_home_stays_readable(station: Station) -> 
     assert home.command == Command.NAV_WAYPOINT
 
 
-def test_fences_are_another_plan_that_it_does_not_have(station: Station) -> None:
-    answers = station.send(
-        mavlink.MAVLink_mission_count_message(1, 1, 3, mavlink.MAV_MISSION_TYPE_FENCE), PILOTS_STATION
-    )
-    assert [(a.type, a.mission_type) for a in answers] == [
-        (mavlink.MAV_MISSION_UNSUPPORTED, mavlink.MAV_MISSION_TYPE_FENCE)
+def test_each_kind_of_plan_has_its_own_upload(station: Station) -> None:
+    """``MissionItemProtocol`` is one object for each kind."""
+    fence, rally = mavlink.MAV_MISSION_TYPE_FENCE, mavlink.MAV_MISSION_TYPE_RALLY
+    station.send(mavlink.MAVLink_mission_count_message(1, 1, 3, 0))
+    zones = Fence((Circle(-35.363262, 149.165237, 200.0),)).items()
+    assert station.upload(zones, fence, PILOTS_STATION) == ACCEPTED
+    assert [item.params[0] for item in station.download(fence)] == [200.0]
+    points = rally_items([RallyPoint(-35.3630, 149.1660, 25.7)])
+    assert station.upload(points, rally) == ACCEPTED
+    assert [item.alt_m for item in station.download(rally)] == [25.0]  # whole metres
+    answers = station.send(mavlink.MAVLink_mission_count_message(1, 1, 3, 7))
+    assert [(a.type, a.mission_type) for a in answers] == [(mavlink.MAV_MISSION_UNSUPPORTED, 7)]
+
+
+def test_a_fence_is_taken_as_a_whole_or_not_at_all(station: Station) -> None:
+    """``AC_PolyFence_loader::validate_fence``; the answers are those of ArduCopter 4.6.3 in SITL."""
+    kind = mavlink.MAV_MISSION_TYPE_FENCE
+    corners = ((-35.364, 149.164), (-35.364, 149.166), (-35.362, 149.166), (-35.362, 149.164))
+    square = Fence((Polygon(corners),)).items()
+    assert station.upload(square, kind) == ACCEPTED
+    assert station.upload(square[:3], kind) == ERROR
+    assert station.texts[-2:] == ["Incorrect item count", "Fence validation failed"]
+    two = [replace(item, params=(2.0, 0.0, 0.0, 0.0)) for item in square[:2]]
+    assert station.upload(two, kind) == ERROR
+    assert "Invalid vertex count (2)" in station.texts
+    assert station.upload([replace(square[0], frame=2)], kind) == mavlink.MAV_MISSION_UNSUPPORTED_FRAME
+    assert station.upload([replace(square[0], command=16)], kind) == mavlink.MAV_MISSION_UNSUPPORTED
+    aboard = station.download(kind)
+    assert all(sent.same_as(read) for sent, read in zip(square, aboard, strict=True))
+    answers = [
+        station.send(mavlink.MAVLink_mission_request_int_message(1, 1, seq, kind))[0].type for seq in (4, 9)
     ]
+    assert answers == [ERROR, mavlink.MAV_MISSION_INVALID_SEQUENCE]
+
+
+def test_who_uploads_may_clear_and_nobody_else(station: Station) -> None:
+    station.send(mavlink.MAVLink_mission_count_message(1, 1, 3, 0))
+    answers = station.send(mavlink.MAVLink_mission_clear_all_message(1, 1, 0), PILOTS_STATION)
+    assert [answer.type for answer in answers] == [DENIED, ERROR]
+    answers = station.send(mavlink.MAVLink_mission_clear_all_message(1, 1, 0))
+    assert [answer.type for answer in answers] == [ACCEPTED]
+    assert not station.autopilot.copter.plans[0].is_receiving

@@ -44,9 +44,9 @@ async def _put_alert(http: httpx.AsyncClient, alert: Alert, key: str = KEY) -> h
 
 async def test_what_drones_say_is_in_the_snapshot(station: httpx.AsyncClient) -> None:
     alert, state, patrol = make_alert(), make_state(), make_patrol()
-    assert (
-        await station.put("/drones/ember-1/state", json=as_json(state), headers=auth())
-    ).status_code == 204
+    assert (await station.put("/drones/ember-1/state", json=as_json(state), headers=auth())).json() == {
+        "orders": []
+    }
     assert (
         await station.put("/drones/ember-1/patrol", json=as_json(patrol), headers=auth())
     ).status_code == 204
@@ -109,7 +109,7 @@ async def test_without_a_known_key_nothing_is_written(
         assert answer.headers["www-authenticate"] == "Bearer"
     assert (await station.get(f"/media/{sha256_of(picture)}")).status_code == 404
     snapshot = (await station.get("/snapshot")).json()
-    assert snapshot == {"drones": [], "patrols": [], "alerts": [], "tracks": {}}
+    assert snapshot == {"drones": [], "patrols": [], "alerts": [], "tracks": {}, "leases": [], "orders": []}
 
 
 async def test_the_key_of_another_drone_is_refused(station: httpx.AsyncClient) -> None:

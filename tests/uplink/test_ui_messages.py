@@ -17,17 +17,26 @@ SOURCES = Path(__file__).parents[2] / "uplink/station/ui/src"
 TYPESCRIPT = "\n".join((SOURCES / name).read_text() for name in ("messages.ts", "station.ts"))
 INTERFACE = re.compile(r"export interface (\w+)(?: extends (\w+))? \{(.*?)\n\}", re.DOTALL)
 FIELD = re.compile(r"^ {2}(\w+)(\??): (.+);$", re.MULTILINE)
-ALIASES = dict(re.findall(r"^export type (\w+) = ([^;|{]*\|?[^;{]*);$", TYPESCRIPT, re.MULTILINE))
+ALIASES = dict(re.findall(r"^export type (\w+) = ([^;{]*);$", TYPESCRIPT, re.MULTILINE))
 
 MODELS: list[type[Message]] = [
     messages.Position,
     messages.ErrorEllipse,
     messages.Evidence,
     messages.Alert,
+    messages.Order,
+    messages.OrderResult,
+    messages.PatrolProgress,
+    messages.ResponseState,
+    messages.TrafficReport,
+    messages.PreflightLine,
     messages.DroneState,
     messages.PatrolRoute,
     answers.StoredAlert,
     answers.Delivery,
+    answers.LoggedOrder,
+    answers.LeaseState,
+    answers.OperatorState,
     answers.Snapshot,
 ]
 

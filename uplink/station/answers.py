@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Literal
 from uuid import UUID
 
 from pydantic import Field
 
-from uplink.messages import Alert, DroneState, LatDeg, LonDeg, Message, PatrolRoute, Sha256, UtcTime
+from uplink.messages import (
+    Alert,
+    DroneId,
+    DroneState,
+    LatDeg,
+    LonDeg,
+    Message,
+    Order,
+    OrderKind,
+    PatrolRoute,
+    Sha256,
+    UtcTime,
+)
 
 
 class StoredAlert(Alert):
@@ -50,6 +63,51 @@ class Delivery(Message):
     delivered_at: UtcTime | None
 
 
+class OrderFate(StrEnum):
+    """What became of an order, as the station knows it. Waiting: the drone has not fetched it."""
+
+    WAITING = "waiting"
+    ACCEPTED = "accepted"
+    DONE = "done"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    OVERTAKEN = "overtaken"
+
+
+class LoggedOrder(Order):
+    """An order in the station's log: who asked for what, when, and what came of it."""
+
+    fate: OrderFate = OrderFate.WAITING
+    reason: str = Field("", max_length=256)
+
+
+class LeaseState(Message):
+    """Who may give a drone orders. Pages know themselves by ``holder_tag``; it opens nothing."""
+
+    drone_id: DroneId
+    holder: str | None = Field(description="the operator's name; none when it is free")
+    holder_tag: str | None
+    expires_in_s: float = Field(ge=0)
+    asking: str | None = Field(description="who would like to take over")
+    asking_tag: str | None
+
+
+class OperatorState(Message):
+    """Whether who asks may give orders here, and under which name."""
+
+    name: str | None = Field(description="none while the station does not know who asks")
+    tag: str | None = Field(description="of this page, as in the leases")
+    needs_key: bool
+    orders_possible: bool = Field(description="false where the station takes no orders from anybody")
+
+
+class OrderRequest(Message):
+    """What the holder of a drone's lease asks of it."""
+
+    kind: OrderKind
+    alert_id: UUID | None = Field(None, description="of look again and no look")
+
+
 class Snapshot(Message):
     """Everything that a page needs to begin."""
 
@@ -57,6 +115,8 @@ class Snapshot(Message):
     patrols: list[PatrolRoute]
     alerts: list[StoredAlert] = Field(description="the newest by time of confirmation")
     tracks: dict[str, list[tuple[LonDeg, LatDeg]]] = Field(description="by drone, the oldest point first")
+    leases: list[LeaseState]
+    orders: list[LoggedOrder] = Field(description="the latest, the oldest first")
 
 
 class Health(Message):

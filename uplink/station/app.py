@@ -1,7 +1,8 @@
 """The ground station as a web application, and how it is served.
 
-Writing needs a drone's key. Reading does not: the station listens on loopback unless told otherwise,
-and checks there that it is asked by its own name, so that no web site can reach it through a browser.
+Writing needs a drone's key, and orders an operator's. Reading does not: the station listens on loopback
+unless told otherwise, and checks there that it is asked by its own name, so that no web site can reach it
+through a browser.
 """
 
 from __future__ import annotations
@@ -27,9 +28,12 @@ from uplink.errors import StationError, StoreError
 from uplink.station.auth import KeyRing
 from uplink.station.body_limit import BodyLimit
 from uplink.station.config import StationConfig
+from uplink.station.control import Control
 from uplink.station.fleet import Fleet
 from uplink.station.live import LiveHub
-from uplink.station.routes import alerts, deliveries, drones, health, live, media
+from uplink.station.operators import Operators
+from uplink.station.routes import alerts, deliveries, drones, health, live, media, orders
+from uplink.station.routes import lease as control_routes
 from uplink.station.services import Services
 from uplink.station.store.store import Store
 from uplink.station.webhooks import WebhookDispatcher, load_endpoints
@@ -54,6 +58,7 @@ def create_app(
     config: StationConfig,
     *,
     clock: Callable[[], float] = time.time,
+    monotonic: Callable[[], float] = time.monotonic,
     rng: random.Random | None = None,
     page_dir: Path = PAGE_DIR,
 ) -> FastAPI:
@@ -61,7 +66,8 @@ def create_app(
 
     Raises ``StationError`` for whatever of these is not usable.
     """
-    keys = KeyRing(config.drones)
+    keys = KeyRing("drone", ((drone.id, drone.key_file) for drone in config.drones))
+    operators = Operators(config)
     endpoints = load_endpoints(config.webhooks)
     store = Store(config.data_dir)
     hub = LiveHub()
@@ -76,11 +82,15 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         try:
-            services = Services(store, keys, Fleet(await store.fleet.load()), hub, webhooks, clock)
+            fleet = Fleet(await store.fleet.load())
+            control = Control(operators, store.orders, hub, clock=clock, monotonic=monotonic)
+            await control.restore()
+            services = Services(store, keys, fleet, hub, webhooks, control, clock)
             app.state.services = services
             tasks = [
                 asyncio.create_task(_keep_running("webhooks", webhooks.run)),
                 asyncio.create_task(_keep_running("fleet", lambda: _save_fleet(services))),
+                asyncio.create_task(_keep_running("control", control.run)),
             ]
             try:
                 yield
@@ -95,7 +105,7 @@ def create_app(
     # No /docs: that page would load its scripts from a host of somebody else.
     app = FastAPI(title="Emberwatch station", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     api = APIRouter(prefix=API)
-    for part in (drones, alerts, media, live, deliveries, health):
+    for part in (drones, control_routes, orders, alerts, media, live, deliveries, health):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.router, include_in_schema=False)  # where load balancers look for it

@@ -26,6 +26,17 @@ class DroneConfig(_Section):
     )
 
 
+class OperatorConfig(_Section):
+    """A person who may give orders to drones."""
+
+    name: str = Field(
+        min_length=1, max_length=64, description="as it stands in the order log and on every page"
+    )
+    key_file: FilePath = Field(
+        description="file with the operator's key, one line; the operator types the same line into the page"
+    )
+
+
 class WebhookConfig(_Section):
     """A system that is told of every alert."""
 
@@ -48,6 +59,10 @@ class StationConfig(_Section):
         description="folder for everything the station keeps; made if it does not exist"
     )
     drones: list[DroneConfig] = Field(default_factory=list, description="the drones that may send")
+    operators: list[OperatorConfig] = Field(
+        default_factory=list,
+        description="the people who may give orders; without any, orders are taken on loopback only",
+    )
     webhooks: list[WebhookConfig] = Field(
         default_factory=list, description="the systems that are told of every alert"
     )
@@ -56,7 +71,8 @@ class StationConfig(_Section):
     def _names_are_unique(self) -> Self:
         drones = [drone.id for drone in self.drones]
         urls = [str(webhook.url) for webhook in self.webhooks]
-        for what, names in (("drone", drones), ("webhook", urls)):
+        people = [operator.name for operator in self.operators]
+        for what, names in (("drone", drones), ("operator", people), ("webhook", urls)):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise ValueError(f"{what} {twice[0]} is listed twice")

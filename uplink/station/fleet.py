@@ -57,6 +57,10 @@ class Fleet:
         """The plan of each drone that told one."""
         return list(self._patrols.values())
 
+    def knows(self, drone_id: str) -> bool:
+        """Whether this drone has ever spoken."""
+        return drone_id in self._states
+
     @property
     def tracks(self) -> dict[str, list[LonLat]]:
         """By drone, the oldest point first."""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from uplink.errors import StoreError
 from uplink.station.answers import Delivery, Snapshot
 from uplink.station.auth import KeyRing
+from uplink.station.control import Control
 from uplink.station.fleet import Fleet
 from uplink.station.live import LiveHub
 from uplink.station.store.store import Store
@@ -26,13 +27,21 @@ class Services:
     fleet: Fleet
     live: LiveHub
     webhooks: WebhookDispatcher
+    control: Control
     clock: Callable[[], float]
 
     async def snapshot(self) -> Snapshot:
         """Everything that a page needs to begin."""
         alerts = await self.store.alerts.newest(SNAPSHOT_ALERTS)
         fleet = self.fleet
-        return Snapshot(drones=fleet.states, patrols=fleet.patrols, alerts=alerts, tracks=fleet.tracks)
+        return Snapshot(
+            drones=fleet.states,
+            patrols=fleet.patrols,
+            alerts=alerts,
+            tracks=fleet.tracks,
+            leases=self.control.leases,
+            orders=self.control.orders,
+        )
 
     async def save_fleet(self) -> None:
         """Writes down what is new of the drones."""

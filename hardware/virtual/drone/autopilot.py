@@ -2,8 +2,8 @@
 
 It flies a simple multicopter (``dynamics``) by ArduCopter's rules as far as Emberwatch meets them: modes,
 arming, take-off, missions, failsafe, and the MAVLink that goes with these, down to the refusals. Where it
-and real ArduPilot differ, this one is wrong. It has one ground-station link and no other sensors than those
-it reports; fences, rally points, sticks, rate commands to the gimbal and streamed set-points are left out.
+and real ArduPilot differ, this one is wrong. It has one telemetry link and no other sensors than those it
+reports; steering by stick and streamed set-points are left out.
 
 The core (``VirtualAutopilot.receive`` and ``advance``) has no clock and no socket: bytes and a time go in,
 bytes come out, and equal seeds and orders make equal flights. ``run`` gives it both. Everything inside is
@@ -17,20 +17,26 @@ import itertools
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
-from flight.errors import EmberwatchError
-from flight.link import Codec, Endpoint, mavlink
-from hardware.virtual.drone.body import STEP_S, Body, Site
+from flight.link import Codec, mavlink
+from hardware.virtual.drone.access import Access
+from hardware.virtual.drone.body import STEP_S, Body
 from hardware.virtual.drone.commands import Commands
-from hardware.virtual.drone.copter import Mode, VirtualCopter
-from hardware.virtual.drone.failsafe import GroundStationFailsafe
+from hardware.virtual.drone.config import VirtualDroneConfig, VirtualDroneError
+from hardware.virtual.drone.copter import VirtualCopter
+from hardware.virtual.drone.failsafe import Failsafes
+from hardware.virtual.drone.modes import Mode
 from hardware.virtual.drone.parameters import Parameter, Parameters
-from hardware.virtual.drone.reports import Reports, truth_messages
-from hardware.virtual.drone.sensors import SensorErrors
+from hardware.virtual.drone.radio import Radio
+from hardware.virtual.drone.reports import Reports
+from hardware.virtual.drone.sockets import open_socket, send_to_all
 from hardware.virtual.drone.streams import Streams
+from hardware.virtual.drone.traffic import reports as traffic_reports
+from hardware.virtual.drone.truth import truth_messages
+
+__all__ = ["VirtualAutopilot", "VirtualDroneConfig", "VirtualDroneError", "fly"]
 
 log = logging.getLogger(__name__)
 
@@ -49,37 +55,6 @@ MISSION_MESSAGES = frozenset(
         "MISSION_CLEAR_ALL",
     }
 )
-
-
-class VirtualDroneError(EmberwatchError):
-    """The virtual drone cannot be started as configured."""
-
-
-@dataclass(frozen=True, slots=True)
-class VirtualDroneConfig:
-    """One virtual drone. Home is where it stands, facing ``heading_deg``.
-
-    ``out`` is where the autopilot sends to, and where its orders come back from. ``truth_out`` are for
-    virtual hardware only: where the drone *really* is, 50 times a second. ``ground_amsl_m`` is the height
-    of the ground at (latitude, longitude); without it the ground is flat at ``home_alt_amsl_m``.
-    """
-
-    out: str = "udpout:127.0.0.1:14550"
-    truth_out: tuple[str, ...] = ()
-    home_lat_deg: float = -35.363262
-    home_lon_deg: float = 149.165237
-    home_alt_amsl_m: float = 584.0
-    ground_amsl_m: Callable[[float, float], float] | None = None
-    heading_deg: float = 353.0
-    seed: int = 1
-    speed: float = 1.0
-    wind_m_s: float = 3.0
-    wind_from_deg: float = 280.0
-    gust_m_s: float = 0.5
-    errors: SensorErrors = field(default_factory=SensorErrors)
-    first_fix_s: float = 4.0
-    utc_at_boot_s: float | None = None  # Unix time; None is now
-    parameters: Mapping[str, float] = field(default_factory=dict)
 
 
 async def fly(config: VirtualDroneConfig) -> None:
@@ -104,40 +79,79 @@ class VirtualAutopilot:
         self.send_truth = send_truth
         self.boot_ns: Callable[[], int] = lambda: round(self.copter.now_s * 1e9)
         self.parameters = Parameters(config.parameters)
-        self.copter = VirtualCopter(
-            Body(
-                _site(config),
-                config.errors,
-                battery_mah=self.parameters["BATT_CAPACITY"],
-                seed=config.seed,
-            ),
-            self.parameters,
-            first_fix_s=config.first_fix_s,
+        self.copter = self._new_copter(
+            Body(config.site, config.errors, battery_mah=self.parameters["BATT_CAPACITY"], seed=config.seed)
         )
-        self._failsafe = GroundStationFailsafe(self.copter)
+        self.booted_s = 0.0  # in simulation time; it counts on from there
         utc_s = time.time() if config.utc_at_boot_s is None else config.utc_at_boot_s
-        reports = Reports(self.copter, self._failsafe, utc_at_boot_s=utc_s)
-        self._streams = Streams(reports.by_id)
-        self._commands = Commands(self.copter, self._streams)
+        self._utc_at_start_s = utc_s
         self._codec = Codec()
         self._truth_codec = Codec()
-        self._own_system = 0
-        self._take_own_system()
+        self._access = Access(lambda: utc_s + self.booted_s + self.copter.now_s)
         self._text_ids = itertools.cycle(range(1, 65536))
-        self._sync_sent_ns = 0
+        self._begin()
+
+    def _new_copter(self, body: Body) -> VirtualCopter:
+        return VirtualCopter(body, self.parameters, first_fix_s=self._config.first_fix_s)
+
+    def _begin(self) -> None:
+        """What is new at every boot."""
+        self.radio = Radio(self.parameters, self._mode_switched)
+        self._failsafes = Failsafes(self.copter, self.radio)
+        self.copter.failsafe_fault = self._failsafes.arming_fault
+        reports = Reports(
+            self.copter,
+            self._failsafes,
+            self.radio,
+            utc_at_boot_s=self._utc_at_start_s + self.booted_s,
+            traffic=lambda: list(
+                traffic_reports(
+                    self._config.traffic, self.copter.body.frame, self.booted_s + self.copter.now_s
+                )
+            ),
+        )
+        self._streams = Streams(reports.by_id)
+        self._commands = Commands(self.copter, self._streams)
+        self._own_system = 0
+        self._take_parameters()
         self._next_sync_s = 0.0
         self._next_prearm_s = 0.0
         self.copter.say("ArduCopter V4.6.3, a virtual stand-in")
 
+    def reboot(self) -> None:
+        """Forget all but parameters, plans and the key; time since boot begins anew."""
+        old = self.copter
+        self.booted_s += old.now_s
+        self.copter = self._new_copter(old.body)
+        self.copter.mission.items = old.mission.items
+        self.copter.fence_plan.items, self.copter.fence_plan.zones = (
+            old.fence_plan.items,
+            old.fence_plan.zones,
+        )
+        self.copter.rally.items = old.rally.items
+        self.parameters.set("STAT_BOOTCNT", self.parameters["STAT_BOOTCNT"] + 1)
+        sticks = self.radio.sticks
+        self._begin()
+        self.radio.sticks = sticks
+
     def pilot_sets_mode(self, name: str) -> bool:
         """The pilot turns the mode switch of the transmitter: ``STABILIZE``, ``LOITER``, ``RTL``, …"""
         return self.copter.set_mode(Mode[name])
+
+    def _mode_switched(self, position: int) -> None:
+        number = int(self.parameters[f"FLTMODE{position + 1}"])
+        try:
+            self.copter.set_mode(Mode(number))
+        except ValueError:
+            self.copter.say(f"No such mode {number}", mavlink.MAV_SEVERITY_WARNING)
 
     # --- messages -------------------------------------------------------------------------------
 
     def receive(self, data: bytes) -> None:
         """One datagram from the link."""
         for message in self._codec.decode(data):
+            if not self._access.admits(message):
+                continue
             if message.get_srcSystem() == self._own_system and message.get_srcComponent() == 1:
                 continue
             if getattr(message, "target_system", 0) in (0, self._own_system) and getattr(
@@ -150,7 +164,13 @@ class VirtualAutopilot:
         sender = (message.get_srcSystem(), message.get_srcComponent())
         match message.get_type():
             case "HEARTBEAT" if sender[0] == self.parameters["SYSID_MYGCS"]:
-                self._failsafe.heard()
+                self._failsafes.station.heard()
+            case "RC_CHANNELS_OVERRIDE" if sender[0] == self.parameters["SYSID_MYGCS"]:
+                channels = [getattr(message, f"chan{number}_raw") for number in range(1, 17)]
+                self.radio.override(channels, self.copter.now_s)
+                self._failsafes.station.heard()
+            case "SETUP_SIGNING":
+                self._set_up_signing(message)
             case "TIMESYNC" if message.tc1 == 0:
                 self._transmit(mavlink.MAVLink_timesync_message(self.boot_ns(), message.ts1))
             case "COMMAND_LONG" | "COMMAND_INT":
@@ -164,14 +184,31 @@ class VirtualAutopilot:
             case "PARAM_REQUEST_LIST" | "PARAM_REQUEST_READ" | "PARAM_SET":
                 self._handle_parameter(message)
             case name if name in MISSION_MESSAGES:
-                is_flown = self.copter.runner.is_running
-                for reply in self.copter.mission.handle(message, self.copter.now_s, is_flown=is_flown):
-                    self._transmit(reply)
+                self._handle_plan(message, sender)
+
+    def _handle_plan(self, message: Any, sender: tuple[int, int]) -> None:
+        server = self.copter.plans.get(message.mission_type)
+        if server is None:
+            unsupported = mavlink.MAV_MISSION_UNSUPPORTED
+            self._transmit(mavlink.MAVLink_mission_ack_message(*sender, unsupported, message.mission_type))
+            return
+        for reply in server.handle(message, self.copter.now_s):
+            self._transmit(reply)
+
+    def _set_up_signing(self, message: Any) -> None:
+        if self.copter.armed:
+            self.copter.say("ERROR: Won't setup signing when armed", mavlink.MAV_SEVERITY_WARNING)
+            return
+        self._access.set_up(bytes(message.secret_key), message.initial_timestamp)
+        self._own_system = 0
+        self._take_parameters()
 
     def _acknowledge(self, command: int, result: int, sender: tuple[int, int]) -> None:
         self._tell_notices()  # the text why comes before the refusal, as from ArduPilot
         self._transmit(mavlink.MAVLink_command_ack_message(command, result, 0, 0, *sender))
         self._flush_extra()
+        if self._commands.reboots:
+            self.reboot()
 
     def _flush_extra(self) -> None:
         for message in self._commands.extra:
@@ -187,7 +224,7 @@ class VirtualAutopilot:
                 self._tell_parameter(self.parameters.get(message.param_id, message.param_index))
             case "PARAM_SET":
                 self._tell_parameter(self.parameters.set(message.param_id, message.param_value))
-                self._take_own_system()
+                self._take_parameters()
 
     def _tell_parameter(self, row: Parameter | None) -> None:
         if row is not None:  # ArduPilot says nothing about a parameter it does not have
@@ -197,12 +234,15 @@ class VirtualAutopilot:
                 )
             )
 
-    def _take_own_system(self) -> None:
-        """SYSID_THISMAV is who it is, from the moment it is set."""
+    def _take_parameters(self) -> None:
+        """What counts from the moment it is set: SYSID_THISMAV is who it is."""
         system = int(self.parameters["SYSID_THISMAV"])
         if system != self._own_system:
             self._own_system = system
-            self._encoder, self._truth_encoder = Codec(system, 1), Codec(system, 1)
+            self._encoder, self._truth_encoder = Codec(system, 1, self._access.signing), Codec(system, 1)
+        self.copter.mount.read_limits()
+        if self.parameters["SIM_WIND_SPD"] > 0:
+            self.copter.body.blow(self.parameters["SIM_WIND_SPD"], self.parameters["SIM_WIND_DIR"])
 
     def _transmit(self, message: Any) -> None:
         self.send(self._encoder.encode(message))
@@ -222,8 +262,7 @@ class VirtualAutopilot:
             news += [mavlink.MAVLINK_MSG_ID_HOME_POSITION, mavlink.MAVLINK_MSG_ID_GPS_GLOBAL_ORIGIN]
         notices.mode_is_new = notices.home_is_set = False
         for message_id in news:
-            message = self._streams.report(message_id)
-            if message is not None:
+            for message in self._streams.report(message_id):
                 self._transmit(message)
 
     def _tell_text(self, severity: int, text: str) -> None:
@@ -240,11 +279,13 @@ class VirtualAutopilot:
         while self.copter.now_s + STEP_S <= until_s + 1e-9:
             self.copter.step()
             self._tell_truth()
-            self._failsafe.check()
+            self.radio.step(self.copter.now_s)
+            self._failsafes.check()
             self._complain()
             self._synchronise()
-            for reply in self.copter.mission.tick(self.copter.now_s):
-                self._transmit(reply)
+            for server in self.copter.plans.values():
+                for reply in server.tick(self.copter.now_s):
+                    self._transmit(reply)
             for message in self._streams.due(self.copter.now_s):
                 self._transmit(message)
             self._tell_notices()
@@ -253,15 +294,16 @@ class VirtualAutopilot:
         if self.send_truth is None:
             return
         # In one datagram: the camera never sees the one without the other.
-        state, gimbal = truth_messages(self.copter.body, self.copter.now_s)
+        state, gimbal = truth_messages(self.copter.body, self.booted_s + self.copter.now_s)
         self.send_truth(self._truth_encoder.encode(state) + self._truth_encoder.encode(gimbal))
 
     def _complain(self) -> None:
-        """Say now and then what keeps it from arming in any mode."""
+        """Say now and then what keeps it from arming."""
         if self.copter.now_s >= self._next_prearm_s:
             self._next_prearm_s = self.copter.now_s + PREARM_PERIOD_S
-            if not self.copter.position_ok:
-                self.copter.say("PreArm: Need Position Estimate", mavlink.MAV_SEVERITY_CRITICAL)
+            fault = None if self.copter.armed else self.copter.arming_fault()
+            if fault is not None and not fault.endswith("mode not armable"):
+                self.copter.say(f"PreArm: {fault}", mavlink.MAV_SEVERITY_CRITICAL)
 
     def _synchronise(self) -> None:
         """ArduPilot asks for everybody's time every ten seconds, and so this one does."""
@@ -274,12 +316,12 @@ class VirtualAutopilot:
     async def run(self) -> None:
         """Fly in (scaled) real time until cancelled."""
         speed = self._config.speed
-        link = await _open(self._config.out, self.receive)
-        truths = [await _open(url, lambda _: None) for url in self._config.truth_out]
+        link = await open_socket(self._config.out, self.receive)
+        truths = [await open_socket(url, lambda _: None) for url in self._config.truth_out]
         self.send = link.sendto
-        self.send_truth = (lambda data: _send_to_all(truths, data)) if truths else None
+        self.send_truth = (lambda data: send_to_all(truths, data)) if truths else None
         start_s = time.monotonic() - self.copter.now_s / speed
-        self.boot_ns = lambda: round((time.monotonic() - start_s) * speed * 1e9)
+        self.boot_ns = lambda: round(((time.monotonic() - start_s) * speed - self.booted_s) * 1e9)
         log.info(
             "virtual drone at %.6f, %.6f, speed %g",
             self._config.home_lat_deg,
@@ -289,55 +331,14 @@ class VirtualAutopilot:
         try:
             while True:
                 wall_s = time.monotonic() - start_s
-                late_s = wall_s - self.copter.now_s / speed
+                late_s = wall_s - (self.booted_s + self.copter.now_s) / speed
                 if late_s > LONGEST_CATCH_UP_S:
                     log.warning("the virtual drone stood still for %.1f s: this machine is too busy", late_s)
                     start_s += late_s
                     continue
-                self.advance(wall_s * speed)
+                self.advance(wall_s * speed - self.booted_s)
                 next_s = (math.floor(wall_s * speed / STEP_S) + 1) * STEP_S / speed
                 await asyncio.sleep(max(0.001, start_s + next_s - time.monotonic()))
         finally:
             for transport in (link, *truths):
                 transport.close()
-
-
-def _site(config: VirtualDroneConfig) -> Site:
-    ground = config.ground_amsl_m
-    return Site(
-        config.home_lat_deg,
-        config.home_lon_deg,
-        (lambda _lat, _lon: config.home_alt_amsl_m) if ground is None else ground,
-        config.heading_deg,
-        config.wind_m_s,
-        config.wind_from_deg,
-        config.gust_m_s,
-    )
-
-
-class _Datagrams(asyncio.DatagramProtocol):
-    """Hands what comes to a function. Nobody there yet is no error: the drone flies on."""
-
-    def __init__(self, receive: Callable[[bytes], None]) -> None:
-        self._receive = receive
-
-    def datagram_received(self, data: bytes, addr: Any) -> None:  # noqa: ARG002
-        self._receive(data)
-
-
-def _send_to_all(transports: Iterable[asyncio.DatagramTransport], data: bytes) -> None:
-    for transport in transports:
-        transport.sendto(data)
-
-
-async def _open(url: str, receive: Callable[[bytes], None]) -> asyncio.DatagramTransport:
-    endpoint = Endpoint.parse(url)
-    if endpoint.listens:
-        raise VirtualDroneError(f"the virtual drone sends first: {url!r} must begin with udpout:")
-    try:
-        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: _Datagrams(receive), remote_addr=(endpoint.host, endpoint.port)
-        )
-    except OSError as error:
-        raise VirtualDroneError(f"the virtual drone cannot send to {url}: {error}") from error
-    return transport

@@ -117,11 +117,29 @@ class Body:
         self.gimbal.step(self.truth.yaw_rad, STEP_S)
         self.battery.step(flying=flying, climb_m_s=self.truth.vel_up_m_s, dt_s=STEP_S)
 
+    @property
+    def roi(self) -> Place | None:
+        """The place that the camera is kept on."""
+        return self._roi
+
     def look_at(self, place: Place | None) -> None:
-        """Keep the camera on a place; None lets it look ahead again."""
+        """Keep the camera on a place, or no more."""
         self._roi = place
-        if place is None:
-            self.gimbal.point(0.0, 0.0)
+
+    def turn_camera(self, pitch_deg_s: float, yaw_deg_s: float, *, yaw_is_locked: bool = False) -> None:
+        """Turn the camera until told otherwise."""
+        self._roi = None
+        rates = (math.radians(pitch_deg_s), math.radians(yaw_deg_s))
+        self.gimbal.turn(*rates, yaw_is_locked=yaw_is_locked)
+
+    @property
+    def steady_wind_m_s(self) -> tuple[float, float]:
+        """The wind without its gusts, towards (north, east)."""
+        return self._wind.steady_m_s
+
+    def blow(self, speed_m_s: float, from_deg: float) -> None:
+        """Let another steady wind blow."""
+        self._wind.blow(speed_m_s, from_deg)
 
     def point_camera(self, pitch_deg: float, yaw_deg: float, *, yaw_is_locked: bool = False) -> None:
         """Point the camera above the horizon, and off the nose (or off north where locked)."""

@@ -9,8 +9,9 @@ from typing import Any
 
 from flight.link import mavlink
 from flight.plans.items import HAS_POSITION, PLAIN_FRAME, Frame, MissionItem
-from hardware.virtual.drone.copter import Mode, VirtualCopter
-from hardware.virtual.drone.mission_server import FRAMES
+from hardware.virtual.drone.copter import VirtualCopter
+from hardware.virtual.drone.mission_store import FRAMES
+from hardware.virtual.drone.modes import Mode
 from hardware.virtual.drone.streams import Streams
 
 ACCEPTED: int = mavlink.MAV_RESULT_ACCEPTED
@@ -18,6 +19,16 @@ DENIED: int = mavlink.MAV_RESULT_DENIED
 FAILED: int = mavlink.MAV_RESULT_FAILED
 UNSUPPORTED: int = mavlink.MAV_RESULT_UNSUPPORTED
 FORCE_ARM, FORCE_DISARM = 2989.0, 21196.0
+MOUNT_COMMANDS = (
+    mavlink.MAV_CMD_DO_MOUNT_CONTROL,
+    mavlink.MAV_CMD_DO_GIMBAL_MANAGER_PITCHYAW,
+    mavlink.MAV_CMD_DO_GIMBAL_MANAGER_CONFIGURE,
+    mavlink.MAV_CMD_DO_SET_ROI_LOCATION,
+    mavlink.MAV_CMD_DO_SET_ROI,
+    mavlink.MAV_CMD_DO_SET_ROI_NONE,
+)
+FORCE_REBOOT = 20190226
+FASTEST_US = 3000  # at SCHED_LOOP_RATE 400
 # Commands that have a position without being mission items.
 ALSO_PLACES = frozenset({mavlink.MAV_CMD_DO_REPOSITION, mavlink.MAV_CMD_DO_SET_HOME})
 
@@ -28,19 +39,22 @@ class Order:
 
     item: MissionItem
     is_int: bool
+    sender: tuple[int, int]
 
     @classmethod
     def of(cls, message: Any) -> Order:
         """Read a COMMAND_LONG or COMMAND_INT."""
+        sender = (message.get_srcSystem(), message.get_srcComponent())
         params = (message.param1, message.param2, message.param3, message.param4)
         command = message.command
         if message.get_type() == "COMMAND_INT":
             frame = PLAIN_FRAME.get(message.frame, message.frame)
-            return cls(MissionItem(0, command, frame, params, message.x, message.y, message.z), is_int=True)
+            item = MissionItem(0, command, frame, params, message.x, message.y, message.z)
+            return cls(item, is_int=True, sender=sender)
         scale = 1e7 if command in HAS_POSITION | ALSO_PLACES else 1.0
         x, y = (round(v * scale) if math.isfinite(v) else 0 for v in (message.param5, message.param6))
         frame = Frame.GLOBAL_RELATIVE_ALT
-        return cls(MissionItem(0, command, frame, params, x, y, message.param7), is_int=False)
+        return cls(MissionItem(0, command, frame, params, x, y, message.param7), is_int=False, sender=sender)
 
     def whole(self, index: int) -> int:
         """A param as a number of something; -1 where it is none."""
@@ -64,6 +78,7 @@ class Commands:
         self._copter = copter
         self._streams = streams
         self.extra: list[Any] = []
+        self.reboots = False  # asked for, and to be done after the answer
         self._handlers: Mapping[int, Callable[[Order], int]] = {
             mavlink.MAV_CMD_COMPONENT_ARM_DISARM: self._arm_disarm,
             mavlink.MAV_CMD_DO_SET_MODE: lambda order: self.set_mode(order.whole(0), order.whole(1)),
@@ -83,11 +98,10 @@ class Commands:
             mavlink.MAV_CMD_REQUEST_AUTOPILOT_CAPABILITIES: lambda _: self._send(
                 mavlink.MAVLINK_MSG_ID_AUTOPILOT_VERSION
             ),
-            mavlink.MAV_CMD_DO_MOUNT_CONTROL: self._mount_control,
-            mavlink.MAV_CMD_DO_GIMBAL_MANAGER_PITCHYAW: self._pitch_yaw,
-            mavlink.MAV_CMD_DO_SET_ROI_LOCATION: self._look,
-            mavlink.MAV_CMD_DO_SET_ROI: self._look,
-            mavlink.MAV_CMD_DO_SET_ROI_NONE: self._do,
+            mavlink.MAV_CMD_DO_PAUSE_CONTINUE: self._pause_continue,
+            mavlink.MAV_CMD_DO_FENCE_ENABLE: self._fence_enable,
+            mavlink.MAV_CMD_PREFLIGHT_REBOOT_SHUTDOWN: self._reboot,
+            **dict.fromkeys(MOUNT_COMMANDS, self._mount),
         }
 
     def handle(self, message: Any) -> int:
@@ -141,7 +155,7 @@ class Commands:
         """Denied when the pilot has switched away, unless CHANGE_MODE says otherwise (flight rule 8)."""
         item = order.item
         if not order.is_int:
-            return int(mavlink.MAV_RESULT_COMMAND_INT_ONLY)
+            return UNSUPPORTED
         changes_mode = order.whole(1) > 0 and bool(
             order.whole(1) & mavlink.MAV_DO_REPOSITION_FLAGS_CHANGE_MODE
         )
@@ -149,9 +163,12 @@ class Commands:
             return DENIED
         if not order.is_on_earth or item.frame not in FRAMES:
             return DENIED
+        place = self._copter.place_of(item)
+        if not self._copter.may_go_to(place):
+            return FAILED  # outside the fence
         if self._copter.mode != Mode.GUIDED and not self._copter.set_mode(Mode.GUIDED):
             return FAILED
-        self._copter.go_to(self._copter.place_of(item))
+        self._copter.go_to(place)
         return ACCEPTED
 
     def _change_speed(self, order: Order) -> int:
@@ -171,34 +188,60 @@ class Commands:
         return ACCEPTED
 
     def _set_interval(self, order: Order) -> int:
-        done = self._streams.set_interval(order.whole(0), order.whole(1), self._copter.now_s)
-        return ACCEPTED if done else FAILED
+        message_id, interval_us = order.whole(0), order.whole(1)
+        if not self._streams.has(message_id):
+            self._copter.say(f"No ap_message for mavlink id ({message_id})")
+            return DENIED
+        if 0 < interval_us < FASTEST_US:
+            self._copter.say(f"Requested rate for message ID {message_id} too fast. Increase SCHED_LOOP_RATE")
+            return DENIED
+        done = self._streams.set_interval(message_id, interval_us, self._copter.now_s)
+        return ACCEPTED if done else DENIED
 
     def _get_interval(self, order: Order) -> int:
         message_id = order.whole(0)
         interval_us = self._streams.interval_us(message_id)
         self.extra.append(mavlink.MAVLink_message_interval_message(max(0, message_id), interval_us))
-        return ACCEPTED
+        return ACCEPTED if self._streams.has(message_id) else FAILED
 
     def _send(self, message_id: int) -> int:
-        message = self._streams.report(message_id)
-        if message is None:
+        messages = self._streams.report(message_id)
+        self.extra += messages
+        return ACCEPTED if messages else FAILED
+
+    def _mount(self, order: Order) -> int:
+        mount = self._copter.mount
+        if not mount.fitted:
+            is_roi = order.item.command in (
+                mavlink.MAV_CMD_DO_SET_ROI_LOCATION,
+                mavlink.MAV_CMD_DO_SET_ROI_NONE,
+            )
+            return ACCEPTED if is_roi else FAILED
+        result = mount.order(order.item, order.sender)
+        if mount.control_is_new:
+            mount.control_is_new = False
+            self._send(mavlink.MAVLINK_MSG_ID_GIMBAL_MANAGER_STATUS)
+        return result
+
+    def _pause_continue(self, order: Order) -> int:
+        what = order.whole(0)
+        if what not in (0, 1):
+            return DENIED
+        if self._copter.pause() if what == 0 else self._copter.resume():
+            return ACCEPTED
+        self._copter.say("Failed to pause" if what == 0 else "Failed to resume")
+        return FAILED
+
+    def _fence_enable(self, order: Order) -> int:
+        if order.whole(0) not in (0, 1):
             return FAILED
-        self.extra.append(message)
+        self._copter.parameters.set("FENCE_ENABLE", order.whole(0))
         return ACCEPTED
 
-    def _mount_control(self, order: Order) -> int:
-        if order.item.alt_m != mavlink.MAV_MOUNT_MODE_MAVLINK_TARGETING:
+    def _reboot(self, order: Order) -> int:
+        if self._copter.armed and order.item.lon_e7 != FORCE_REBOOT:
+            return FAILED
+        if order.whole(0) not in (1, 3):
             return UNSUPPORTED
-        return self._do(order)
-
-    def _pitch_yaw(self, order: Order) -> int:
-        # Rates are not modelled; an order without an angle has nothing else in it.
-        return self._do(order) if math.isfinite(order.item.params[0]) else FAILED
-
-    def _look(self, order: Order) -> int:
-        return self._do(order) if order.is_on_earth else FAILED
-
-    def _do(self, order: Order) -> int:
-        self._copter.do(order.item)
+        self.reboots = True
         return ACCEPTED

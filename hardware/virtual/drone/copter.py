@@ -3,18 +3,21 @@
 Numbers, refusals and their texts are ArduCopter 4.6's. It knows time only as the steps it is given, and
 chance only by its seed: the same orders at the same steps make the same flight.
 
-Not modelled: sticks. In STABILIZE it hovers as if a good pilot held it.
+The sticks do not steer it: in STABILIZE, ALT_HOLD and LOITER it hovers as if a good pilot held it.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from enum import IntEnum
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from flight.link import mavlink
 from flight.plans.items import Command, Frame, MissionItem, home_item
+from hardware.virtual.drone.arming import arming_fault
 from hardware.virtual.drone.body import STEP_S, Body, Contact
+from hardware.virtual.drone.dynamics import Demand
+from hardware.virtual.drone.fence import FenceStore, FenceWatch
 from hardware.virtual.drone.guidance import Point, Speeds
 from hardware.virtual.drone.maneuvers import (
     FlyTo,
@@ -29,27 +32,19 @@ from hardware.virtual.drone.maneuvers import (
     lifts_off,
 )
 from hardware.virtual.drone.mission_runner import MissionRunner
-from hardware.virtual.drone.mission_server import MissionServer
+from hardware.virtual.drone.mission_server import PlanServer
+from hardware.virtual.drone.mission_store import MissionStore
+from hardware.virtual.drone.modes import HAS_SPEED, NEEDS_POSITION, Mode
+from hardware.virtual.drone.mount import Mount
+from hardware.virtual.drone.navigation import Event, Navigation
 from hardware.virtual.drone.parameters import Parameters
+from hardware.virtual.drone.rally import RallyStore
+from hardware.virtual.drone.reactions import lose_position, watch_fence
+from hardware.virtual.drone.returning import way_home
 
 SPIN_UP_S = 1.0  # from arming to lift-off
 TOUCHING_S = 0.5  # so long on the ground is landed
-
-
-class Mode(IntEnum):
-    """ArduCopter's numbers (``ArduCopter/mode.h``)."""
-
-    STABILIZE = 0
-    AUTO = 3
-    GUIDED = 4
-    LOITER = 5
-    RTL = 6
-    LAND = 9
-    BRAKE = 17
-
-
-NEEDS_POSITION = frozenset({Mode.AUTO, Mode.GUIDED, Mode.LOITER, Mode.RTL, Mode.BRAKE})
-ARMABLE = frozenset({Mode.STABILIZE, Mode.GUIDED, Mode.LOITER})
+PAUSE_S = 4.0  # before a failsafe's landing
 
 
 @dataclass(slots=True)
@@ -69,26 +64,51 @@ class VirtualCopter:
         self.body = body
         self.parameters = parameters
         self.notices = Notices()
-        self.mission = MissionServer(self._home_item, self._mission_changed)
-        self.runner = MissionRunner(self.mission, self)
         self.now_s = 0.0
         self._steps = 0
-        self._first_fix_s = first_fix_s
+        self.mission = MissionStore(self._home_item, self._mission_changed, self.say)
+        self.fence_plan = FenceStore(parameters, self.say)
+        self.rally = RallyStore(parameters)
+        self.plans = {
+            store.kind: PlanServer(store, self.say) for store in (self.mission, self.fence_plan, self.rally)
+        }
+        self.fence = FenceWatch(self.fence_plan, parameters, body.frame, self.say)
+        self.mount = Mount(body, parameters, self.place_of)
+        self.navigation = Navigation(parameters, self, first_fix_s=first_fix_s)
+        self.runner = MissionRunner(self.mission, self)
+        self.mission.is_flown = lambda: self.runner.is_running
+        self.failsafe_fault: Callable[[], str | None] = lambda: None  # what keeps it from arming besides
         self.mode = Mode.STABILIZE
         self.armed = False
         self.landed = True
         self.home: Point | None = None
         self._home_is_locked = False
-        self._auto_armed = False  # somebody has said "go"; without it AUTO stays on the ground
+        self.auto_armed = False  # somebody has said "go"; without it AUTO stays on the ground
         self._maneuver: Maneuver = Hold()
         self._speeds: dict[int, float] = {}  # what DO_CHANGE_SPEED has set
         self._armed_s = 0.0
         self._touching_s = 0.0
+        self.is_ekf_action = False
 
     @property
     def position_ok(self) -> bool:
-        """Whether there is an absolute position: a while after boot, as with GNSS."""
-        return self.now_s >= self._first_fix_s
+        """Whether there is an absolute position: a while after boot, and while there is GNSS."""
+        return self.navigation.position_ok
+
+    @property
+    def battery_v(self) -> float:
+        """SIM_BATT_VOLTAGE, or what the battery has."""
+        return self.parameters["SIM_BATT_VOLTAGE"] or self.body.battery.voltage_v
+
+    @property
+    def maneuver(self) -> Maneuver:
+        """What is flown at this moment."""
+        return self.runner.maneuver if self.mode == Mode.AUTO else self._maneuver
+
+    @property
+    def is_landing(self) -> bool:
+        """Whether the mode is on its last way down."""
+        return is_landing(self.maneuver)
 
     def say(self, text: str, severity: int = mavlink.MAV_SEVERITY_INFO) -> None:
         """Send a STATUSTEXT to everybody."""
@@ -106,9 +126,11 @@ class VirtualCopter:
             return False
         if self.mode == Mode.AUTO:
             self.runner.stop()
-            self._speeds.clear()
+            self.mount.to_default()
+        self._speeds.clear()
         self.mode = mode
         self.notices.mode_is_new = True
+        self.fence.mode_changed(self.now_s)
         match mode:
             case Mode.AUTO if self.armed:
                 self.runner.begin(restart=self._restarts)
@@ -119,6 +141,11 @@ class VirtualCopter:
             case _:
                 self._maneuver = Hold()
         return True
+
+    def land_after_pause(self) -> None:
+        """A failsafe's landing."""
+        self.set_mode(Mode.LAND)
+        self._maneuver = Land(PAUSE_S)
 
     def _mode_fault(self, mode: Mode) -> str | None:
         if mode in NEEDS_POSITION and not self.position_ok:
@@ -139,7 +166,7 @@ class VirtualCopter:
             self.say(f"Arm: {fault}", mavlink.MAV_SEVERITY_CRITICAL)
             return False
         self.say("Arming motors")
-        self.armed, self._auto_armed, self._armed_s = True, False, self.now_s
+        self.armed, self.auto_armed, self._armed_s = True, False, self.now_s
         if not self._home_is_locked:
             self._put_home(self.where())
         self._maneuver = Hold()
@@ -157,18 +184,14 @@ class VirtualCopter:
             self.body.rest()
             self.landed = True
         self.say("Disarming motors")
-        self.armed = self._auto_armed = False
+        self.armed = self.auto_armed = False
         self.runner.reset()
         self._speeds.clear()
         return True
 
     def arming_fault(self) -> str | None:
         """Why it would not arm now, as ArduCopter's checks name it."""
-        if not self.position_ok:
-            return "Need Position Estimate"
-        if self.mode not in ARMABLE:
-            return f"{self.mode.name} mode not armable"
-        return None
+        return arming_fault(self)
 
     def take_off(self, height_m: float) -> bool:
         """GUIDED's take-off to a height above home; False where it cannot be."""
@@ -177,19 +200,34 @@ class VirtualCopter:
         if not self.home.up_m + height_m > self.where().up_m:
             return False
         self._maneuver = TakeOff(self.home.up_m + height_m)
-        self._auto_armed = True
+        self.auto_armed = True
         return True
+
+    def may_go_to(self, place: Place) -> bool:
+        """Whether a target is inside the fence."""
+        ground_m = self.body.ground_m if place.over_ground else 0.0
+        return not self.fence.outside(replace(place.point, up_m=place.point.up_m + ground_m), self.home)
 
     def go_to(self, place: Place) -> None:
         """GUIDED's target."""
         if not self.landed:
             self._maneuver = FlyTo(place)
 
+    def pause(self) -> bool:
+        """DO_PAUSE_CONTINUE, 0: a mission stops on its way to a waypoint, GUIDED anywhere."""
+        return self.runner.pause() if self.mode == Mode.AUTO else self.mode == Mode.GUIDED
+
+    def resume(self) -> bool:
+        """DO_PAUSE_CONTINUE, 1."""
+        if self.mode == Mode.AUTO:
+            self.runner.resume()
+        return self.mode in (Mode.AUTO, Mode.GUIDED)
+
     def start_mission(self) -> bool:
         """MISSION_START: AUTO, and go."""
         if not self.set_mode(Mode.AUTO):
             return False
-        self._auto_armed = True
+        self.auto_armed = True
         if self.armed and not self.runner.is_running:
             self.runner.begin(restart=self._restarts)
         return True
@@ -200,10 +238,10 @@ class VirtualCopter:
         self._home_is_locked = True
 
     def set_speed(self, kind: float, speed_m_s: float) -> bool:
-        """DO_CHANGE_SPEED: kind 0 and 1 over ground, 2 up, 3 down; until AUTO is left."""
-        if not (speed_m_s > 0.0 and 0 <= kind <= 3):
+        """DO_CHANGE_SPEED: kind 0 and 1 over ground, 2 up, 3 down; until the mode is left."""
+        if not speed_m_s > 0.0 or self.mode not in HAS_SPEED:
             return False
-        self._speeds[max(1, int(kind))] = speed_m_s
+        self._speeds[3 if kind > 2.9 else 2 if kind > 1.9 else 1] = speed_m_s
         return True
 
     # --- what the mission asks of its vehicle ---------------------------------------------------
@@ -229,35 +267,21 @@ class VirtualCopter:
         return TakeOff(place.point.up_m + (self.body.ground_m if place.over_ground else 0.0))
 
     def way_home(self) -> Maneuver:
-        """RTL at RTL_ALT, or lower near home, where RTL_CONE_SLOPE spares the climb."""
-        here = self.where()
-        home = self.home or here
-        away_m = math.hypot(here.north_m - home.north_m, here.east_m - home.east_m)
-        height_m = self.parameters["RTL_ALT"] / 100.0
-        if self.parameters["RTL_CONE_SLOPE"] > 0.0:
-            height_m = min(height_m, away_m * self.parameters["RTL_CONE_SLOPE"])
-        alt_m = max(here.up_m, home.up_m + height_m)
-        return ReturnHome(alt_m, self.parameters["RTL_LOIT_TIME"] / 1000.0)
+        return way_home(self)
 
     def cruise_m_s(self) -> float:
         return self._speeds.get(1, self.parameters["WPNAV_SPEED"] / 100.0)
 
     def do(self, item: MissionItem) -> None:
         """Carry out a "do" item."""
-        match item.command:
-            case Command.DO_CHANGE_SPEED:
-                self.set_speed(item.params[0], item.params[1])
-            case Command.DO_MOUNT_CONTROL if math.isfinite(item.params[0]):
-                self.body.point_camera(item.params[0], _or_zero(item.params[2]))
-            case Command.DO_GIMBAL_MANAGER_PITCHYAW if math.isfinite(item.params[0]):
-                yaw_deg = _or_zero(item.params[1])
-                locked = bool(item.lat_e7 & mavlink.GIMBAL_MANAGER_FLAGS_YAW_LOCK)
-                self.body.point_camera(item.params[0], yaw_deg, yaw_is_locked=locked)
-            case Command.DO_SET_ROI_LOCATION | Command.DO_SET_ROI:
-                is_place = item.lat_e7 != 0 or item.lon_e7 != 0
-                self.body.look_at(self.place_of(item) if is_place else None)
-            case Command.DO_SET_ROI_NONE:
-                self.body.look_at(None)
+        if item.command == Command.DO_CHANGE_SPEED:
+            self.set_speed(item.params[0], item.params[1])
+        elif (
+            item.command == Command.DO_MOUNT_CONTROL
+        ):  # its mode is not kept: in a mission it is always angles
+            self.mount.order(replace(item, alt_m=float(mavlink.MAV_MOUNT_MODE_MAVLINK_TARGETING)))
+        else:
+            self.mount.order(item)
 
     def reached(self, seq: int) -> None:
         self.notices.reached.append(seq)
@@ -266,13 +290,19 @@ class VirtualCopter:
 
     def step(self) -> None:
         """Move on by ``STEP_S``."""
-        had_position = self.position_ok
         self._steps += 1
         self.now_s = self._steps * STEP_S
         self.body.sense()
-        if self.position_ok and not had_position:
-            self._put_home(self.where())
-            self.say("EKF3 IMU0 is using GPS")
+        match self.navigation.step(self.now_s):
+            case Event.STARTED:
+                self._put_home(self.where())
+            case Event.FAILED:
+                lose_position(self)
+            case Event.CLEARED if self.is_ekf_action:
+                self.is_ekf_action = False
+                self.say("EKF Failsafe Cleared", mavlink.MAV_SEVERITY_CRITICAL)
+        if self.position_ok:
+            watch_fence(self)
         if self.armed:
             self._fly()
         self.body.run_down(flying=not self.landed)
@@ -280,14 +310,14 @@ class VirtualCopter:
     def _fly(self) -> None:
         maneuver = self._maneuver
         if self.mode == Mode.AUTO:
-            if self._auto_armed or not self.landed:
+            if self.auto_armed or not self.landed:
                 self.runner.step(self.now_s)
             maneuver = self.runner.maneuver
         if self.landed:
             self._wait_on_ground(maneuver)
         if self.landed:
             return
-        contact = self.body.move(maneuver.demand(self._situation()))
+        contact = self.body.move(self._turned(maneuver.demand(self._situation())))
         if contact is Contact.CRASH:
             self.disarm(force=True)
         elif contact is Contact.NONE or lifts_off(maneuver):
@@ -300,10 +330,19 @@ class VirtualCopter:
                 self.landed = True
                 self.disarm()
 
+    def _turned(self, demand: Demand) -> Demand:
+        """With the nose to what the mount cannot turn to."""
+        place = self.mount.turns_vehicle_to
+        if place is None:
+            return demand
+        here = self.where()
+        bearing_rad = math.atan2(place.point.east_m - here.east_m, place.point.north_m - here.north_m)
+        return replace(demand, yaw_rad=bearing_rad)
+
     def _wait_on_ground(self, maneuver: Maneuver) -> None:
         armed_for_s = self.now_s - self._armed_s
         patience_s = self.parameters["DISARM_DELAY"]
-        if lifts_off(maneuver) and self._auto_armed:
+        if lifts_off(maneuver) and self.auto_armed:
             if armed_for_s > SPIN_UP_S:
                 self.landed = False
                 self._touching_s = 0.0
@@ -322,6 +361,8 @@ class VirtualCopter:
                 self._speeds.get(3, self.parameters["WPNAV_SPEED_DN"] / 100.0),
             ),
             landing_m_s=self.parameters["LAND_SPEED"] / 100.0,
+            wind_m_s=self.body.wind_m_s,
+            position_ok=self.navigation.has_started and not self.navigation.failed,
         )
 
     @property
@@ -341,7 +382,3 @@ class VirtualCopter:
     def _mission_changed(self) -> None:
         self.parameters.set("MIS_TOTAL", len(self.mission.items))
         self.runner.changed()
-
-
-def _or_zero(value: float) -> float:
-    return value if math.isfinite(value) else 0.0

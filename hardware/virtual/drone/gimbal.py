@@ -6,9 +6,6 @@ import math
 
 from hardware.virtual.drone.dynamics import wrapped
 
-LOWEST_PITCH_RAD = math.radians(-90.0)  # ArduPilot's MNT1_PITCH_MIN
-HIGHEST_PITCH_RAD = math.radians(20.0)  # ArduPilot's MNT1_PITCH_MAX
-
 
 class Gimbal:
     """Pitch is against the horizon; yaw is kept against north, where the camera looks."""
@@ -21,21 +18,43 @@ class Gimbal:
         self.pitch_rad = 0.0
         self.yaw_rad = yaw_rad
         self.yaw_is_locked = False  # against north; otherwise against the vehicle's nose
+        self.pitch_limits_rad = (math.radians(-90.0), math.radians(20.0))
+        self.yaw_limits_rad = (-math.pi, math.pi)  # off the nose; the same twice where it cannot pan
         self._pitch_target_rad = 0.0
         self._yaw_target_rad = 0.0
+        self._rates_rad_s = (0.0, 0.0)
+
+    @property
+    def pans(self) -> bool:
+        """Whether it has a yaw of its own."""
+        return self.yaw_limits_rad[0] < self.yaw_limits_rad[1]
 
     def point(self, pitch_rad: float, yaw_rad: float, *, yaw_is_locked: bool = False) -> None:
         """Go to this pitch; to this yaw off the nose, or off north where it is locked."""
-        self._pitch_target_rad = max(LOWEST_PITCH_RAD, min(HIGHEST_PITCH_RAD, pitch_rad))
-        self._yaw_target_rad = yaw_rad
+        self._pitch_target_rad = _within(pitch_rad, self.pitch_limits_rad)
+        self._yaw_target_rad = yaw_rad if yaw_is_locked else _within(wrapped(yaw_rad), self.yaw_limits_rad)
+        self.yaw_is_locked = yaw_is_locked
+        self._rates_rad_s = (0.0, 0.0)
+
+    def turn(self, pitch_rad_s: float, yaw_rad_s: float, *, yaw_is_locked: bool = False) -> None:
+        """Move at these rates until told otherwise."""
+        self._rates_rad_s = (pitch_rad_s, yaw_rad_s)
         self.yaw_is_locked = yaw_is_locked
 
     def step(self, vehicle_yaw_rad: float, dt_s: float) -> None:
         """Move towards the target for ``dt_s``."""
-        yaw = self._yaw_target_rad if self.yaw_is_locked else vehicle_yaw_rad + self._yaw_target_rad
+        pitch_rate, yaw_rate = self._rates_rad_s
+        self._pitch_target_rad = _within(self._pitch_target_rad + pitch_rate * dt_s, self.pitch_limits_rad)
+        self._yaw_target_rad = wrapped(self._yaw_target_rad + yaw_rate * dt_s)
+        off_nose = self._yaw_target_rad - vehicle_yaw_rad if self.yaw_is_locked else self._yaw_target_rad
+        yaw = vehicle_yaw_rad + _within(wrapped(off_nose), self.yaw_limits_rad)
         self.pitch_rad += self._moved(self._pitch_target_rad - self.pitch_rad, dt_s)
         self.yaw_rad = wrapped(self.yaw_rad + self._moved(wrapped(yaw - self.yaw_rad), dt_s))
 
     def _moved(self, error_rad: float, dt_s: float) -> float:
         most = self._FASTEST_RAD_S * dt_s
         return max(-most, min(most, error_rad * min(1.0, dt_s / self._FOLLOW_S)))
+
+
+def _within(angle_rad: float, limits_rad: tuple[float, float]) -> float:
+    return max(limits_rad[0], min(limits_rad[1], angle_rad))

@@ -30,6 +30,8 @@ class Situation:
     home: Point
     speeds: Speeds
     landing_m_s: float
+    wind_m_s: tuple[float, float] = (0.0, 0.0)  # towards north, east: where a level copter drifts
+    position_ok: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,10 @@ class Hold:
                 here.alt_m + here.vel_up_m_s * 0.5,
             )
             self._yaw_rad = here.yaw_rad
-        velocity = velocity_to(_point(situation), self._where, situation.speeds)
-        return Demand(*velocity, self._yaw_rad)
+        north, east, up = velocity_to(_point(situation), self._where, situation.speeds)
+        if not situation.position_ok:
+            north, east = situation.wind_m_s
+        return Demand(north, east, up, self._yaw_rad)
 
 
 class TakeOff:
@@ -125,22 +129,33 @@ class FlyTo:
 
 
 class Land:
-    """Straight down until the ground stops it; the vehicle says when that is."""
+    """Straight down until the ground stops it; the vehicle says when that is.
+
+    ``pause_s`` is how long it waits first, as after a failsafe. Without a position it drifts with the wind.
+    """
 
     done = False
 
-    def __init__(self) -> None:
+    def __init__(self, pause_s: float = 0.0) -> None:
+        self._pause_s = pause_s
+        self._began_s: float | None = None
         self._where: Point | None = None
         self._yaw_rad = 0.0
 
     def demand(self, situation: Situation) -> Demand:
         here = situation.here
-        if self._where is None:
-            self._where = Point(here.north_m, here.east_m, 0.0)
+        if self._began_s is None:
+            self._began_s = situation.now_s
             self._yaw_rad = here.yaw_rad
-        north, east, _ = velocity_to(
-            _point(situation), replace(self._where, up_m=here.alt_m), situation.speeds
-        )
+        if not situation.position_ok:
+            self._where = None
+            north, east = situation.wind_m_s
+        else:
+            self._where = self._where or Point(here.north_m, here.east_m, 0.0)
+            there = replace(self._where, up_m=here.alt_m)
+            north, east, _ = velocity_to(_point(situation), there, situation.speeds)
+        if situation.now_s - self._began_s < self._pause_s:
+            return Demand(north, east, 0.0, self._yaw_rad)
         low_m = situation.home.up_m + LOW_M
         down = -climb_to(here.alt_m, low_m, situation.speeds) if here.alt_m > low_m else 0.0
         return Demand(north, east, -max(down, situation.landing_m_s), self._yaw_rad)
@@ -167,12 +182,14 @@ class InTurn:
 
 
 class ReturnHome:
-    """ArduCopter's RTL: up to the return altitude, home, a look around, and down."""
+    """ArduCopter's RTL: up to the return altitude, home or to a rally point, a look around, and down."""
 
     done = False
 
-    def __init__(self, alt_m: float, loiter_s: float) -> None:
+    def __init__(self, alt_m: float, loiter_s: float, goal: Point | None = None) -> None:
+        """``goal`` is a rally point; None is home."""
         self._alt_m = alt_m
+        self._goal = goal
         self._loiter_s = loiter_s
         self._there_s: float | None = None
         self._now: Maneuver = TakeOff(alt_m)
@@ -184,8 +201,8 @@ class ReturnHome:
 
     def demand(self, situation: Situation) -> Demand:
         if self._now.done and isinstance(self._now, TakeOff):
-            home = Point(situation.home.north_m, situation.home.east_m, self._alt_m)
-            self._now = FlyTo(Place(home))
+            goal = self._goal or situation.home
+            self._now = FlyTo(Place(replace(goal, up_m=self._alt_m)))
         elif self._now.done:
             self._there_s = situation.now_s if self._there_s is None else self._there_s
             if situation.now_s - self._there_s >= self._loiter_s:
@@ -198,6 +215,11 @@ def is_landing(maneuver: Maneuver) -> bool:
     if isinstance(maneuver, InTurn | ReturnHome):
         return is_landing(maneuver.now)
     return isinstance(maneuver, Land)
+
+
+def climbs_off(maneuver: Maneuver) -> bool:
+    """Whether this is a take-off that has not arrived."""
+    return isinstance(maneuver, TakeOff) and not maneuver.done
 
 
 def lifts_off(maneuver: Maneuver) -> bool:

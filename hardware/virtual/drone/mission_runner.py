@@ -79,11 +79,13 @@ class MissionRunner:
         self._vehicle = vehicle
         self._is_running = False
         self._is_complete = False
+        self._is_paused = False
         self._to_do: list[MissionItem] = []
         self._do_after_s = 0.0
         self._jumps: dict[int, int] = {}
         self._there_s: float | None = None
         self._last_place: Place | None = None
+        self._resumed: Maneuver = Hold()
         self.current = 0  # the nav item's number; 0 before the first
         self.maneuver: Maneuver = Hold()
 
@@ -91,11 +93,12 @@ class MissionRunner:
     def state(self) -> MissionState:
         if len(self._mission.items) < 2:
             return MissionState.NO_MISSION
+        if self._is_paused:
+            return MissionState.PAUSED
         if self._is_running:
             return MissionState.ACTIVE
-        if self._is_complete:
-            return MissionState.COMPLETE
-        return MissionState.PAUSED if self.current else MissionState.NOT_STARTED
+        # One that was interrupted reads like one that has not begun, as from ArduPilot.
+        return MissionState.COMPLETE if self._is_complete else MissionState.NOT_STARTED
 
     @property
     def is_running(self) -> bool:
@@ -120,11 +123,24 @@ class MissionRunner:
 
     def stop(self) -> None:
         """Keep the current item for later."""
-        self._is_running = False
+        self._is_running = self._is_paused = False
+
+    def pause(self) -> bool:
+        """Stop on the way to a waypoint; False where it flies to none."""
+        if not self._is_running or not isinstance(self.maneuver, FlyTo) or self.maneuver.done:
+            return False
+        self._is_paused, self._resumed = True, self.maneuver
+        self.maneuver = Hold()
+        return True
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        if self._is_paused:
+            self._is_paused, self.maneuver = False, self._resumed
 
     def reset(self) -> None:
         """Begin from the first item next time, as after every disarming."""
-        self._is_running = self._is_complete = False
+        self._is_running = self._is_complete = self._is_paused = False
         self.current = 0
         self.maneuver = Hold()
 
@@ -140,8 +156,11 @@ class MissionRunner:
 
     def jump_to(self, seq: int) -> bool:
         """Make another item the current one; False where there is none."""
-        if not 0 < seq < len(self._mission.items):
+        if not 0 <= seq < len(self._mission.items) or len(self._mission.items) < 2:
             return False
+        if seq == 0 or self._is_complete:
+            self._jumps.clear()
+        seq = max(1, seq)
         self._last_place = None
         if self._is_running:
             self._advance(seq)
@@ -157,7 +176,7 @@ class MissionRunner:
 
     def step(self, now_s: float) -> None:
         """Go on with the mission; ``maneuver`` is what to fly now."""
-        if not self._is_running:
+        if not self._is_running or self._is_paused:
             return
         if self._is_done(self._mission.items[self.current], now_s):
             self._vehicle.reached(self.current)
@@ -217,6 +236,7 @@ class MissionRunner:
 
     def _start(self, item: MissionItem) -> None:
         self._announce(item)
+        self._is_paused = False
         self.current = item.seq
         self._there_s = None
         match item.command:

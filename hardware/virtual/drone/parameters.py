@@ -1,46 +1,20 @@
 """The virtual autopilot's parameters: those of ArduCopter 4.6 that this stand-in acts on, or is asked for.
 
-Names, types, units and defaults are ArduCopter's (``ArduCopter/Parameters.cpp``, 4.6), but for a faster
-cruise and climb, which are a camera drone's. As with ArduPilot, values travel as float32 whatever their
-type (flight rule 25).
+Names, types and defaults are in ``parameter_defaults``. As with ArduPilot, values travel as float32 whatever
+their type (flight rule 25), and a whole number is what is left when its fraction is cut off.
 """
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from flight.errors import EmberwatchError
+from hardware.virtual.drone.parameter_defaults import DEFAULTS, INT8, INT16, INT32, REAL32
 
-INT8, INT16, INT32, REAL32 = 2, 4, 6, 9  # MAV_PARAM_TYPE
 _RANGE = {INT8: (-128, 127), INT16: (-32768, 32767), INT32: (-(2**31), 2**31 - 1)}
-
-# In ArduPilot's own order: the index of a parameter is its place in this table.
-DEFAULTS: Mapping[str, tuple[int, float]] = {
-    "SYSID_THISMAV": (INT16, 1),
-    "SYSID_MYGCS": (INT16, 255),
-    "RTL_ALT": (INT32, 3000),  # cm above home
-    "RTL_CONE_SLOPE": (REAL32, 3.0),
-    "RTL_ALT_FINAL": (INT16, 0),
-    "RTL_LOIT_TIME": (INT32, 5000),  # ms
-    "FS_GCS_ENABLE": (INT8, 0),
-    "FS_THR_ENABLE": (INT8, 1),
-    "LAND_SPEED": (INT16, 50),  # cm/s
-    "DISARM_DELAY": (INT8, 10),  # s
-    "ARMING_CHECK": (INT32, 1),
-    "BATT_CAPACITY": (INT32, 10000),  # mAh
-    "FENCE_ENABLE": (INT8, 0),
-    "MIS_TOTAL": (INT16, 0),
-    "MIS_RESTART": (INT8, 0),
-    "MIS_OPTIONS": (INT8, 0),
-    "WPNAV_SPEED": (REAL32, 1200.0),  # cm/s; ArduCopter: 1000
-    "WPNAV_RADIUS": (REAL32, 200.0),  # cm
-    "WPNAV_SPEED_UP": (REAL32, 450.0),  # cm/s; ArduCopter: 250
-    "WPNAV_SPEED_DN": (REAL32, 250.0),  # cm/s; ArduCopter: 150
-    "FS_OPTIONS": (INT32, 16),  # bit 4: a lost ground station does not disturb a pilot who flies
-    "FS_GCS_TIMEOUT": (REAL32, 5.0),  # s
-}
 
 
 class ParameterError(EmberwatchError):
@@ -84,16 +58,21 @@ class Parameters:
         return self._row(name, names.index(name)) if index == -1 and name in self._values else None
 
     def set(self, name: str, value: float) -> Parameter | None:
-        """Store what the type leaves of the value; None where there is no such parameter."""
-        if name not in self._values:
+        """Store what the type leaves of the value; None where there is no such parameter, or no value."""
+        if name not in self._values or not math.isfinite(value):
             return None
         kind = DEFAULTS[name][0]
         if kind == REAL32:
             (self._values[name],) = struct.unpack("<f", struct.pack("<f", value))
         else:
             low, high = _RANGE[kind]
-            self._values[name] = float(max(low, min(high, round(value))))
+            self._values[name] = float(max(low, min(high, _whole(value))))
         return self.get(name)
 
     def _row(self, name: str, index: int) -> Parameter:
         return Parameter(name, self._values[name], DEFAULTS[name][0], index)
+
+
+def _whole(value: float) -> int:
+    """As ``AP_Param::set_float`` casts: towards zero, but for a hundredth."""
+    return int(value + math.copysign(0.01, value))

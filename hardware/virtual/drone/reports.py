@@ -1,6 +1,6 @@
-"""The virtual autopilot's telemetry: what each message says, and the truth that a virtual camera is told.
+"""The virtual autopilot's telemetry: what each message says.
 
-A report says what the autopilot *believes* (``estimate``). Only ``truth_messages`` speaks of the truth, and
+A report says what the autopilot *believes* (``estimate``). Only ``truth`` speaks of the truth, and
 goes to the virtual hardware alone.
 """
 
@@ -12,21 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from flight.link import mavlink
-from hardware.virtual.drone.body import Body
-from hardware.virtual.drone.copter import Mode, VirtualCopter
-from hardware.virtual.drone.failsafe import GroundStationFailsafe
+from hardware.virtual.drone.copter import VirtualCopter
+from hardware.virtual.drone.failsafe import Failsafes
 from hardware.virtual.drone.guidance import Point
+from hardware.virtual.drone.maneuvers import climbs_off
+from hardware.virtual.drone.modes import Mode
+from hardware.virtual.drone.radio import Radio
+from hardware.virtual.drone.truth import ROLL_AND_PITCH_LOCK, gimbal_message
 from hardware.virtual.pose import quaternion_from_euler
 
 SOFTWARE_VERSION = 0x040603FF  # 4.6.3, official
 STEADY_MODES = frozenset({Mode.AUTO, Mode.RTL, Mode.LOITER, Mode.GUIDED, Mode.BRAKE})
-STICKS = (1500, 1500, 1000, 1500, 1800, *[1000] * 3, *[0] * 10)  # PWM; nobody touches them
-ROLL_AND_PITCH_LOCK = mavlink.GIMBAL_DEVICE_FLAGS_ROLL_LOCK | mavlink.GIMBAL_DEVICE_FLAGS_PITCH_LOCK
-TRUE_GIMBAL_FLAGS = (
-    ROLL_AND_PITCH_LOCK
-    | mavlink.GIMBAL_DEVICE_FLAGS_YAW_LOCK
-    | mavlink.GIMBAL_DEVICE_FLAGS_YAW_IN_EARTH_FRAME
-)
 CAPABILITIES = (
     mavlink.MAV_PROTOCOL_CAPABILITY_PARAM_FLOAT
     | mavlink.MAV_PROTOCOL_CAPABILITY_MISSION_INT
@@ -57,10 +53,18 @@ class Reports:
     """Makes each message on demand. ``utc_at_boot_s`` is Unix time when the autopilot booted."""
 
     def __init__(
-        self, copter: VirtualCopter, failsafe: GroundStationFailsafe, *, utc_at_boot_s: float
+        self,
+        copter: VirtualCopter,
+        failsafe: Failsafes,
+        radio: Radio,
+        *,
+        utc_at_boot_s: float,
+        traffic: Callable[[], list[Any]],
     ) -> None:
         self._copter = copter
         self._failsafe = failsafe
+        self._radio = radio
+        self._last_place = Place(0, 0, 0)
         self._utc_at_boot_s = utc_at_boot_s
         self.by_id: Mapping[int, Callable[[], Any]] = {
             mavlink.MAVLINK_MSG_ID_HEARTBEAT: self.heartbeat,
@@ -79,6 +83,10 @@ class Reports:
             mavlink.MAVLINK_MSG_ID_GPS_GLOBAL_ORIGIN: self.gps_global_origin,
             mavlink.MAVLINK_MSG_ID_EXTENDED_SYS_STATE: self.extended_sys_state,
             mavlink.MAVLINK_MSG_ID_GIMBAL_DEVICE_ATTITUDE_STATUS: self.gimbal_device_attitude_status,
+            mavlink.MAVLINK_MSG_ID_GIMBAL_MANAGER_STATUS: self.gimbal_manager_status,
+            mavlink.MAVLINK_MSG_ID_FENCE_STATUS: self.fence_status,
+            mavlink.MAVLINK_MSG_ID_WIND: self.wind,
+            mavlink.MAVLINK_MSG_ID_ADSB_VEHICLE: traffic,
         }
 
     def heartbeat(self) -> Any:
@@ -105,15 +113,24 @@ class Reports:
     def sys_status(self) -> Any:
         battery = self._copter.body.battery
         healthy = HEALTHY if self._copter.position_ok else HEALTHY & ~mavlink.MAV_SYS_STATUS_AHRS
-        if self._copter.arming_fault() is None:
+        if not self._copter.navigation.has_fix:
+            healthy &= ~mavlink.MAV_SYS_STATUS_SENSOR_GPS
+        if self._copter.armed or self._copter.arming_fault() is None:
             healthy |= mavlink.MAV_SYS_STATUS_PREARM_CHECK
-        sensors = HEALTHY | mavlink.MAV_SYS_STATUS_PREARM_CHECK
+        if not self._failsafe.radio.is_on:
+            healthy |= mavlink.MAV_SYS_STATUS_SENSOR_RC_RECEIVER
+        if self._failsafe.battery.is_on:
+            healthy &= ~mavlink.MAV_SYS_STATUS_SENSOR_BATTERY
+        sensors = HEALTHY | mavlink.MAV_SYS_STATUS_PREARM_CHECK | mavlink.MAV_SYS_STATUS_SENSOR_RC_RECEIVER
+        if self._copter.fence.is_on:
+            sensors |= mavlink.MAV_SYS_STATUS_GEOFENCE
+            healthy |= 0 if self._copter.fence.breached else mavlink.MAV_SYS_STATUS_GEOFENCE
         return mavlink.MAVLink_sys_status_message(
             sensors,
             sensors,
             healthy,
             250,
-            round(battery.voltage_v * 1000),
+            round(self._copter.battery_v * 1000),
             round(battery.current_a * 100),
             battery.remaining_percent,
             *[0] * 6,
@@ -121,23 +138,46 @@ class Reports:
 
     def battery_status(self) -> Any:
         battery = self._copter.body.battery
-        cells = [round(battery.voltage_v * 1000 / 6)] * 6 + [65535] * 4
+        # ArduPilot's monitor knows no cells: the whole voltage stands in the first.
+        cells = [min(65534, round(self._copter.battery_v * 1000))] + [65535] * 9
         return mavlink.MAVLink_battery_status_message(
             0,
-            mavlink.MAV_BATTERY_FUNCTION_ALL,
-            mavlink.MAV_BATTERY_TYPE_LIPO,
+            mavlink.MAV_BATTERY_FUNCTION_UNKNOWN,
+            mavlink.MAV_BATTERY_TYPE_UNKNOWN,
             32767,
             cells,
             round(battery.current_a * 100),
             round(battery.used_mah),
             -1,
             battery.remaining_percent,
+            0,
+            mavlink.MAV_BATTERY_CHARGE_STATE_OK + self._failsafe.battery.level,
+        )
+
+    def wind(self) -> Any:
+        """The estimate of an autopilot that has settled: the wind without its gusts."""
+        north, east = self._copter.body.steady_wind_m_s
+        return mavlink.MAVLink_wind_message(
+            math.degrees(math.atan2(-east, -north)), math.hypot(north, east), 0.0
+        )
+
+    def fence_status(self) -> Any:
+        fence = self._copter.fence
+        kind = (
+            mavlink.FENCE_BREACH_MAXALT
+            if fence.breached & 1
+            else mavlink.FENCE_BREACH_BOUNDARY
+            if fence.breached
+            else mavlink.FENCE_BREACH_NONE
+        )
+        return mavlink.MAVLink_fence_status_message(
+            int(bool(fence.breached)), fence.breach_count, kind, round(fence.breach_s * 1000)
         )
 
     def system_time(self) -> Any:
         """UTC is GNSS time: 0 before the first fix."""
         now_s = self._copter.now_s
-        utc_s = self._utc_at_boot_s + now_s if self._copter.position_ok else 0.0
+        utc_s = self._utc_at_boot_s + now_s if self._copter.navigation.has_started else 0.0
         return mavlink.MAVLink_system_time_message(round(utc_s * 1e6), self._boot_ms)
 
     def attitude(self) -> Any:
@@ -155,9 +195,9 @@ class Reports:
     def global_position_int(self) -> Any:
         now = self._copter.body.estimate
         height_m = now.alt_m - self._copter.home.up_m if self._copter.home is not None else 0.0
-        here = self._place(self._copter.where())
-        if not self._copter.position_ok:
-            here = Place(0, 0, 0)
+        if self._copter.navigation.is_aided:  # where it last was, once it does not know any more
+            self._last_place = self._place(self._copter.where())
+        here = self._last_place
         return mavlink.MAVLink_global_position_int_message(
             self._boot_ms,
             here.lat_e7,
@@ -172,7 +212,7 @@ class Reports:
 
     def gps_raw_int(self) -> Any:
         now = self._copter.body.estimate
-        if not self._copter.position_ok:
+        if not self._copter.navigation.has_fix:
             unknown = (0, 0, 0, 65535, 65535, 65535, 65535, 0)
             return mavlink.MAVLink_gps_raw_int_message(0, mavlink.GPS_FIX_TYPE_NO_FIX, *unknown)
         here = self._place(self._copter.where())
@@ -206,11 +246,13 @@ class Reports:
     def mission_current(self) -> Any:
         runner, items = self._copter.runner, self._copter.mission.items
         return mavlink.MAVLink_mission_current_message(
-            runner.current, max(0, len(items) - 1), int(runner.state)
+            runner.current, max(0, len(items) - 1), int(runner.state), int(self._copter.mode == Mode.AUTO)
         )
 
     def rc_channels(self) -> Any:
-        return mavlink.MAVLink_rc_channels_message(self._boot_ms, 16, *STICKS, 255)
+        return mavlink.MAVLink_rc_channels_message(
+            self._boot_ms, self._radio.count, *self._radio.channels, 255
+        )
 
     def autopilot_version(self) -> Any:
         custom, none = list(b"virtual\0"), [0] * 8
@@ -219,17 +261,7 @@ class Reports:
         )
 
     def ekf_status_report(self) -> Any:
-        flags = mavlink.EKF_ATTITUDE | mavlink.EKF_VELOCITY_VERT | mavlink.EKF_POS_VERT_ABS
-        if self._copter.position_ok:
-            flags |= (
-                mavlink.EKF_VELOCITY_HORIZ
-                | mavlink.EKF_POS_HORIZ_REL
-                | mavlink.EKF_POS_HORIZ_ABS
-                | mavlink.EKF_PRED_POS_HORIZ_REL
-                | mavlink.EKF_PRED_POS_HORIZ_ABS
-            )
-        else:
-            flags |= mavlink.EKF_CONST_POS_MODE
+        flags = self._copter.navigation.ekf_flags()
         return mavlink.MAVLink_ekf_status_report_message(flags, 0.05, 0.05, 0.05, 0.05, 0.0)
 
     def home_position(self) -> Any | None:
@@ -249,12 +281,24 @@ class Reports:
         return mavlink.MAVLink_gps_global_origin_message(origin.lat_e7, origin.lon_e7, origin.alt_mm)
 
     def extended_sys_state(self) -> Any:
-        landed = mavlink.MAV_LANDED_STATE_ON_GROUND
-        return mavlink.MAVLink_extended_sys_state_message(
-            0, landed if self._copter.landed else mavlink.MAV_LANDED_STATE_IN_AIR
+        copter = self._copter
+        if copter.landed:
+            state = mavlink.MAV_LANDED_STATE_ON_GROUND
+        elif copter.is_landing:
+            state = mavlink.MAV_LANDED_STATE_LANDING
+        elif climbs_off(copter.maneuver):
+            state = mavlink.MAV_LANDED_STATE_TAKEOFF
+        else:
+            state = mavlink.MAV_LANDED_STATE_IN_AIR
+        return mavlink.MAVLink_extended_sys_state_message(mavlink.MAV_VTOL_STATE_MC, state)
+
+    def gimbal_manager_status(self) -> Any:
+        flags = mavlink.GIMBAL_MANAGER_FLAGS_ROLL_LOCK | mavlink.GIMBAL_MANAGER_FLAGS_PITCH_LOCK
+        return mavlink.MAVLink_gimbal_manager_status_message(
+            self._boot_ms, flags, 1, *self._copter.mount.control, 0, 0
         )
 
-    def gimbal_device_attitude_status(self) -> Any:
+    def gimbal_device_attitude_status(self) -> Any | None:
         """As ArduPilot: roll and pitch against the horizon, yaw off the vehicle's nose."""
         body = self._copter.body
         error = body.estimate
@@ -265,7 +309,7 @@ class Reports:
         )
         flags = ROLL_AND_PITCH_LOCK | mavlink.GIMBAL_DEVICE_FLAGS_YAW_IN_VEHICLE_FRAME
         flags |= mavlink.GIMBAL_DEVICE_FLAGS_YAW_LOCK if body.gimbal.yaw_is_locked else 0
-        return _gimbal_message(self._boot_ms, flags, quaternion)
+        return gimbal_message(self._boot_ms, flags, quaternion) if self._copter.mount.fitted else None
 
     @property
     def _boot_ms(self) -> int:
@@ -278,41 +322,3 @@ class Reports:
     def _place(self, point: Point) -> Place:
         lat, lon = self._copter.body.frame.to_geographic(point.east_m, point.north_m)
         return Place(round(float(lat) * 1e7), round(float(lon) * 1e7), round(point.up_m * 1000))
-
-
-def truth_messages(body: Body, now_s: float) -> tuple[Any, Any]:
-    """SIM_STATE and, of the same instant, the gimbal's true attitude with its yaw against north."""
-    now = body.truth
-    lat, lon = (float(value) for value in body.frame.to_geographic(now.east_m, now.north_m))
-    state = mavlink.MAVLink_sim_state_message(
-        *quaternion_from_euler(now.roll_rad, now.pitch_rad, now.yaw_rad),
-        now.roll_rad,
-        now.pitch_rad,
-        now.yaw_rad,
-        0.0,
-        0.0,
-        0.0,
-        now.roll_rate_rad_s,
-        now.pitch_rate_rad_s,
-        now.yaw_rate_rad_s,
-        lat,
-        lon,
-        now.alt_m,
-        0.0,
-        0.0,
-        now.vel_north_m_s,
-        now.vel_east_m_s,
-        -now.vel_up_m_s,
-        round(lat * 1e7),
-        round(lon * 1e7),
-    )
-    gimbal = body.gimbal
-    quaternion = quaternion_from_euler(gimbal.roll_rad, gimbal.pitch_rad, gimbal.yaw_rad)
-    return state, _gimbal_message(round(now_s * 1000), TRUE_GIMBAL_FLAGS, quaternion)
-
-
-def _gimbal_message(boot_ms: int, flags: int, quaternion: tuple[float, float, float, float]) -> Any:
-    unknown = math.nan
-    return mavlink.MAVLink_gimbal_device_attitude_status_message(
-        0, 0, boot_ms, flags, quaternion, unknown, unknown, unknown, 0, unknown, unknown, 0
-    )

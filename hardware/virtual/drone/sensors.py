@@ -100,11 +100,21 @@ class Wind:
     _GUST_S = 3.0
 
     def __init__(self, speed_m_s: float, from_deg: float, gust_m_s: float, rng: np.random.Generator) -> None:
-        towards = math.radians(from_deg + 180.0)
-        self._steady = (speed_m_s * math.cos(towards), speed_m_s * math.sin(towards))
+        self._steady = (0.0, 0.0)
+        self.blow(speed_m_s, from_deg)
         self._gust_m_s = gust_m_s
         self._rng = rng
         self._gust = np.zeros(2)
+
+    @property
+    def steady_m_s(self) -> tuple[float, float]:
+        """Without the gusts, towards (north, east)."""
+        return self._steady
+
+    def blow(self, speed_m_s: float, from_deg: float) -> None:
+        """Change the steady part."""
+        towards = math.radians(from_deg + 180.0)
+        self._steady = (speed_m_s * math.cos(towards), speed_m_s * math.sin(towards))
 
     def step(self, dt_s: float) -> tuple[float, float]:
         """The wind now, towards (north, east), in m/s."""

@@ -26,8 +26,8 @@ class Streams:
         self.set_interval(mavlink.MAVLINK_MSG_ID_HEARTBEAT, HEARTBEAT_S * 1e6, 0.0)
 
     def set_interval(self, message_id: int, interval_us: float, now_s: float) -> bool:
-        """MAV_CMD_SET_MESSAGE_INTERVAL: -1 stops, 0 is the default. False for a message it does not have."""
-        if message_id not in self._reports:
+        """MAV_CMD_SET_MESSAGE_INTERVAL: -1 stops, 0 is the default. False for what cannot be."""
+        if message_id not in self._reports or interval_us < -1:
             return False
         if interval_us == 0:
             interval_us = HEARTBEAT_S * 1e6 if message_id == mavlink.MAVLINK_MSG_ID_HEARTBEAT else -1.0
@@ -39,6 +39,10 @@ class Streams:
             self._due_s[message_id] = now_s
         return True
 
+    def has(self, message_id: int) -> bool:
+        """Whether this autopilot has the message."""
+        return message_id in self._reports
+
     def interval_us(self, message_id: int) -> int:
         """As MESSAGE_INTERVAL tells it: 0 for a message it does not have, -1 for one that does not flow."""
         if message_id not in self._reports:
@@ -46,10 +50,13 @@ class Streams:
         interval_s = self._interval_s.get(message_id)
         return -1 if interval_s is None else round(interval_s * 1e6)
 
-    def report(self, message_id: int) -> Any | None:
-        """One message now, or None where there is none or nothing to say."""
+    def report(self, message_id: int) -> list[Any]:
+        """It now; nothing where there is no such message or nothing to say, and of traffic several."""
         make = self._reports.get(message_id)
-        return None if make is None else make()
+        made = None if make is None else make()
+        if isinstance(made, list):
+            return made
+        return [] if made is None else [made]
 
     def due(self, now_s: float) -> Iterator[Any]:
         """What is to be sent at this time."""
@@ -59,6 +66,4 @@ class Streams:
                 continue
             # On from when it was due, so that the rate is right; but never in arrears.
             self._due_s[message_id] = due_s + interval_s if due_s + interval_s > now_s else now_s
-            message = self._reports[message_id]()
-            if message is not None:
-                yield message
+            yield from self.report(message_id)

@@ -9,6 +9,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from uplink.messages import DroneId, Sha256
 from uplink.station.answers import Problem
+from uplink.station.lease import Holder
 from uplink.station.services import Services
 
 _bearer = HTTPBearer(auto_error=False, description="the drone's key")
@@ -34,7 +35,7 @@ def sender(
     services: ServicesDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> str:
     """The drone whose key the request carries; 401 without one."""
-    drone_id = services.keys.drone_of(credentials.credentials) if credentials else None
+    drone_id = services.keys.owner_of(credentials.credentials) if credentials else None
     if drone_id is None:
         raise HTTPException(
             401, "give the drone's key as a bearer token", headers={"WWW-Authenticate": "Bearer"}
@@ -42,6 +43,12 @@ def sender(
     return drone_id
 
 
+def operator(request: Request, services: ServicesDep) -> Holder:
+    """The person at the page that asks; 401 or 403 when it is nobody who may give orders."""
+    return services.control.operators.identify(request)
+
+
+OperatorDep = Annotated[Holder, Depends(operator)]
 Sender = Annotated[str, Depends(sender)]
 
 

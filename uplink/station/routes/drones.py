@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from uplink.messages import DroneState, PatrolRoute
+from uplink.messages import DroneState, Orders, PatrolRoute
 from uplink.station.routes.dependencies import (
     REFUSALS,
     SenderOnItsOwnPath,
@@ -21,12 +21,14 @@ async def drones(services: ServicesDep) -> list[DroneState]:
     return services.fleet.states
 
 
-@router.put("/{drone_id}/state", status_code=204, responses=REFUSALS)
-async def put_state(drone_id: SenderOnItsOwnPath, state: DroneState, services: ServicesDep) -> None:
-    """The newest state of a drone; it replaces the one before."""
+@router.put("/{drone_id}/state", responses=REFUSALS)
+async def put_state(drone_id: SenderOnItsOwnPath, state: DroneState, services: ServicesDep) -> Orders:
+    """The newest state of a drone; it replaces the one before. The answer holds what people ask of it."""
     refuse_mismatch("drone_id", drone_id, state.drone_id)
     services.fleet.put_state(state)
     services.live.publish("drone", drone_id, state)
+    await services.control.heard(drone_id, state.orders)
+    return Orders(orders=services.control.waiting_for(drone_id))
 
 
 @router.put("/{drone_id}/patrol", status_code=204, responses=REFUSALS)

@@ -23,11 +23,11 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # Times ending in _s are seconds since 1970. A body is the message's own JSON.
 # A delivery is one event to one endpoint; lease_until_s is set while an attempt is in flight.
-_SCHEMA = """
+_SCHEMA_1 = """
 create table alerts (
     id text primary key, drone_id text not null, revision integer not null,
     confirmed_at_s real not null, received_at_s real not null, body text not null
@@ -52,6 +52,15 @@ create table deliveries (
 );
 create index deliveries_due on deliveries (endpoint_id, due_at_s) where state = 'waiting'
 """
+# Orders are never deleted: who asked a drone for what has to be answerable later.
+_SCHEMA_2 = """
+create table orders (
+    id text primary key, drone_id text not null, kind text not null, operator text not null,
+    given_at_s real not null, fate text not null, fate_at_s real not null, body text not null
+);
+create index orders_by_time on orders (given_at_s, id)
+"""
+_STEPS = (_SCHEMA_1, _SCHEMA_2)
 
 
 class StationDatabase:
@@ -97,9 +106,10 @@ class StationDatabase:
                     f"{self._path} was made by a newer Emberwatch (its layout is {version})",
                     hint="Update Emberwatch, or give the station another data folder.",
                 )
-            if version == 0:
-                for statement in _SCHEMA.split(";"):
+            for step in _STEPS[version:]:
+                for statement in step.split(";"):
                     db.execute(statement)
+            if version < SCHEMA_VERSION:
                 db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 

@@ -12,6 +12,7 @@ from uplink.station.store.database import StationDatabase
 from uplink.station.store.deliveries import DeliveryStore
 from uplink.station.store.fleet import FleetStore
 from uplink.station.store.media import MediaStore
+from uplink.station.store.orders import OrderLog
 
 
 class Store:
@@ -46,6 +47,7 @@ class Store:
         self.alerts = AlertStore(self._database)
         self.deliveries = DeliveryStore(self._database)
         self.fleet = FleetStore(self._database)
+        self.orders = OrderLog(self._database)
 
     async def check(self) -> None:
         """Raises ``StoreError`` if the database does not answer."""

@@ -6,6 +6,10 @@ export type AlertState = "confirmed" | "lost" | "withdrawn";
 export type Method = "dem" | "flat" | "bearing-only";
 export type ControlState = "hands off" | "granted" | "read only";
 export type SeeingState = "seeing" | "blind";
+export type OrderKind = "grant" | "revoke" | "start" | "pause" | "resume" | "stand down" | "look again" | "no look";
+export type OrderState = "accepted" | "done" | "refused";
+export type PatrolPhase = "waiting" | "ready" | "flying" | "paused" | "looking again" | "returning" | "done" | "interrupted";
+export type ResponsePhase = "idle" | "asked" | "flying there" | "looking" | "returning" | "given up";
 export type LonLat = [number, number];
 
 export interface Position {
@@ -57,6 +61,62 @@ export interface Alert {
   evidence: Evidence[];
 }
 
+export interface Order {
+  id: string;
+  drone_id: string;
+  kind: OrderKind;
+  by: string;
+  at: string;
+  alert_id: string | null;
+}
+
+export interface OrderResult {
+  order_id: string;
+  kind: OrderKind;
+  state: OrderState;
+  reason: string;
+  at: string;
+}
+
+export interface PatrolProgress {
+  name: string;
+  phase: PatrolPhase;
+  item: number | null;
+  items: number;
+  pass_number: number;
+  next_start: string | null;
+  coverage_percent: number | null;
+  plan_aboard_sha256: string | null;
+  plan_matches: boolean | null;
+}
+
+export interface ResponseState {
+  phase: ResponsePhase;
+  alert_id: string | null;
+  reason: string;
+}
+
+export interface TrafficReport {
+  icao: string;
+  callsign: string;
+  emitter: string;
+  lat_deg: number;
+  lon_deg: number;
+  alt_amsl_m: number | null;
+  pressure_altitude: boolean;
+  distance_m: number;
+  bearing_deg: number;
+  cpa_distance_m: number;
+  cpa_height_m: number | null;
+  cpa_in_s: number;
+}
+
+export interface PreflightLine {
+  name: string;
+  passed: boolean | null;
+  detail: string;
+}
+
 export interface DroneState {
   drone_id: string;
   at: string;
@@ -73,6 +133,9 @@ export interface DroneState {
   mission_item: number | null;
   control: ControlState;
   control_reason: string;
+  objection: string;
+  veto: string;
+  granted_by: string;
   seeing: SeeingState;
   blind_reason: string;
   blind_since: string | null;
@@ -80,6 +143,12 @@ export interface DroneState {
   inference_ms: number | null;
   footprint: LonLat[];
   alerts_waiting: number;
+  alarms: string[];
+  patrol: PatrolProgress | null;
+  response: ResponseState | null;
+  traffic: TrafficReport[];
+  preflight: PreflightLine[];
+  orders: OrderResult[];
 }
 
 export interface PatrolRoute {

@@ -2,6 +2,7 @@
 
 import { firstLanguage, HTML_LANG, translator, type Language } from "./i18n.ts";
 import { LiveLink, type LinkStatus } from "./live.ts";
+import { Control } from "./control.svelte.ts";
 import { EMPTY_WORLD, queue, reduce, type World } from "./state.ts";
 import type { LiveEvent } from "./station.ts";
 
@@ -21,6 +22,8 @@ class Page {
   fresh = $state.raw<ReadonlySet<string>>(new Set());
   language = $state<Language>(firstLanguage(recall(), navigator.languages));
 
+  readonly control = new Control();
+
   readonly t = $derived(translator(this.language));
   readonly alerts = $derived(queue(this.world));
   readonly drones = $derived(Object.values(this.world.drones).sort((a, b) => byId(a.state.drone_id, b.state.drone_id)));
@@ -37,8 +40,10 @@ class Page {
     );
     const stopLink = link.start();
     const clock = setInterval(() => (this.now = Date.now()), 1000);
+    const stopControl = this.control.start(() => this.world.leases);
     return () => {
       stopLink();
+      stopControl();
       clearInterval(clock);
     };
   }

@@ -2,7 +2,7 @@
 // A part that a message does not touch keeps its identity, so that the map redraws only what changed.
 
 import type { Alert, DroneState, LonLat, PatrolRoute } from "./messages.ts";
-import type { Delivery, LiveEvent, Snapshot, StoredAlert } from "./station.ts";
+import type { Delivery, LeaseState, LiveEvent, LoggedOrder, Snapshot, StoredAlert } from "./station.ts";
 
 export interface HeardDrone {
   readonly state: DroneState;
@@ -17,10 +17,23 @@ export interface World {
   readonly tracks: Readonly<Record<string, readonly LonLat[]>>;
   /** By id: one for each webhook event and endpoint. */
   readonly deliveries: Readonly<Record<string, Delivery>>;
+  /** By drone: who may give it orders. */
+  readonly leases: Readonly<Record<string, LeaseState>>;
+  /** By id. */
+  readonly orders: Readonly<Record<string, LoggedOrder>>;
 }
 
-export const EMPTY_WORLD: World = { drones: {}, patrols: {}, alerts: {}, tracks: {}, deliveries: {} };
+export const EMPTY_WORLD: World = {
+  drones: {},
+  patrols: {},
+  alerts: {},
+  tracks: {},
+  deliveries: {},
+  leases: {},
+  orders: {},
+};
 
+const ORDERS_MAX = 100;
 const TRACK_POINTS_MAX = 4000;
 const TRACK_STEP_DEG = 1e-5; // about a metre
 
@@ -36,6 +49,10 @@ export function reduce(world: World, event: LiveEvent, now: number): World {
       return withAlert(world, event.data);
     case "delivery":
       return withDelivery(world, event.data);
+    case "lease":
+      return { ...world, leases: { ...world.leases, [event.data.drone_id]: event.data } };
+    case "order":
+      return { ...world, orders: withOrder(world.orders, event.data) };
     default:
       return world; // a newer station may say more than this page knows
   }
@@ -52,6 +69,8 @@ function fromSnapshot(world: World, snapshot: Snapshot, now: number): World {
     tracks: { ...snapshot.tracks },
     alerts: {},
     deliveries: world.deliveries,
+    leases: Object.fromEntries((snapshot.leases ?? []).map((lease) => [lease.drone_id, lease])),
+    orders: (snapshot.orders ?? []).reduce(withOrder, {} as World["orders"]),
   };
   for (const alert of snapshot.alerts) next = withAlert(next, alert);
   return next;
@@ -82,6 +101,19 @@ function withAlert(world: World, alert: StoredAlert): World {
 
 function withDelivery(world: World, delivery: Delivery): World {
   return { ...world, deliveries: { ...world.deliveries, [delivery.id]: delivery } };
+}
+
+function withOrder(orders: World["orders"], order: LoggedOrder): World["orders"] {
+  const all = { ...orders, [order.id]: order };
+  for (const id of Object.keys(all).slice(0, -ORDERS_MAX)) delete all[id];
+  return all;
+}
+
+/** What was asked of one drone, the newest first. */
+export function ordersOf(world: World, droneId: string): LoggedOrder[] {
+  return Object.values(world.orders)
+    .filter((order) => order.drone_id === droneId)
+    .sort((a, b) => Date.parse(b.at) - Date.parse(a.at));
 }
 
 /** The queue: what burns now before what was lost, newest first. Stable while an alert is only updated. */

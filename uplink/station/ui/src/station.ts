@@ -1,6 +1,6 @@
 // What the station adds to the drones' words (uplink/station/answers.py) and its live events. A test compares.
 
-import type { Alert, DroneState, LonLat, PatrolRoute } from "./messages.ts";
+import type { Alert, DroneState, LonLat, Order, PatrolRoute } from "./messages.ts";
 
 export interface StoredAlert extends Alert {
   received_at: string;
@@ -22,11 +22,36 @@ export interface Delivery {
   delivered_at: string | null;
 }
 
+export type OrderFate = "waiting" | "accepted" | "done" | "refused" | "expired" | "overtaken";
+
+export interface LoggedOrder extends Order {
+  fate: OrderFate;
+  reason: string;
+}
+
+export interface LeaseState {
+  drone_id: string;
+  holder: string | null;
+  holder_tag: string | null;
+  expires_in_s: number;
+  asking: string | null;
+  asking_tag: string | null;
+}
+
+export interface OperatorState {
+  name: string | null;
+  tag: string | null;
+  needs_key: boolean;
+  orders_possible: boolean;
+}
+
 export interface Snapshot {
   drones: DroneState[];
   patrols: PatrolRoute[];
   alerts: StoredAlert[];
   tracks: Record<string, LonLat[]>;
+  leases: LeaseState[];
+  orders: LoggedOrder[];
 }
 
 export type LiveEvent =
@@ -34,7 +59,9 @@ export type LiveEvent =
   | { type: "drone"; data: DroneState }
   | { type: "patrol"; data: PatrolRoute }
   | { type: "alert"; data: StoredAlert }
-  | { type: "delivery"; data: Delivery };
+  | { type: "delivery"; data: Delivery }
+  | { type: "lease"; data: LeaseState }
+  | { type: "order"; data: LoggedOrder };
 
 /** An address of the station, wherever it is mounted. */
 export function stationUrl(path: string): URL {

@@ -1,0 +1,150 @@
+"""What the drone tells the station of itself, twice a second."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from edge.config import AgentConfig
+from edge.flying.deck import FlightDeck
+from edge.flying.response import Phase
+from edge.footprint import footprint
+from edge.optics import Camera
+from edge.watch import Watch
+from flight.missions import fingerprint
+from flight.terrain import Terrain
+from flight.traffic import TrafficWarning
+from flight.vehicle import Vehicle
+from uplink.messages import (
+    ControlState,
+    DroneState,
+    PatrolProgress,
+    Position,
+    ResponsePhase,
+    ResponseState,
+    TrafficReport,
+)
+from uplink.outbox import Outbox
+
+FOOTPRINT_RANGE_M = 600.0
+MOST_TRAFFIC, MOST_LINES, MOST_ALARMS = 16, 24, 8
+
+_RESPONSE = {
+    Phase.IDLE: ResponsePhase.IDLE,
+    Phase.ASKED: ResponsePhase.ASKED,
+    Phase.GOING: ResponsePhase.FLYING_THERE,
+    Phase.LOOKING: ResponsePhase.LOOKING,
+    Phase.GOING_BACK: ResponsePhase.RETURNING,
+    Phase.RETURNING: ResponsePhase.RETURNING,
+}
+
+
+def drone_state(
+    config: AgentConfig,
+    vehicle: Vehicle,
+    watch: Watch,
+    deck: FlightDeck,
+    outbox: Outbox,
+    camera: Camera,
+    terrain: Terrain | None,
+    now_s: float,
+) -> DroneState:
+    """All of it, as of ``now_s`` (monotonic)."""
+    telemetry, arbiter = vehicle.telemetry, vehicle.arbiter
+    seeing = watch.health.state(now_s)
+    position = telemetry.position
+    blind = seeing.reason != ""
+    utc = datetime.now(tz=UTC)
+    place = None
+    if position is not None:
+        place = Position(lat_deg=position.lat_deg, lon_deg=position.lon_deg, alt_amsl_m=position.alt_amsl_m)
+    ring: list[tuple[float, float]] = []
+    if not blind and watch.pose is not None:
+        ring = footprint(watch.pose, camera, terrain, max_range_m=FOOTPRINT_RANGE_M)
+    return DroneState(
+        drone_id=config.drone.id,
+        at=utc,
+        name=config.drone.name,
+        linked=telemetry.linked,
+        position=place,
+        height_home_m=position.height_home_m if position else None,
+        height_agl_m=_height_agl_m(vehicle, terrain),
+        heading_deg=telemetry.heading_deg,
+        ground_speed_m_s=telemetry.ground_speed_m_s,
+        mode=telemetry.mode,
+        armed=telemetry.armed,
+        battery_percent=telemetry.battery_percent,
+        mission_item=telemetry.mission_item,
+        control=ControlState(arbiter.control),
+        control_reason=arbiter.reason[:256],
+        objection=arbiter.objection(now_s)[:256],
+        veto=arbiter.veto[:256],
+        granted_by=arbiter.granted_by[:64],
+        seeing=seeing.state,
+        blind_reason=seeing.reason,
+        blind_since=utc - timedelta(seconds=now_s - seeing.since_s) if blind else None,
+        frames_per_s=watch.frames_per_s.per_s(now_s),
+        inference_ms=watch.inference_ms,
+        footprint=ring,
+        alerts_waiting=outbox.waiting(),
+        alarms=[alarm[:256] for alarm in vehicle.alarms[:MOST_ALARMS]],
+        patrol=_patrol(deck, vehicle),
+        response=_response(deck),
+        traffic=[_traffic(warning) for warning in deck.traffic[:MOST_TRAFFIC]],
+        preflight=[] if telemetry.armed else deck.preflight[:MOST_LINES],
+        orders=deck.desk.results,
+    )
+
+
+def _height_agl_m(vehicle: Vehicle, terrain: Terrain | None) -> float | None:
+    position = vehicle.telemetry.position
+    if position is None or terrain is None:
+        return None
+    ground_m = float(terrain.height_amsl_m(np.array([position.lat_deg]), np.array([position.lon_deg]))[0])
+    return None if np.isnan(ground_m) else position.alt_amsl_m - ground_m
+
+
+def _patrol(deck: FlightDeck, vehicle: Vehicle) -> PatrolProgress | None:
+    flight = deck.flight
+    if flight is None:
+        return None
+    progress, aboard_sha256 = flight.progress, vehicle.missions.aboard_sha256
+    matches = None if aboard_sha256 is None else aboard_sha256 == fingerprint(progress.part.items)
+    return PatrolProgress(
+        name=flight.patrol.name[:128],
+        phase=flight.phase,
+        item=progress.record.item,
+        items=len(progress.plan.items) - 1,
+        pass_number=progress.record.pass_number,
+        next_start=deck.next_start,
+        coverage_percent=deck.coverage_percent,
+        plan_aboard_sha256=aboard_sha256,
+        plan_matches=matches,
+    )
+
+
+def _response(deck: FlightDeck) -> ResponseState | None:
+    if deck.look_again is None:
+        return None
+    response = deck.look_again.response
+    return ResponseState(
+        phase=_RESPONSE[response.phase], alert_id=response.target, reason=response.reason[:256]
+    )
+
+
+def _traffic(warning: TrafficWarning) -> TrafficReport:
+    return TrafficReport(
+        icao=warning.icao,
+        callsign=warning.callsign,
+        emitter=warning.emitter,
+        lat_deg=warning.lat_deg,
+        lon_deg=warning.lon_deg,
+        alt_amsl_m=warning.alt_amsl_m,
+        pressure_altitude=warning.pressure_altitude,
+        distance_m=warning.distance_m,
+        bearing_deg=warning.bearing_deg,
+        cpa_distance_m=warning.cpa_distance_m,
+        cpa_height_m=warning.cpa_height_m,
+        cpa_in_s=warning.cpa_in_s,
+    )

@@ -1,0 +1,131 @@
+"""The patrol file: what a team wants to have flown, in TOML.
+
+One of ``plan`` (a ready-made plan), ``area``, ``corridor`` or ``points`` says where; the rest says how. This
+module reads and checks; ``edge.patrols`` turns it into plans, because that takes a camera and the terrain.
+"""
+
+from __future__ import annotations
+
+from datetime import time
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic.functional_validators import AfterValidator
+
+
+def _on_earth(place: tuple[float, float]) -> tuple[float, float]:
+    if abs(place[0]) > 90 or abs(place[1]) > 180:
+        raise ValueError(f"{place[0]:g}, {place[1]:g} is no place on earth; write [latitude, longitude]")
+    if place == (0.0, 0.0):
+        raise ValueError("0, 0 is how a lost position looks")
+    return place
+
+
+LatLon = Annotated[tuple[float, float], AfterValidator(_on_earth)]
+Ring = Annotated[list[LatLon], Field(min_length=3, max_length=500)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class CircleZone(_Part):
+    """A disc on the ground."""
+
+    center: LatLon = Field(description="[latitude, longitude]")
+    radius_m: float = Field(gt=0, le=100_000, description="of the disc")
+
+
+class CorridorSection(_Part):
+    """A strip along a line: a power line, a road, a river."""
+
+    line: list[LatLon] = Field(min_length=2, max_length=500, description="[[latitude, longitude], …]")
+    width_m: float = Field(gt=0, le=5000, description="of the whole strip")
+
+
+class RepeatSection(_Part):
+    """When the patrol is flown again. One of the two."""
+
+    every_min: float | None = Field(None, gt=0, le=10_080, description="from one start to the next")
+    daily_utc: list[time] = Field(
+        default_factory=list, max_length=48, description='times of the day in UTC, as ["06:00:00"]'
+    )
+    times: int | None = Field(None, ge=1, le=10_000, description="how many passes in all; left out: no end")
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Self:
+        if (self.every_min is None) == (not self.daily_utc):
+            raise ValueError("say either every_min or daily_utc")
+        return self
+
+
+class PatrolFile(_Part):
+    """A whole patrol file."""
+
+    name: str = Field(min_length=1, max_length=100, description="as people call the patrol")
+    home: tuple[float, float] | None = Field(
+        None, description="[latitude, longitude] of take-off and landing; needed unless a plan says it"
+    )
+    home_alt_amsl_m: float | None = Field(
+        None, description="of the home, above sea level; left out: the terrain model's"
+    )
+    plan: Path | None = Field(None, description="a .plan or .waypoints to fly as it is")
+    area: Ring | None = Field(None, description="a polygon to look at: [[latitude, longitude], …]")
+    corridor: CorridorSection | None = Field(None, description="a strip along a line to look at")
+    points: list[LatLon] | None = Field(
+        None, min_length=1, max_length=500, description="places to fly over in this order"
+    )
+    camera: str = Field("generic_78", description="a name in hardware/cameras, or the path of a .toml")
+    height_agl_m: float | None = Field(None, gt=0, le=1000, description="above the ground")
+    ground_sampling_cm: float | None = Field(
+        None, gt=0, le=200, description="instead of the height: ground on one pixel in the picture's middle"
+    )
+    gimbal_pitch_deg: float = Field(
+        -60.0, ge=-90, le=-10, description="of the camera; -90 looks straight down"
+    )
+    side_overlap: float = Field(0.3, ge=0, lt=0.95, description="of neighbouring strips")
+    speed_m_s: float = Field(8.0, gt=0, le=30, description="over ground")
+    hold_s: float = Field(5.0, ge=0, le=600, description="at each of the points")
+    direction_deg: float | None = Field(
+        None, ge=0, lt=360, description="of an area's strips; left out: the one with the fewest turns"
+    )
+    ceiling_home_m: float = Field(120.0, gt=0, le=1000, description="above home, never exceeded")
+    least_height_agl_m: float = Field(20.0, gt=0, le=500, description="above the terrain model")
+    endurance_s: float = Field(1500.0, gt=0, description="of a full battery, as you have measured it")
+    reserve_percent: float = Field(25.0, ge=0, le=90, description="of the battery, never planned with")
+    fence: Ring | None = Field(None, description="a polygon to stay in; brought aboard with the plan")
+    no_fly: list[Ring | CircleZone] = Field(
+        default_factory=list, max_length=50, description="polygons or circles to stay out of"
+    )
+    rally: list[tuple[float, float, float]] = Field(
+        default_factory=list,
+        max_length=20,
+        description="other places to land: [latitude, longitude, height above home]",
+    )
+    repeat: RepeatSection | None = Field(None, description="when it is flown again; left out: once")
+    on_detection: Literal["look again", "ask", "off"] = Field(
+        "ask", description="of a fire: look again by itself, ask a person first, or fly on"
+    )
+    unattended: bool = Field(
+        False, description="arm and fly when due, where the site's configuration allows it, too"
+    )
+
+    @field_validator("plan", mode="after")
+    @classmethod
+    def _beside_the_file(cls, plan: Path | None, info: ValidationInfo) -> Path | None:
+        return None if plan is None else Path((info.context or {}).get("base_dir", "")) / plan
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        wheres = [name for name in ("plan", "area", "corridor", "points") if getattr(self, name) is not None]
+        if len(wheres) != 1:
+            found = ", ".join(wheres) or "none"
+            raise ValueError(f"say one of plan, area, corridor and points, not {found}")
+        if self.plan is not None:
+            return self
+        if self.home is None:
+            raise ValueError("home is missing: where the drone takes off and lands")
+        if (self.height_agl_m is None) == (self.ground_sampling_cm is None):
+            raise ValueError("say either height_agl_m or ground_sampling_cm")
+        return self

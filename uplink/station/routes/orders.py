@@ -1,0 +1,54 @@
+"""Orders of people to drones, and their log."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Query
+
+from uplink.messages import DroneId, OrderKind
+from uplink.station.answers import LoggedOrder, OrderRequest
+from uplink.station.routes.dependencies import OperatorDep, ServicesDep
+from uplink.station.routes.lease import HELD, WHO
+
+router = APIRouter(tags=["control"])
+
+ABOUT_AN_ALERT = frozenset({OrderKind.LOOK_AGAIN, OrderKind.NO_LOOK})
+
+
+@router.post("/drones/{drone_id}/orders", status_code=202, responses=HELD)
+async def give_order(
+    drone_id: DroneId, order: OrderRequest, who: OperatorDep, services: ServicesDep
+) -> LoggedOrder:
+    """One order, from who has control of the drone; a stand-down from anybody who may give orders.
+
+    202: the station has it. What becomes of it is told by the drone.
+    """
+    control = services.control
+    if order.kind is OrderKind.STAND_DOWN:
+        if not services.fleet.knows(drone_id):
+            raise HTTPException(404, f"there is no drone {drone_id}")
+    elif control.lease(drone_id).holder(control.now_s()) != who:
+        raise HTTPException(409, f"take control of {drone_id} first")
+    if (order.alert_id is not None) != (order.kind in ABOUT_AN_ALERT):
+        raise HTTPException(422, "alert_id goes with look again and no look, and with nothing else")
+    if objection := control.objection(drone_id, order.kind):
+        raise HTTPException(409, objection)
+    return await control.give(drone_id, order.kind, who.name, order.alert_id)
+
+
+@router.post("/stand-down", status_code=202, responses=WHO)
+async def stand_down(who: OperatorDep, services: ServicesDep) -> list[LoggedOrder]:
+    """Every drone returns. Needs no control of any of them: standing down is always safe."""
+    return [
+        await services.control.give(state.drone_id, OrderKind.STAND_DOWN, who.name, None)
+        for state in services.fleet.states
+    ]
+
+
+@router.get("/orders")
+async def orders(
+    services: ServicesDep, limit: Annotated[int, Query(ge=1, le=500)] = 100
+) -> list[LoggedOrder]:
+    """The order log, the newest first."""
+    return await services.store.orders.newest(limit)
