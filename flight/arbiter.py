@@ -13,7 +13,9 @@
 The pilot wins, always: any change of mode that we did not command is the pilot (or the autopilot's own
 failsafe) taking over, and only a new grant gives control back (flight rules 8 to 10). A grant comes from a
 person or from what a person configured, never from here. After a request of our own, heartbeats that still
-show the old mode are stale for up to 3 s; once the new mode was seen, the old one again is a take-over.
+show the old mode are stale for up to 3 s; once the new mode was seen, the old one again is a take-over. So is
+the old one after more than 3 s where the autopilot had accepted the new one: somebody changed it back between
+two heartbeats. A gap in the link ends every request: what shows after it may be anybody's doing.
 
 The veto is a switch on the pilot's radio (flight rule 13). It fails closed: where one is configured, a radio
 that is not heard counts as a veto.
@@ -24,17 +26,21 @@ Pure: every call is told the time. Modes are names.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from flight.errors import EmberwatchError
+from flight.listeners import Listeners
 
 log = logging.getLogger(__name__)
 
 STABLE_S = 5.0
 STALE_HEARTBEATS_S = 3.0
+LINK_LOST_S = 5.0
 RC_STALE_S = 2.0
+_SWITCH = "the pilot's switch"
+_IN_FAILSAFE = "the autopilot is in a failsafe"
 FAILSAFE_TEXT_S = 5.0  # a text this old may still say why the vehicle is in a failsafe
 
 
@@ -75,6 +81,9 @@ class _Request:
 
     mode: str
     at_s: float
+    accepted: bool = False
+    then: str = ""
+    """What the autopilot itself goes on to when that mode is over."""
 
 
 class Arbiter:
@@ -86,15 +95,18 @@ class Arbiter:
             "read_only is set in the configuration" if read_only else "nobody has given a grant yet"
         )
         self.granted_by = ""
-        self.on_change: list[Callable[[], None]] = []
+        self.on_change: Listeners[[]] = Listeners("who is in control")
         self._rc = rc or RcSwitches()
         self._linked = False
         self._armed = False
         self._failsafe = False
+        self._failsafe_s = float("-inf")
+        self._heartbeat_s = float("-inf")
         self._warning: tuple[str, float] = ("", float("-inf"))
         self._mode: str | None = None
         self._mode_since_s = 0.0
         self._request: _Request | None = None
+        self._then = ""
         self._veto = "the pilot's radio has not been heard yet" if self._rc.veto_channel else ""
         self._rc_heard_s: float | None = None
         self._grant_switch: bool | None = None
@@ -142,7 +154,10 @@ class Arbiter:
         if self._veto:
             return self._veto
         if self._failsafe:
-            return "the autopilot is in a failsafe"
+            return _IN_FAILSAFE
+        calm_s = now_s - self._failsafe_s
+        if calm_s < STABLE_S:
+            return f"the autopilot was in a failsafe {calm_s:.0f} s ago; {STABLE_S:.0f} s must pass without"
         stable_s = now_s - self._mode_since_s
         if stable_s < STABLE_S:
             return f"the mode became {self._mode} {stable_s:.0f} s ago and must last {STABLE_S:.0f} s"
@@ -162,30 +177,53 @@ class Arbiter:
         """A person takes control back."""
         self._hands_off(reason)
 
-    def mode_requested(self, mode: str, now_s: float) -> None:
-        """We are about to ask for this mode; raises NotInControl when we may not."""
+    def mode_requested(self, mode: str, now_s: float, *, then: str = "") -> None:
+        """We are about to ask for this mode; raises NotInControl when we may not. ``then`` is the mode that
+        the autopilot goes on to by itself, where there is one (PX4 holds after a take-off)."""
         self.require()
-        self._request = _Request(mode, now_s)
+        self._request = _Request(mode, now_s, then=then)
+
+    def mode_accepted(self, now_s: float) -> None:
+        """The autopilot has acknowledged the mode that we asked for: a heartbeat must show it now."""
+        if self._request is not None:
+            self._request = replace(self._request, at_s=now_s, accepted=True)
 
     def heartbeat(self, mode: str, armed: bool, now_s: float, *, failsafe: bool = False) -> None:
         """The vehicle's heartbeat, each one. ``failsafe``: its MAV_STATE is critical or worse."""
+        if now_s - self._heartbeat_s >= LINK_LOST_S:
+            self.link_lost()  # nobody noticed the gap: this program stood still
         before = self._mode
         if mode != before or not self._linked:
             self._mode_since_s = now_s
         self._mode = mode
+        self._heartbeat_s = now_s
         self._linked = True
         disarmed = self._armed and not armed
         self._armed = armed
         failsafe_begins = failsafe and not self._failsafe
         self._failsafe = failsafe
+        if failsafe:
+            self._failsafe_s = now_s
+        undone = ""
+        if self._then and mode != before:
+            if mode == self._then:
+                before = mode
+            self._then = ""
         if self._request is not None:
             if mode == self._request.mode:
+                self._then = self._request.then
                 self._request = None
                 before = mode
             elif mode == before and now_s - self._request.at_s > STALE_HEARTBEATS_S:
-                self._request = None  # it was not taken; nobody else changed the mode either
+                if self._request.accepted:
+                    undone = self._request.mode
+                self._request = None  # it was not taken, or not left
         if failsafe_begins:
-            self._hands_off(f"the autopilot is in a failsafe{self._said(now_s)}")
+            self._hands_off(f"{_IN_FAILSAFE}{self._said(now_s)}")
+        elif undone:
+            self._hands_off(
+                f"the autopilot took the mode {undone} and is in {mode}: somebody changed it back"
+            )
         elif before is not None and mode != before:
             because = self._said(now_s) if failsafe else ""
             self._hands_off(
@@ -195,8 +233,10 @@ class Arbiter:
             self._hands_off("the vehicle was disarmed")
 
     def warned(self, text: str, now_s: float) -> None:
-        """The autopilot has said something grave: it may be why a failsafe begins."""
+        """The autopilot has said something grave: it may be why a failsafe begins, or has just begun."""
         self._warning = (text, now_s)
+        if self._failsafe and self._reason == _IN_FAILSAFE:
+            self._hands_off(f"{_IN_FAILSAFE}{self._said(now_s)}")
 
     def _said(self, now_s: float) -> str:
         text, at_s = self._warning
@@ -218,12 +258,14 @@ class Arbiter:
             before = self._grant_switch
             self._grant_switch = self._rc.is_on(self._rc.grant_channel, channels_us)
             if before is False and self._grant_switch:  # switched on, not found on
-                self.grant(now_s, "the pilot's switch")
-            elif before and self._grant_switch is False:
+                self.grant(now_s, _SWITCH)
+            elif self._grant_switch is False and (before or self.granted_by == _SWITCH):
                 self._hands_off("the pilot's grant switch was turned off")
 
     def tick(self, now_s: float) -> None:
-        """Time alone makes a silent radio a veto."""
+        """Time alone makes a silent radio a veto, and a silent autopilot one that is not there."""
+        if now_s - self._heartbeat_s >= LINK_LOST_S:
+            self.link_lost()
         heard_s = self._rc_heard_s
         if heard_s is not None and now_s - heard_s > RC_STALE_S:
             self._rc_heard_s = None
@@ -239,6 +281,11 @@ class Arbiter:
     def link_lost(self) -> None:
         """No heartbeat any more. A grant outlives a gap; what changed meanwhile shows when it is over."""
         self._linked = False
+        asked, self._request, self._then = self._request, None, ""
+        if (
+            asked is not None and asked.accepted
+        ):  # whatever shows next, something was done that we did not see
+            self._hands_off(f"the link was lost before the mode {asked.mode} showed")
 
     def rebooted(self) -> None:
         """The autopilot has started anew and knows nothing of what we asked for."""
@@ -249,6 +296,7 @@ class Arbiter:
 
     def _hands_off(self, reason: str) -> None:
         self._request = None
+        self._then = ""
         if self._state is Control.GRANTED:
             self.granted_by = ""
             self._become(Control.HANDS_OFF, reason)
@@ -259,5 +307,4 @@ class Arbiter:
         self._state = state
         self._reason = reason
         log.info("%s: %s", state.value, reason)
-        for tell in self.on_change:
-            tell()
+        self.on_change.tell()

@@ -1,7 +1,8 @@
 """The command protocol: each command is acknowledged, and its refusals are different errors.
 
 ``ask`` sends what changes nothing in flight (message intervals, requests for a message). ``order`` sends what
-does, and passes the arbiter before every try, so that a retry under way stops when the pilot takes over.
+does, and passes the arbiter before every try, so that a retry under way stops when the pilot takes over: what
+has arrived until then is read first, so that no try overtakes the news of it.
 Acknowledgements are matched on command, source and target; one command of a kind is in flight at a time
 (flight rule 16). Orders go out three times at most, by the protocol's own retries (flight rule 20).
 Protocol: https://mavlink.io/en/services/command.html
@@ -25,10 +26,15 @@ from flight.telemetry import Telemetry
 class CommandError(EmberwatchError):
     """A command was not carried out; ``texts`` is what the autopilot said about it."""
 
-    def __init__(self, message: str, *, hint: str = "", texts: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", texts: tuple[str, ...] = (), retried: bool = False
+    ) -> None:
         said = "".join(f' ("{text}")' for text in texts)
         super().__init__(message + said, hint=hint)
         self.texts = texts
+        self.retried = retried
+        """Another try went before, unanswered: that one may have been carried out, and this one refused for
+        exactly that reason."""
 
 
 class CommandLaterError(CommandError):
@@ -106,7 +112,7 @@ class CommandProtocol:
 
     async def order(self, command: int, *params: float) -> None:
         """Send a command that acts on the flight; raises NotInControl, or a CommandError as ``ask`` does."""
-        await self._send(command, self._long(command, params), self._arbiter.require)
+        await self._send(command, self._long(command, params), self._permit)
 
     async def order_at(
         self,
@@ -122,11 +128,7 @@ class CommandProtocol:
         ``alt_m`` is in the datum of ``frame``. Raises as ``order`` does; a place that cannot be meant
         (0/0, off the globe, not a number) raises CommandError before anything is sent.
         """
-        on_globe = abs(lat_deg) <= 90 and abs(lon_deg) <= 180 and math.isfinite(alt_m)
-        if not on_globe or (lat_deg == 0 and lon_deg == 0):
-            raise CommandRefusedError(
-                f"{command_name(command)} to {lat_deg}, {lon_deg} at {alt_m} m was not sent: no place"
-            )
+        refuse_no_place(command, lat_deg, lon_deg, alt_m)
         lat_e7, lon_e7 = round(lat_deg * 1e7), round(lon_deg * 1e7)
 
         def build(_confirmation: int) -> Message:
@@ -134,7 +136,7 @@ class CommandProtocol:
                 self._target, AUTOPILOT_COMPONENT, frame, command, 0, 0, *params, lat_e7, lon_e7, alt_m
             )
 
-        await self._send(command, build, self._arbiter.require)
+        await self._send(command, build, self._permit)
 
     async def set_message_interval(self, message_type: str, rate_hz: float) -> None:
         """Ask for a message (``"ATTITUDE"``) this often; raises a CommandError unless it is accepted."""
@@ -143,6 +145,11 @@ class CommandProtocol:
     async def request_message(self, message_type: str) -> None:
         """Ask for one message now; raises a CommandError unless it is accepted."""
         await self.ask(mavlink.MAV_CMD_REQUEST_MESSAGE, _number_of(message_type))
+
+    def _permit(self) -> None:
+        """Raise NotInControl unless the agent may command the vehicle now, not only as of the last tick."""
+        self._arbiter.tick(self._now())
+        self._arbiter.require()
 
     @property
     def _target(self) -> int:
@@ -168,17 +175,21 @@ class CommandProtocol:
         async with self._locks[command]:
             started_s = self._now()
             with self._link.expect("COMMAND_ACK", where=ours) as acks:
-                result = await self._result(command, build, permitted, acks)
+                result, confirmation = await self._result(command, build, permitted, acks)
             if result == mavlink.MAV_RESULT_ACCEPTED:
                 return
             await asyncio.sleep(self._patience.texts_s)
             kind, words = _REFUSALS.get(result, (CommandFailedError, f"ended with result {result}"))
-            raise kind(f"{command_name(command)} {words}", texts=self._texts(started_s))
+            raise kind(
+                f"{command_name(command)} {words}", texts=self._texts(started_s), retried=confirmation > 0
+            )
 
     async def _result(
         self, command: int, build: Callable[[int], Message], permitted: Callable[[], None], acks: Inbox
-    ) -> int:
+    ) -> tuple[int, int]:
+        """The result, and how many tries had stayed unanswered before it came."""
         for confirmation in range(self._patience.tries):
+            await self._link.caught_up()
             permitted()
             self._link.send(build(confirmation))
             ack = await acks.next(self._patience.ack_s)
@@ -189,7 +200,7 @@ class CommandProtocol:
                         f"{command_name(command)} was begun, and nothing more was heard of it"
                     )
             if ack is not None:
-                return int(ack.result)
+                return int(ack.result), confirmation
         raise CommandUnansweredError(
             f"no answer to {command_name(command)} after {self._patience.tries} tries",
             hint="Whether it ran is not known; check the link and the vehicle.",
@@ -204,6 +215,15 @@ def command_name(command: int) -> str:
     """``NAV_TAKEOFF`` and the like."""
     entry = mavlink.enums["MAV_CMD"].get(command)
     return str(entry.name).removeprefix("MAV_CMD_") if entry else f"command {command}"
+
+
+def refuse_no_place(command: int, lat_deg: float, lon_deg: float, alt_m: float) -> None:
+    """Raise CommandRefusedError for what cannot be meant: 0/0, off the globe, not a number."""
+    on_globe = abs(lat_deg) <= 90 and abs(lon_deg) <= 180 and math.isfinite(alt_m)
+    if not on_globe or (lat_deg == 0 and lon_deg == 0):
+        raise CommandRefusedError(
+            f"{command_name(command)} to {lat_deg}, {lon_deg} at {alt_m} m was not sent: no place"
+        )
 
 
 def _number_of(message_type: str) -> int:

@@ -28,6 +28,7 @@ from flight.command_protocol import (
     CommandUnsupportedError,
     Patience,
     command_name,
+    refuse_no_place,
 )
 from flight.envelope import Envelope
 from flight.link import Link, mavlink
@@ -49,12 +50,12 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-MAX_TAKEOFF_HEIGHT_M = 500.0
 _STATE_MESSAGES = ("HEARTBEAT", "GLOBAL_POSITION_INT", "MISSION_CURRENT")
 _WITHOUT_GIMBAL_MANAGER = (CommandUnsupportedError, CommandFailedError, CommandDeniedError)
 _MYSELF, _AS_IT_IS, _NOT_ME = -2.0, -1.0, -3.0  # params of DO_GIMBAL_MANAGER_CONFIGURE
 _SAME_PLACE_E7 = 10  # 0.1 m; the autopilot keeps its target in other units
 _SAME_HEIGHT_M = 0.5
+_HOLD_POSITION_S = 2.0  # an older position is where the vehicle was, and not where it is
 
 
 class Commands(CommandProtocol):
@@ -78,7 +79,6 @@ class Commands(CommandProtocol):
     async def set_mode(self, mode: str) -> None:
         """Change the flight mode (``"GUIDED"``) and wait until the heartbeat shows it."""
         params = self._autopilot.mode_params(mode)
-        self._arbiter.mode_requested(mode, self._now())
         await self._mode_shows(mode, mavlink.MAV_CMD_DO_SET_MODE, *params)
 
     async def return_home(self) -> None:
@@ -91,18 +91,26 @@ class Commands(CommandProtocol):
 
     async def start_mission(self) -> None:
         """Start the mission aboard (armed) and wait until the heartbeat shows its mode."""
-        mode = self._autopilot.mission_mode
-        self._arbiter.mode_requested(mode, self._now())
-        await self._mode_shows(mode, mavlink.MAV_CMD_MISSION_START)
+        await self._mode_shows(self._autopilot.mission_mode, mavlink.MAV_CMD_MISSION_START)
 
     async def _mode_shows(self, mode: str, command: int, *params: float) -> None:
+        self._request(mode)
+
+        async def send() -> None:
+            await self.order(command, *params)
+            self._arbiter.mode_accepted(self._now())
+
         await self._done(
-            lambda: self.order(command, *params),
+            send,
             lambda: self._telemetry.mode == mode,
             self._patience.state_s,
             command_name(command),
             f"the mode is not {mode}",
         )
+
+    def _request(self, mode: str, *, then: str = "") -> None:
+        self._arbiter.tick(self._now())
+        self._arbiter.mode_requested(mode, self._now(), then=then)
 
     # --- arming and climbing ----------------------------------------------------------------------
 
@@ -117,18 +125,24 @@ class Commands(CommandProtocol):
         )
 
     async def takeoff(self, height_m: float) -> None:
-        """Climb (armed and in GUIDED) to this height above home and wait until nine tenths are reached."""
-        if not 0 < height_m <= MAX_TAKEOFF_HEIGHT_M:
+        """Climb (armed and in the guided mode) to this height above home and wait until nine tenths are
+        reached. Raises CommandRefusedError for one above the envelope's ceiling."""
+        ceiling_m = self.envelope.ceiling_home_m
+        if not 0 < height_m <= ceiling_m:
             raise CommandRefusedError(
-                f"a take-off to {height_m} m was not sent: 0 to {MAX_TAKEOFF_HEIGHT_M:g} m is"
+                f"a take-off to {height_m} m was not sent: the ceiling is {ceiling_m:g} m above home"
             )
+        autopilot = self._autopilot
+        params = autopilot.takeoff_params(height_m, self._home_amsl_m)
 
         def high_enough() -> bool:
             position = self._telemetry.position
             return position is not None and position.height_home_m >= 0.9 * height_m
 
+        if autopilot.takeoff_mode:
+            self._request(autopilot.takeoff_mode, then=autopilot.guided_mode)
         await self._done(
-            lambda: self.order(mavlink.MAV_CMD_NAV_TAKEOFF, *(0, 0, 0, 0, 0, 0, height_m)),
+            lambda: self.order(mavlink.MAV_CMD_NAV_TAKEOFF, *params),
             high_enough,
             self._patience.takeoff_s,
             "the take-off",
@@ -151,8 +165,8 @@ class Commands(CommandProtocol):
 
     async def hold(self) -> None:
         """Stay where it is, in the guided mode. The envelope has no say: it is where it is."""
-        position = self._telemetry.position
-        if position is None or not self._telemetry.position_ok:
+        position = self._telemetry.position_since(_HOLD_POSITION_S)
+        if position is None:
             raise CommandRefusedError("the vehicle cannot hold: it does not know where it is")
         await self._reposition(position.lat_deg, position.lon_deg, position.alt_amsl_m, take_over=True)
 
@@ -161,7 +175,7 @@ class Commands(CommandProtocol):
     ) -> None:
         guided = self._autopilot.guided_mode
         if take_over:
-            self._arbiter.mode_requested(guided, self._now())
+            self._request(guided)
         elif self._telemetry.mode != guided:
             raise CommandRefusedError(f"the vehicle is in {self._telemetry.mode}, and not ours to send on")
         flags = float(mavlink.MAV_DO_REPOSITION_FLAGS_CHANGE_MODE) if take_over else 0.0
@@ -172,6 +186,8 @@ class Commands(CommandProtocol):
                 await self.order_at(
                     mavlink.MAV_CMD_DO_REPOSITION, Frame.GLOBAL, *place, (-1.0, flags, 0.0, math.nan)
                 )
+                if take_over:
+                    self._arbiter.mode_accepted(self._now())
             except CommandUnansweredError as error:
                 # The mode alone would not tell where it is going.
                 if not await self._flies_to(*place):
@@ -202,6 +218,7 @@ class Commands(CommandProtocol):
 
     async def look_at(self, lat_deg: float, lon_deg: float, alt_amsl_m: float) -> None:
         """Point the camera at a place on the ground and keep it there (flight rule 14)."""
+        refuse_no_place(mavlink.MAV_CMD_DO_SET_ROI_LOCATION, lat_deg, lon_deg, alt_amsl_m)
         await self._take_gimbal()
         await self.order_at(mavlink.MAV_CMD_DO_SET_ROI_LOCATION, Frame.GLOBAL, lat_deg, lon_deg, alt_amsl_m)
 
@@ -214,6 +231,10 @@ class Commands(CommandProtocol):
         if self._has_gimbal:
             self._has_gimbal = False
             await self._configure_gimbal(_NOT_ME)
+
+    def rebooted(self) -> None:
+        """The autopilot has started anew: it gave the gimbal to nobody."""
+        self._has_gimbal = False
 
     async def _take_gimbal(self) -> None:
         """Once, never in a loop: two companions that both do would fight for it (flight rule 37)."""
@@ -248,6 +269,14 @@ class Commands(CommandProtocol):
     # --- inside -----------------------------------------------------------------------------------
 
     @property
+    def _home_amsl_m(self) -> float | None:
+        """What heights above home count from."""
+        home, position = self._telemetry.home, self._telemetry.position
+        if home is not None:
+            return home.alt_amsl_m
+        return None if position is None else position.alt_amsl_m - position.height_home_m
+
+    @property
     def _autopilot(self) -> Autopilot:
         autopilot = self._telemetry.autopilot
         if autopilot is None:
@@ -265,21 +294,28 @@ class Commands(CommandProtocol):
         what: str,
         complaint: str,
     ) -> None:
-        """Send it, then wait for the state that shows it, as long as the agent stays in control."""
+        """Send it, then wait for the state that shows it, as long as the agent stays in control.
+
+        No answer, or a refusal of a further try, leaves open whether it ran: the state settles it.
+        """
         started_s = self._now()
-        unanswered: CommandUnansweredError | None = None
+        unsettled: CommandError | None = None
         with self._link.expect(*_STATE_MESSAGES) as news:
             try:
                 await send()
             except CommandUnansweredError as error:
-                unanswered = error
+                unsettled = error
+            except CommandError as error:
+                if not error.retried:
+                    raise
+                unsettled = error
             deadline_s = self._now() + patience_s
             while not is_done():
-                self._arbiter.require()
+                self._permit()
                 left_s = deadline_s - self._now()
                 if left_s <= 0:
-                    if unanswered is not None:
-                        raise unanswered
+                    if unsettled is not None:
+                        raise unsettled
                     raise CommandUnconfirmedError(
                         f"{what} was accepted, but {complaint} after {patience_s:g} s",
                         hint="Look at the vehicle before anything else is sent.",

@@ -30,6 +30,10 @@ AUTOPILOT_COMPONENT = 1
 
 _PEERS = 8
 _INBOX = 256
+_SENDERS = 256
+_TELL_TIME_S = 1.0
+_QUIET_TURNS = 2  # a turn of the event loop runs what was ready before it reads
+_MOST_TURNS = 1000
 
 
 @dataclass(slots=True)
@@ -114,6 +118,8 @@ class Link:
         self._bad_data_of_forgotten = 0
         self._subscribers: dict[str, list[Subscriber]] = {}
         self._peer: Address | None = None
+        self._chunks = 0
+        self._told_time_s = float("-inf")
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -135,6 +141,11 @@ class Link:
     def connected(self) -> bool:
         """Whether bytes can go out."""
         return self._transport.connected
+
+    @property
+    def signing(self) -> Signing | None:
+        """What it signs with."""
+        return self._signing
 
     @property
     def is_wired(self) -> bool:
@@ -209,35 +220,79 @@ class Link:
         finally:
             stop()
 
+    async def caught_up(self) -> None:
+        """Return once everything that had arrived was read and handed on.
+
+        Where this program stood still for a while, the pilot's change of mode may wait in the socket behind
+        hundreds of other messages: an order must not overtake it.
+        """
+        quiet = 0
+        for _ in range(_MOST_TURNS):
+            before = self._chunks
+            await asyncio.sleep(0)
+            quiet = quiet + 1 if self._chunks == before else 0
+            if quiet > _QUIET_TURNS:
+                return
+
+    def sign_with(self, signing: Signing | None) -> None:
+        """From now on sign with this key, and refuse what is not signed with it; None: no signing."""
+        self._signing = signing
+        if self.system_id is not None:
+            self.speak_as(self.system_id)
+
     def receive(self, data: bytes, address: Address) -> None:
         """Take some bytes: decode, check, count, and hand each message to whoever asked for its type."""
         received_s = self._now()
+        self._chunks += 1
         for message in self._decoder(address).decode(data):
-            if self._signing is not None and not self._is_genuine(message, self._signing):
+            if self._signing is not None and not self._is_genuine(message, self._signing, address):
                 continue
             self.counts.received += 1
-            system_id, component_id, sequence = _origin(message)
-            source = (system_id, component_id)
-            self.counts.senders.setdefault(source, _Sender()).heard(sequence)
-            if message.get_type().startswith("UNKNOWN"):
+            name = message.get_type()
+            if name.startswith("UNKNOWN"):
                 self.counts.unknown += 1
-            elif source == (self.system_id, self.component_id):
+                self._count(message, is_known=False)
+            elif self._signing is not None and name == "RADIO_STATUS":
+                self._dispatch(message, received_s)  # it needs no signature, so it moves nothing of ours
+            elif _source(message) == (self.system_id, self.component_id):
                 self._heard_ourselves()
             else:
+                self._count(message)
                 if self._transport.answers_its_caller and (
                     self.system_id is None or self.from_vehicle(message)
                 ):
                     self._peer = address
                 self._dispatch(message, received_s)
 
-    def _is_genuine(self, message: Message, signing: Signing) -> bool:
+    def _count(self, message: Message, *, is_known: bool = True) -> None:
+        """What is unknown has no checksum that we could check: it may be noise, so it adds no sender."""
+        system_id, component_id, sequence = _origin(message)
+        sender = self.counts.senders.get((system_id, component_id))
+        if sender is None:
+            if not is_known or len(self.counts.senders) >= _SENDERS:
+                return
+            sender = self.counts.senders[system_id, component_id] = _Sender()
+        sender.heard(sequence)
+
+    def _is_genuine(self, message: Message, signing: Signing, address: Address) -> bool:
         verdict = signing.verdict(bytes(message.get_msgbuf()))
         if verdict is Verdict.GENUINE:
             return True
         self.counts.refused[verdict] += 1
         if self.counts.refused[verdict] == 1:
             log.warning("a packet on %s was refused: %s; more are only counted", self.url, verdict.value)
+        if verdict is Verdict.STALE:
+            self._tell_time(message, signing, address)
         return False
+
+    def _tell_time(self, message: Message, signing: Signing, address: Address) -> None:
+        """An autopilot that was off for long and sees no satellites signs with the past: it would never be
+        heard. It takes the time from any packet signed with its key, so it gets one that changes nothing."""
+        system_id, component_id, _sequence = _origin(message)
+        if component_id == AUTOPILOT_COMPONENT and self._now() - self._told_time_s >= _TELL_TIME_S:
+            self._told_time_s = self._now()
+            told = Codec(system_id, self.component_id, signing).encode(mavlink.MAVLink_timesync_message(0, 0))
+            self._transport.send(told, address)
 
     def _forget_decoders(self) -> None:
         """A stream broke in the middle of a message: what comes next begins anew."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -21,7 +22,7 @@ from enum import Enum
 from flight.arbiter import Arbiter, Control, NotInControl
 from flight.errors import EmberwatchError
 from flight.link import AUTOPILOT_COMPONENT, Link, Message, mavlink
-from flight.plans.items import HAS_POSITION, PLAIN_FRAME, Command, MissionItem, home_item
+from flight.plans.items import HAS_POSITION, OF_A_FENCE, PLAIN_FRAME, Command, MissionItem, home_item
 from flight.telemetry import Telemetry
 from flight.transfer import (
     Download,
@@ -68,16 +69,26 @@ class Kind(Enum):
 
 
 def fingerprint(items: Sequence[MissionItem]) -> str:
-    """SHA-256 of what rule 23 compares: the same for a plan and for its copy aboard. Home is left out."""
+    """SHA-256 of what rule 23 compares, lengths in whole metres; home is left out.
+
+    ``verify`` gives a copy that is the same the plan's own fingerprint: an autopilot cuts heights off at the
+    centimetre, which may round to another metre.
+    """
     digest = hashlib.sha256()
     for item in items:
         if item.seq == 0 and item.command == Command.NAV_WAYPOINT:
             continue
         words = [item.seq, item.command]
         if item.command in HAS_POSITION:
-            words += [PLAIN_FRAME.get(item.frame, item.frame), item.lat_e7, item.lon_e7, round(item.alt_m)]
+            words += [PLAIN_FRAME.get(item.frame, item.frame), item.lat_e7, item.lon_e7, _whole(item.alt_m)]
+        if item.command in OF_A_FENCE:
+            words.append(_whole(item.params[0]))
         digest.update(repr([int(word) for word in words]).encode())
     return digest.hexdigest()
+
+
+def _whole(length_m: float) -> int:
+    return round(length_m) if math.isfinite(length_m) else 0
 
 
 class Missions:
@@ -165,12 +176,22 @@ class Missions:
     def _permit(self) -> None:
         if self._link.system_id is None or not self._telemetry.linked:
             raise MissionError("there is no autopilot to talk to", hint="Wait for its heartbeat.")
+        self._may_change()
+
+    def _may_go_on(self, transfer: Upload | Download) -> None:
+        """A pilot who takes over, or arms, in the middle of an upload ends it: the autopilot drops what it
+        has of it after 8 s of silence."""
+        if isinstance(transfer, Upload):
+            self._may_change()
+
+    def _may_change(self) -> None:
         if self._arbiter.control == Control.READ_ONLY.value:
             raise NotInControl(
                 f"a {self._kind.words} cannot be uploaded (read only): {self._arbiter.reason}",
                 hint="Set read_only = false to let the agent bring plans aboard.",
             )
         if self._telemetry.armed:
+            self._arbiter.tick(self._now())
             self._arbiter.require()
 
     async def _is_aboard(self, items: Sequence[MissionItem]) -> bool:
@@ -194,9 +215,12 @@ class Missions:
 
     async def _run(self, transfer: Upload | Download) -> None:
         with self._link.expect(*_REPLIES, where=self._is_ours) as inbox:
+            await self._link.caught_up()
+            self._may_go_on(transfer)
             self._send(transfer.start(self._now()))
             while transfer.outcome is None:
                 message = await inbox.next(min(_TICK_S, self._patience.retry_s))
+                self._may_go_on(transfer)
                 if message is not None:
                     self._send(_take(transfer, message, self._now()))
                 self._send(transfer.tick(self._now()))
@@ -219,6 +243,9 @@ class Missions:
         return self._kind is Kind.MISSION and autopilot is not None and not autopilot.first_item_is_home
 
     def _for_wire(self, items: Sequence[MissionItem]) -> Sequence[MissionItem]:
+        autopilot = self._telemetry.autopilot
+        if autopilot is not None:
+            items = [autopilot.for_wire(item) for item in items]
         if not self._adds_home:
             return items
         return [replace(_renumbered(item, -1), seq=item.seq - 1) for item in items[1:]]

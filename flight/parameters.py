@@ -8,6 +8,7 @@ gets lost the parameter is read again. Protocol: https://mavlink.io/en/services/
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import math
 import struct
@@ -93,27 +94,46 @@ class Parameters:
         Raises NotInControl (read only, or armed), ParameterUnansweredError, or ParameterError where the
         vehicle keeps another value: out of its range, or read-only there.
         """
-        if self._arbiter.control == Control.READ_ONLY.value:
-            raise NotInControl(f"{name} is not set (read only): {self._arbiter.reason}")
-        if self._telemetry.armed is not False:
-            raise NotInControl(f"{name} is not set: the vehicle is armed", hint="Land and disarm it first.")
+        self._permit(name)
+        if not math.isfinite(value):
+            raise ParameterError(f"{name} is not set: {value} is no number")
         _, kind = await self._ask(name, lambda: self._request(name))
-        wanted = _as_kept(value, kind)
+        try:
+            wanted, on_wire = _as_kept(value, kind), self._to_wire(value, kind)
+        except (struct.error, OverflowError) as error:
+            raise ParameterError(
+                f"{name} is not set: {value:g} does not fit its type", hint="Look up the parameter's range."
+            ) from error
 
         def send() -> None:
+            self._permit(name)  # somebody may have armed it meanwhile
             self._link.send(
                 mavlink.MAVLink_param_set_message(
-                    self._link.system_id, AUTOPILOT_COMPONENT, name.encode(), self._to_wire(value, kind), kind
+                    self._link.system_id, AUTOPILOT_COMPONENT, name.encode(), on_wire, kind
                 )
             )
 
-        kept, _ = await self._ask(name, send, until=lambda kept: _same(kept, wanted))
+        is_question = itertools.cycle((False, True))
+
+        def set_or_read() -> None:
+            if next(is_question):
+                self._request(name)
+            else:
+                send()
+
+        kept, _ = await self._ask(name, set_or_read, until=lambda kept: _same(kept, wanted))
         if not _same(kept, wanted):
             raise ParameterError(
                 f"{name} is {kept:g} and not {value:g}: the autopilot does not take that value",
                 hint="Look up the parameter's range.",
             )
         log.info("%s is %g", name, kept)
+
+    def _permit(self, name: str) -> None:
+        if self._arbiter.control == Control.READ_ONLY.value:
+            raise NotInControl(f"{name} is not set (read only): {self._arbiter.reason}")
+        if self._telemetry.armed is not False:
+            raise NotInControl(f"{name} is not set: the vehicle is armed", hint="Land and disarm it first.")
 
     async def _ask(
         self, name: str, send: Callable[[], None], until: Callable[[float], bool] = lambda _: True
@@ -128,7 +148,7 @@ class Parameters:
                     message = await values.next(left_s)
                     if message is None:
                         break
-                    heard = self._from_wire(message.param_value, message.param_type), message.param_type
+                    heard = self._from_wire(message), message.param_type
                     if until(heard[0]):
                         return heard
         if heard is None:
@@ -149,20 +169,32 @@ class Parameters:
         autopilot = self._telemetry.autopilot
         return autopilot is None or autopilot.parameters_are_cast
 
-    def _from_wire(self, value: float, kind: int) -> float:
-        if self._cast or kind not in _FORMATS:
+    def _from_wire(self, message: Message) -> float:
+        value: float = message.param_value
+        if self._cast or message.param_type not in _FORMATS:
             return value
-        return float(struct.unpack(_FORMATS[kind], struct.pack("<f", value))[0])
+        # Of the packet's own bytes: some integers are NaNs as floats, and a NaN's bits do not last.
+        return float(struct.unpack_from(_FORMATS[message.param_type], _payload(message))[0])
 
     def _to_wire(self, value: float, kind: int) -> float:
         if self._cast or kind not in _FORMATS:
             return value
-        return float(struct.unpack("<f", struct.pack(_FORMATS[kind], round(value)))[0])
+        copied = struct.pack(_FORMATS[kind], round(value))
+        on_wire = float(struct.unpack("<f", copied)[0])
+        if struct.pack("<f", on_wire) != copied:
+            raise OverflowError  # an integer whose float is a NaN that does not last
+        return on_wire
+
+
+def _payload(message: Message) -> bytes:
+    raw = bytes(message.get_msgbuf())
+    return raw[10 if raw[0] == mavlink.PROTOCOL_MARKER_V2 else 6 :]
 
 
 def _as_kept(value: float, kind: int) -> float:
-    """What a parameter of this type makes of a value."""
+    """What a parameter of this type makes of a value. Raises where it does not fit."""
     if kind in _FORMATS:
+        struct.pack(_FORMATS[kind], round(value))
         return float(round(value))
     return float(struct.unpack("<f", struct.pack("<f", value))[0])
 

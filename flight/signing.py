@@ -30,8 +30,12 @@ KEY_BYTES = 32
 UNITS_PER_S = 100_000  # timestamps count 10 µs …
 EPOCH_UNIX_S = 1_420_070_400  # … since 2015-01-01 00:00 UTC
 NEW_STREAM_UNITS = 60 * UNITS_PER_S  # a stream's first packet may be this much behind us
-KEEP_EVERY_UNITS = 10 * UNITS_PER_S
+# Each start goes this far ahead of the clock that was kept. It is short because somebody whose clock is more
+# than a minute behind ours is refused: an agent that starts over and over must not run away from the others.
+KEEP_EVERY_UNITS = 2 * UNITS_PER_S
 MOST_STREAMS = 64
+# 48 bits last until 2104. A clock that was led close to their end could go no further forward.
+LATEST_UNITS = 2**48 - 365 * 86_400 * UNITS_PER_S
 
 _SIGNATURE_BYTES = 13  # link id, 6 of timestamp, 6 of hash
 _SIGNED = 0x01  # of the incompatibility flags
@@ -51,6 +55,7 @@ class Verdict(Enum):
     WRONG_KEY = "signed with another key"
     REPLAYED = "not newer than what its sender sent before"
     STALE = "the first of its sender, and more than a minute old"
+    FUTURE = "dated close to the end of all timestamps"
 
 
 def read_key(path: Path) -> bytes:
@@ -89,6 +94,15 @@ def make_key(path: Path) -> None:
         file.write(secrets.token_hex(KEY_BYTES) + "\n")
 
 
+def is_signed(packet: bytes) -> bool:
+    """Whether this whole packet carries a signature, be it true or not."""
+    return packet[0] == _V2 and bool(packet[2] & _SIGNED) and len(packet) >= 12 + _SIGNATURE_BYTES
+
+
+def _message_id(packet: bytes) -> int:
+    return int.from_bytes(packet[7:10], "little") if packet[0] == _V2 else packet[5]
+
+
 class Signing:
     """The key and the clocks of one link. ``clock_file`` outlives the process; None keeps no clock."""
 
@@ -125,17 +139,16 @@ class Signing:
 
     def verdict(self, packet: bytes) -> Verdict:
         """Judge one whole packet of either MAVLink version. Only what is genuine is remembered."""
-        if packet[0] != _V2 or not packet[2] & _SIGNED or len(packet) < 12 + _SIGNATURE_BYTES:
-            is_radio = (packet[0] == _V2 and int.from_bytes(packet[7:10], "little") == _RADIO_STATUS) or (
-                packet[0] != _V2 and packet[5] == _RADIO_STATUS
-            )
-            return Verdict.GENUINE if is_radio else Verdict.UNSIGNED
+        if not is_signed(packet):
+            return Verdict.GENUINE if _message_id(packet) == _RADIO_STATUS else Verdict.UNSIGNED
         expected = hashlib.sha256(self.key + packet[:-6]).digest()[:6]
         if not hmac.compare_digest(expected, packet[-6:]):
             return Verdict.WRONG_KEY
         timestamp = int.from_bytes(packet[-12:-6], "little")
         stream = (packet[-13], packet[5], packet[6])
         latest = self._streams.get(stream)
+        if timestamp > LATEST_UNITS:
+            return Verdict.FUTURE
         if latest is None:
             if timestamp + NEW_STREAM_UNITS < self._timestamp:
                 return Verdict.STALE
@@ -143,6 +156,7 @@ class Signing:
                 del self._streams[next(iter(self._streams))]
         elif timestamp <= latest:
             return Verdict.REPLAYED
+        self._streams.pop(stream, None)  # the one that was silent longest is the first to be forgotten
         self._streams[stream] = timestamp
         self._forward(max(self._timestamp, timestamp))
         return Verdict.GENUINE
@@ -153,13 +167,13 @@ class Signing:
             self._keep()
 
     def _utc_units(self) -> int:
-        return max(0, int((self._utc_s() - EPOCH_UNIX_S) * UNITS_PER_S))
+        return min(LATEST_UNITS, max(0, int((self._utc_s() - EPOCH_UNIX_S) * UNITS_PER_S)))
 
     def _read_clock(self) -> int:
         if self._clock_file is None:
             return 0
         try:
-            return int(self._clock_file.read_text(encoding="ascii"))
+            return min(LATEST_UNITS, int(self._clock_file.read_text(encoding="ascii")))
         except FileNotFoundError:
             return 0
         except (OSError, ValueError) as error:

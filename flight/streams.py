@@ -3,7 +3,7 @@
 ArduPilot streams nothing but its heartbeat until it is asked. Each message is asked for by
 ``SET_MESSAGE_INTERVAL`` with its acknowledgement; an autopilot that does not know that command gets the old
 ``REQUEST_DATA_STREAM`` (flight rule 33). An acknowledgement is not the message: what stays away is asked for
-again, at growing intervals, because some (a gimbal's attitude, the pilot's sticks) may not exist aboard.
+again, at growing intervals, because some (a gimbal's attitude, other aircraft) may not exist aboard.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ WANTED_HZ: dict[str, float] = {
     "WIND": 0.5,
     "SYSTEM_TIME": 1,
     "EKF_STATUS_REPORT": 1,
+    "ADSB_VEHICLE": 5,  # one aircraft after another, where a receiver hears any
 }
 # Wanted once after each start of the link or of the autopilot.
 WANTED_ONCE = ("AUTOPILOT_VERSION", "HOME_POSITION")

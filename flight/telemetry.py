@@ -14,13 +14,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from flight.arbiter import LINK_LOST_S
 from flight.autopilots import Autopilot, identify
 from flight.link import Message, mavlink
+from flight.listeners import Listeners
 from flight.statustext import StatusText, StatusTexts
 
 log = logging.getLogger(__name__)
 
-LINK_LOST_S = 5.0
 FRESH_S = 5.0
 REBOOT_S = 3.0  # more than packets overtake each other
 STATUS_TEXTS = 100
@@ -119,12 +120,12 @@ class Telemetry:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self.on_attitude: list[Callable[[AttitudeSample], None]] = []
-        self.on_position: list[Callable[[PositionSample], None]] = []
-        self.on_gimbal: list[Callable[[GimbalSample], None]] = []
-        self.on_reboot: list[Callable[[float], None]] = []
-        self.on_link: list[Callable[[bool], None]] = []
-        self.on_status_text: list[Callable[[StatusText], None]] = []
+        self.on_attitude: Listeners[[AttitudeSample]] = Listeners("the attitude")
+        self.on_position: Listeners[[PositionSample]] = Listeners("the position")
+        self.on_gimbal: Listeners[[GimbalSample]] = Listeners("the gimbal")
+        self.on_reboot: Listeners[[float]] = Listeners("a restart")
+        self.on_link: Listeners[[bool]] = Listeners("the link")
+        self.on_status_text: Listeners[[StatusText]] = Listeners("the autopilot's texts")
 
         self.mode = ""
         self.armed: bool | None = None
@@ -138,6 +139,7 @@ class Telemetry:
         self._heard_s: dict[str, float] = {}
         self._forget_flight()
         self._handlers: dict[str, Callable[[Message], None]] = {
+            "ADSB_VEHICLE": self._other_aircraft,
             "ATTITUDE": self._attitude,
             "AUTOPILOT_VERSION": self._autopilot_version,
             "BATTERY_STATUS": self._battery_status,
@@ -160,6 +162,7 @@ class Telemetry:
         """What a restart of the autopilot makes void."""
         self.attitude: AttitudeSample | None = None
         self.position: PositionSample | None = None
+        self._position_s = float("-inf")
         self.gimbal: GimbalSample | None = None
         self.home: Home | None = None
         self.heading_deg: float | None = None
@@ -173,6 +176,8 @@ class Telemetry:
         self.rc: RcSample | None = None
         self.rc_healthy: bool | None = None
         """Whether the receiver hears the radio; ArduPilot repeats the last sticks when it does not."""
+        self.prearm_ok: bool | None = None
+        """Whether the autopilot's own check before arming passes, as far as it says."""
         self._ekf_flags: int | None = None
         self._utc_at_boot: datetime | None = None
         self._newest_boot_s = 0.0
@@ -203,6 +208,11 @@ class Telemetry:
         fix = self.gps_fix_type is not None and self.gps_fix_type >= mavlink.GPS_FIX_TYPE_3D_FIX
         return fix and self._fresh("GPS_RAW_INT")
 
+    def position_since(self, age_s: float) -> PositionSample | None:
+        """The position, unless it was heard longer ago than this or is not to be trusted."""
+        fresh = self.position_ok and self._now() - self._position_s <= age_s
+        return self.position if fresh else None
+
     def heard_s(self, message_type: str) -> float | None:
         """When (monotonic) a message of this type last came."""
         return self._heard_s.get(message_type)
@@ -226,16 +236,14 @@ class Telemetry:
         if self._linked and not self.linked:
             self._linked = False
             log.warning("the link is lost: no heartbeat for %g s", LINK_LOST_S)
-            for tell in self.on_link:
-                tell(False)
+            self.on_link.tell(False)
 
     def rebooted(self, boot_s: float) -> None:
         """The autopilot has started anew and is now ``boot_s`` old."""
         log.warning("the autopilot restarted %.1f s ago", boot_s)
         self._forget_flight()
         self._newest_boot_s = boot_s
-        for tell in self.on_reboot:
-            tell(boot_s)
+        self.on_reboot.tell(boot_s)
 
     def _fresh(self, message_type: str) -> bool:
         heard_s = self._heard_s.get(message_type)
@@ -262,8 +270,7 @@ class Telemetry:
         if not self._linked:
             self._linked = True
             log.info("the link is there: system %s in %s", message.get_srcSystem(), self.mode)
-            for tell in self.on_link:
-                tell(True)
+            self.on_link.tell(True)
 
     def _attitude(self, message: Message) -> None:
         sample = AttitudeSample(self._boot_s(message), message.roll, message.pitch, message.yaw)
@@ -272,8 +279,7 @@ class Telemetry:
         if self.attitude is not None and sample.boot_s <= self.attitude.boot_s:
             return  # late, or the same again
         self.attitude = sample
-        for tell in self.on_attitude:
-            tell(sample)
+        self.on_attitude.tell(sample)
 
     def _global_position(self, message: Message) -> None:
         boot_s = self._boot_s(message)
@@ -291,9 +297,9 @@ class Telemetry:
             message.vy / 100,
             message.vz / 100,
         )
+        self._position_s = self._heard_s["GLOBAL_POSITION_INT"]
         self.heading_deg = None if message.hdg == UNKNOWN_HEADING else message.hdg / 100 % 360
-        for tell in self.on_position:
-            tell(self.position)
+        self.on_position.tell(self.position)
 
     def _gimbal_attitude(self, message: Message) -> None:
         boot_s = self._boot_s(message)
@@ -303,8 +309,7 @@ class Telemetry:
             return
         w, x, y, z = message.q
         self.gimbal = GimbalSample(boot_s, w, x, y, z, _in_earth_frame(message.flags))
-        for tell in self.on_gimbal:
-            tell(self.gimbal)
+        self.on_gimbal.tell(self.gimbal)
 
     def _system_time(self, message: Message) -> None:
         boot_s = self._boot_s(message)
@@ -331,6 +336,12 @@ class Telemetry:
         receiver = mavlink.MAV_SYS_STATUS_SENSOR_RC_RECEIVER
         if message.onboard_control_sensors_present & receiver:
             self.rc_healthy = bool(message.onboard_control_sensors_health & receiver)
+        prearm = mavlink.MAV_SYS_STATUS_PREARM_CHECK
+        if message.onboard_control_sensors_present & prearm:
+            self.prearm_ok = bool(message.onboard_control_sensors_health & prearm)
+
+    def _other_aircraft(self, message: Message) -> None:
+        """``flight.traffic`` reads these; here it only counts that they come."""
 
     def _battery_status(self, message: Message) -> None:
         if message.id != 0:
@@ -376,8 +387,7 @@ class Telemetry:
         self.status_texts.append(text)
         level = logging.WARNING if text.severity <= mavlink.MAV_SEVERITY_WARNING else logging.INFO
         log.log(level, "autopilot: %s", text.text)
-        for tell in self.on_status_text:
-            tell(text)
+        self.on_status_text.tell(text)
 
 
 def _in_earth_frame(flags: int) -> bool:

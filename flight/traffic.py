@@ -24,7 +24,6 @@ MOST_AIRCRAFT = 100
 # A warning that was given stays until the aircraft is this much further off.
 HYSTERESIS = 1.25
 
-_USABLE = mavlink.ADSB_FLAGS_VALID_COORDS | mavlink.ADSB_FLAGS_VALID_ALTITUDE
 _EMITTERS = {
     0: "aircraft",
     1: "light aeroplane",
@@ -68,6 +67,8 @@ class TrafficWarning:
     alt_amsl_m: float
     pressure_altitude: bool
     """Its height is by air pressure: it may be off by 100 m and more."""
+    height_known: bool
+    """Where not, it is taken to fly at the vehicle's own height: that is the worst that can be."""
     distance_m: float
     bearing_deg: float
     """Where it is now, over ground, seen from the vehicle."""
@@ -84,17 +85,19 @@ class TrafficWarning:
 
     def words(self) -> str:
         """One line for people."""
+        height = _height(self.height_m) if self.height_known else "height unknown"
         return (
-            f"{self.name} {self.distance_m / 1000:.1f} km {_compass(self.bearing_deg)}, "
-            f"{_height(self.height_m)}; closest {self.cpa_distance_m:.0f} m in {self.cpa_in_s:.0f} s"
+            f"{self.name} {self.distance_m / 1000:.1f} km {_compass(self.bearing_deg)}, {height}; "
+            f"closest {self.cpa_distance_m:.0f} m in {self.cpa_in_s:.0f} s"
         )
 
     def short(self) -> str:
         """The same for a STATUSTEXT: 50 characters."""
         bearing_deg = round(self.bearing_deg) % 360
+        height = f"{self.height_m:+.0f}m" if self.height_known else "height?"
         return (
             f"Traffic {self.callsign or self.icao} {self.distance_m / 1000:.1f}km {bearing_deg:03d} "
-            f"{self.height_m:+.0f}m cpa {self.cpa_distance_m:.0f}m {self.cpa_in_s:.0f}s"
+            f"{height} cpa {self.cpa_distance_m:.0f}m {self.cpa_in_s:.0f}s"
         )[:50]
 
 
@@ -103,7 +106,7 @@ class _Aircraft:
     heard_s: float
     lat_deg: float
     lon_deg: float
-    alt_amsl_m: float
+    alt_amsl_m: float | None
     velocity_enu_m_s: tuple[float, float, float]
     emitter: int
     callsign: str
@@ -120,15 +123,15 @@ class Traffic:
         self._aircraft: OrderedDict[int, _Aircraft] = OrderedDict()
 
     def handle(self, message: Message, received_s: float) -> None:
-        """Take an ADSB_VEHICLE; one without a usable position is left out."""
-        if message.flags & _USABLE != _USABLE or message.ICAO_address == self._own_icao:
+        """Take an ADSB_VEHICLE; one without a position is left out, one without a height is not."""
+        if not message.flags & mavlink.ADSB_FLAGS_VALID_COORDS or message.ICAO_address == self._own_icao:
             return
         before = self._aircraft.pop(message.ICAO_address, None)
         self._aircraft[message.ICAO_address] = _Aircraft(
             heard_s=received_s - message.tslc,
             lat_deg=message.lat / 1e7,
             lon_deg=message.lon / 1e7,
-            alt_amsl_m=message.altitude / 1000,
+            alt_amsl_m=message.altitude / 1000 if message.flags & mavlink.ADSB_FLAGS_VALID_ALTITUDE else None,
             velocity_enu_m_s=_velocity(message),
             emitter=message.emitter_type,
             callsign=_callsign(message),
@@ -168,8 +171,11 @@ def _approach(icao: int, aircraft: _Aircraft, own: PositionSample, now_s: float)
         np.array([aircraft.lat_deg]), np.array([aircraft.lon_deg]), np.array([own.alt_amsl_m])
     )
     theirs = np.array(aircraft.velocity_enu_m_s)
-    at = np.array([east_m[0], north_m[0], aircraft.alt_amsl_m - own.alt_amsl_m])
+    alt_amsl_m = own.alt_amsl_m if aircraft.alt_amsl_m is None else aircraft.alt_amsl_m
+    at = np.array([east_m[0], north_m[0], alt_amsl_m - own.alt_amsl_m])
     at = at + theirs * (now_s - aircraft.heard_s)  # it has flown on since it was heard
+    if aircraft.alt_amsl_m is None:  # at our height, and it stays there
+        at[2], theirs[2] = 0.0, -own.vel_down_m_s
     relative = theirs - (own.vel_east_m_s, own.vel_north_m_s, -own.vel_down_m_s)
     speed2 = float(relative[:2] @ relative[:2])
     # Closest over ground: heights from two altimeters are too rough to trade against metres on the map.
@@ -184,6 +190,7 @@ def _approach(icao: int, aircraft: _Aircraft, own: PositionSample, now_s: float)
         lon_deg=float(now_lon[0]),
         alt_amsl_m=own.alt_amsl_m + float(at[2]),
         pressure_altitude=aircraft.pressure_altitude,
+        height_known=aircraft.alt_amsl_m is not None,
         distance_m=float(np.hypot(at[0], at[1])),
         bearing_deg=math.degrees(math.atan2(at[0], at[1])) % 360.0 % 360.0,
         height_m=float(at[2]),

@@ -149,7 +149,8 @@ class Vehicle:
 
     def tell(self, text: str, severity: int = mavlink.MAV_SEVERITY_WARNING) -> None:
         """Say a line to whoever is on the link: the pilot's station shows it (STATUSTEXT, 50 characters)."""
-        self.link.send(mavlink.MAVLink_statustext_message(severity, text.encode()[:STATUS_TEXT_BYTES]))
+        whole = text.encode()[:STATUS_TEXT_BYTES].decode(errors="ignore")  # a cut may fall inside a letter
+        self.link.send(mavlink.MAVLink_statustext_message(severity, whole.encode()))
 
     @property
     def ground_stations(self) -> frozenset[int]:
@@ -186,13 +187,9 @@ class Vehicle:
     def _telemetry(self, message: Message, received_s: float) -> None:
         if self.link.from_vehicle(message):
             self.telemetry.handle(message, received_s)
-            rc = self.telemetry.rc
-            # Channels of a receiver that hears nothing are the last ones again: they count as silence.
-            if (
-                message.get_type() == "RC_CHANNELS"
-                and rc is not None
-                and self.telemetry.rc_healthy is not False
-            ):
+            rc, deaf = self.telemetry.rc, self.telemetry.rc_healthy is False
+            # A receiver that hears nothing repeats the last channels: that counts as silence.
+            if message.get_type() == "RC_CHANNELS" and rc is not None and not deaf:
                 self.arbiter.rc(rc.channels_us, received_s)
 
     def _said(self, text: StatusText) -> None:
@@ -216,6 +213,7 @@ class Vehicle:
         if expected_s is not None and abs(expected_s - boot_s) > 1.0:
             self.clock.reset()
         self.arbiter.rebooted()
+        self.commands.rebooted()
         self._streams.start_over()
 
     async def _beat(self) -> None:

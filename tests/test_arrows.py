@@ -66,7 +66,7 @@ def test_only_one_file_of_the_agent_touches_the_mavlink_codec() -> None:
         for path in source_files()
         if any(is_under(name, "pymavlink") for name in imports_of(path))
     }
-    assert {user for user in users if not user.startswith("hardware/virtual/")} == {"flight/link.py"}
+    assert {user for user in users if not user.startswith("hardware/virtual/")} == {"flight/codec.py"}
 
 
 def test_the_agent_loads_neither_torch_nor_ultralytics() -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from flight.autopilots.ardupilot import ArduCopter
-from flight.autopilots.autopilot import Autopilot, Finding, UnknownModeError
+from flight.autopilots.autopilot import Autopilot, Finding, UnknownHeightError, UnknownModeError
 from flight.autopilots.px4 import Px4Copter
 
-__all__ = ["Autopilot", "Finding", "UnknownModeError", "identify"]
+__all__ = ["Autopilot", "Finding", "UnknownHeightError", "UnknownModeError", "identify"]
 
 
 def identify(autopilot: int, vehicle_type: int) -> Autopilot | None:

@@ -7,10 +7,13 @@ Mode numbers from ArduPilot ``ArduCopter/mode.h`` (``Mode::Number``); parameters
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from flight.autopilots.autopilot import Finding, UnknownModeError
 from flight.link import mavlink
+from flight.plans.items import Command, MissionItem
 
 COPTER_MODES: dict[int, str] = {
     0: "STABILIZE",
@@ -54,7 +57,12 @@ _COPTERS = frozenset(
         mavlink.MAV_TYPE_DECAROTOR,
     }
 )
+_YAW_MAY_BE_NAN = frozenset(
+    {Command.NAV_WAYPOINT, Command.NAV_LOITER_UNLIM, Command.NAV_LAND, Command.NAV_TAKEOFF}
+)
 _REPORTS_ONLY = 0
+_CONTINUE_MISSION_WITHOUT_STATION = 1 << 1  # of FS_OPTIONS
+_POLYGONS_AND_CIRCLES = 1 << 2  # of FENCE_TYPE
 
 
 class ArduCopter:
@@ -64,11 +72,13 @@ class ArduCopter:
     guided_mode = "GUIDED"
     mission_mode = "AUTO"
     return_mode = "RTL"
+    takeoff_mode = ""  # it climbs in GUIDED
     first_item_is_home = True
     parameters_are_cast = True
     safety_parameters: Sequence[str] = (
         "FS_GCS_ENABLE",
         "FS_GCS_TIMEOUT",
+        "FS_OPTIONS",
         "SYSID_MYGCS",
         "FS_THR_ENABLE",
         "FS_EKF_ACTION",
@@ -78,6 +88,7 @@ class ArduCopter:
         "BATT_LOW_MAH",
         "FENCE_ENABLE",
         "FENCE_ACTION",
+        "FENCE_TYPE",
         "MIS_RESTART",
     )
 
@@ -85,6 +96,15 @@ class ArduCopter:
     def is_it(autopilot: int, vehicle_type: int) -> bool:
         """Whether a heartbeat with this MAV_AUTOPILOT and MAV_TYPE is ArduCopter's."""
         return autopilot == mavlink.MAV_AUTOPILOT_ARDUPILOTMEGA and vehicle_type in _COPTERS
+
+    def for_wire(self, item: MissionItem) -> MissionItem:
+        """ArduPilot refuses NaN but for the yaw of these (``AP_Mission::sanity_check_params``)."""
+        takes_nan = {3} if item.command in _YAW_MAY_BE_NAN else set()
+        params = [
+            0.0 if math.isnan(value) and index not in takes_nan else value
+            for index, value in enumerate(item.params)
+        ]
+        return replace(item, params=(params[0], params[1], params[2], params[3]))
 
     def mode_name(self, base_mode: int, custom_mode: int) -> str:  # noqa: ARG002 - PX4 needs both
         return COPTER_MODES.get(custom_mode, f"MODE {custom_mode}")
@@ -95,6 +115,10 @@ class ArduCopter:
                 f"ArduCopter has no mode {name!r}", hint="It has " + ", ".join(_NUMBERS) + "."
             )
         return mavlink.MAV_MODE_FLAG_CUSTOM_MODE_ENABLED, _NUMBERS[name], 0.0
+
+    def takeoff_params(self, height_home_m: float, home_amsl_m: float | None) -> tuple[float, ...]:  # noqa: ARG002
+        """The height is above home (``GCS_MAVLINK_Copter::handle_MAV_CMD_NAV_TAKEOFF``)."""
+        return (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, height_home_m)
 
     def judge(
         self, parameters: Mapping[str, float | None], ground_stations: Collection[int]
@@ -125,6 +149,11 @@ def _station_failsafe(parameters: Mapping[str, float | None], stations: Collecti
         return Finding(
             name, False, f"it listens to system {listens_to:.0f}, and the station heard is {heard}"
         )
+    options = parameters.get("FS_OPTIONS")
+    if options is not None and int(options) & _CONTINUE_MISSION_WITHOUT_STATION:
+        return Finding(
+            name, False, "FS_OPTIONS has bit 1: the vehicle goes on with its mission when the station is lost"
+        )
     after = "" if timeout_s is None else f" after {timeout_s:g} s without it"
     return Finding(name, True, f"watches system {listens_to:.0f}{after}")
 
@@ -152,6 +181,8 @@ def _battery_failsafe(parameters: Mapping[str, float | None]) -> Finding:
     if action == _REPORTS_ONLY:
         return Finding(name, False, "BATT_FS_LOW_ACT is 0: a low battery is only reported")
     if not volts and not capacity:
+        if volts is None or capacity is None:
+            return Finding(name, None, "BATT_LOW_VOLT or BATT_LOW_MAH could not be read")
         return Finding(name, False, "BATT_LOW_VOLT and BATT_LOW_MAH are 0: no battery is ever low")
     return Finding(name, True, f"acts below {volts or 0:g} V or {capacity or 0:g} mAh left")
 
@@ -166,14 +197,18 @@ def _position_failsafe(parameters: Mapping[str, float | None]) -> Finding:
 
 
 def _fence(parameters: Mapping[str, float | None]) -> Finding:
-    enabled, action = parameters.get("FENCE_ENABLE"), parameters.get("FENCE_ACTION")
-    if enabled is None:
-        return Finding("fence action", None, "FENCE_ENABLE could not be read")
+    enabled, action, kinds = (parameters.get(key) for key in ("FENCE_ENABLE", "FENCE_ACTION", "FENCE_TYPE"))
+    if enabled is None or action is None:
+        return Finding("fence action", None, "FENCE_ENABLE or FENCE_ACTION could not be read")
     if enabled == 0:
         return Finding("fence action", False, "FENCE_ENABLE is 0: the vehicle leaves its area freely")
     if action == _REPORTS_ONLY:
         return Finding("fence action", False, "FENCE_ACTION is 0: a breach is only reported")
-    return Finding("fence action", True, f"FENCE_ACTION is {action or 0:.0f}")
+    if kinds is not None and not int(kinds) & _POLYGONS_AND_CIRCLES:
+        return Finding(
+            "fence action", False, "FENCE_TYPE lacks bit 2: the polygons and circles aboard are not watched"
+        )
+    return Finding("fence action", True, f"FENCE_ACTION is {action:.0f}")
 
 
 def _mission_restart(parameters: Mapping[str, float | None]) -> Finding:

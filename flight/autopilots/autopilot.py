@@ -10,10 +10,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from flight.errors import EmberwatchError
+from flight.plans.items import MissionItem
 
 
 class UnknownModeError(EmberwatchError):
     """A mode that this vehicle does not have."""
+
+
+class UnknownHeightError(EmberwatchError):
+    """A height cannot be put into the datum that this firmware wants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,10 @@ class Autopilot(Protocol):
         """The mode that flies home and lands."""
 
     @property
+    def takeoff_mode(self) -> str:
+        """The mode that NAV_TAKEOFF itself changes to, from which the guided mode follows; empty: none."""
+
+    @property
     def first_item_is_home(self) -> bool:
         """Whether item 0 of the mission aboard is home and not the first step."""
 
@@ -56,11 +65,17 @@ class Autopilot(Protocol):
     def safety_parameters(self) -> Sequence[str]:
         """What ``judge`` wants to know."""
 
+    def for_wire(self, item: MissionItem) -> MissionItem:
+        """A mission item as this firmware takes it: not every one takes NaN for "not given"."""
+
     def mode_name(self, base_mode: int, custom_mode: int) -> str:
         """The name of a heartbeat's mode; ``MODE n`` for one newer than this table."""
 
     def mode_params(self, name: str) -> tuple[float, float, float]:
         """The first three params of DO_SET_MODE; raises UnknownModeError."""
+
+    def takeoff_params(self, height_home_m: float, home_amsl_m: float | None) -> tuple[float, ...]:
+        """The params of NAV_TAKEOFF; raises UnknownHeightError where home's height is needed and unknown."""
 
     def judge(
         self, parameters: Mapping[str, float | None], ground_stations: Collection[int]

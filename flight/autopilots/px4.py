@@ -11,10 +11,12 @@ and leaves the vehicle to its failsafe when the companion dies (flight rule 14).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 
-from flight.autopilots.autopilot import Finding, UnknownModeError
+from flight.autopilots.autopilot import Finding, UnknownHeightError, UnknownModeError
 from flight.link import mavlink
+from flight.plans.items import MissionItem
 
 _AUTO = 4
 MODES: dict[tuple[int, int], str] = {
@@ -55,6 +57,7 @@ class Px4Copter:
     guided_mode = "AUTO.LOITER"  # "Hold": DO_REPOSITION moves the point that it holds
     mission_mode = "AUTO.MISSION"
     return_mode = "AUTO.RTL"
+    takeoff_mode = "AUTO.TAKEOFF"
     first_item_is_home = False
     parameters_are_cast = False
     safety_parameters: Sequence[str] = (
@@ -71,6 +74,9 @@ class Px4Copter:
         """Whether a heartbeat with this MAV_AUTOPILOT and MAV_TYPE is a PX4 multicopter's."""
         return autopilot == mavlink.MAV_AUTOPILOT_PX4 and vehicle_type in _MULTICOPTERS
 
+    def for_wire(self, item: MissionItem) -> MissionItem:
+        return item
+
     def mode_name(self, base_mode: int, custom_mode: int) -> str:  # noqa: ARG002 - as the protocol has it
         main, sub = custom_mode >> 16 & 0xFF, custom_mode >> 24 & 0xFF
         return MODES.get((main, sub)) or MODES.get((main, 0)) or f"MODE {main}.{sub}"
@@ -82,6 +88,15 @@ class Px4Copter:
         main, sub = _NUMBERS[name]
         return mavlink.MAV_MODE_FLAG_CUSTOM_MODE_ENABLED, main, sub
 
+    def takeoff_params(self, height_home_m: float, home_amsl_m: float | None) -> tuple[float, ...]:
+        """The height is above sea level; NaN for yaw and place: as it stands, where it stands."""
+        if home_amsl_m is None:
+            raise UnknownHeightError(
+                "the height of home is not known, and PX4 counts a take-off from sea level",
+                hint="Wait for its position.",
+            )
+        return (0.0, 0.0, 0.0, math.nan, math.nan, math.nan, home_amsl_m + height_home_m)
+
     def judge(
         self, parameters: Mapping[str, float | None], ground_stations: Collection[int]
     ) -> list[Finding]:
@@ -89,15 +104,29 @@ class Px4Copter:
             _acts(parameters, "ground station failsafe", "NAV_DLL_ACT", "the vehicle flies on without it"),
             _acts(parameters, "RC failsafe", "NAV_RCL_ACT", "nothing happens when the radio is lost"),
             _acts(parameters, "battery failsafe", "COM_LOW_BAT_ACT", "a low battery is only reported"),
-            _acts(parameters, "fence action", "GF_ACTION", "the vehicle leaves its area freely"),
+            _acts(
+                parameters,
+                "fence action",
+                "GF_ACTION",
+                "the vehicle leaves its area freely",
+                without_effect=(0, 1),  # none, and a warning
+            ),
         ]
         if findings[0].passed and not ground_stations:
             findings[0] = Finding(findings[0].name, False, "no ground station was heard")
         return findings
 
 
-def _acts(parameters: Mapping[str, float | None], name: str, parameter: str, otherwise: str) -> Finding:
+def _acts(
+    parameters: Mapping[str, float | None],
+    name: str,
+    parameter: str,
+    otherwise: str,
+    *,
+    without_effect: Collection[int] = (0,),
+) -> Finding:
     value = parameters.get(parameter)
     if value is None:
         return Finding(name, None, f"{parameter} could not be read")
-    return Finding(name, value != 0, f"{parameter} is {value:.0f}" + ("" if value else f": {otherwise}"))
+    acts = value not in without_effect
+    return Finding(name, acts, f"{parameter} is {value:.0f}" + ("" if acts else f": {otherwise}"))

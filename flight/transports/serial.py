@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import termios
+from contextlib import ExitStack, suppress
 from typing import Self
 
 import serial
@@ -46,17 +48,18 @@ class SerialTransport(Stream):
         return self._writer is not None and not self._writer.is_closing()
 
     async def _connect(self) -> None:
-        try:
-            port = serial.Serial(self._device, self._baud, timeout=0, exclusive=True)
-        except ValueError as error:
-            raise OSError(str(error)) from error
-        self._port = port
+        self._port = serial.Serial(self._device, self._baud, timeout=0, exclusive=True)
         loop = asyncio.get_running_loop()
         # Each side closes a descriptor of its own.
-        reading, writing = (os.fdopen(os.dup(port.fileno()), mode, buffering=0) for mode in ("rb", "wb"))
-        self._reader, _ = await loop.connect_read_pipe(lambda: StreamProtocol(self), reading)
-        self._writer, _ = await loop.connect_write_pipe(lambda: StreamProtocol(self), writing)
-        self._writer.set_write_buffer_limits(high=MOST_WAITING_BYTES)
+        with ExitStack() as unless_connected:
+            reading, writing = (
+                unless_connected.enter_context(os.fdopen(os.dup(self._port.fileno()), mode, buffering=0))
+                for mode in ("rb", "wb")
+            )
+            self._reader, _ = await loop.connect_read_pipe(lambda: StreamProtocol(self), reading)
+            self._writer, _ = await loop.connect_write_pipe(lambda: StreamProtocol(self), writing)
+            self._writer.set_write_buffer_limits(high=MOST_WAITING_BYTES)
+            unless_connected.pop_all()
 
     def _disconnect(self) -> None:
         if self._reader is not None:
@@ -66,6 +69,9 @@ class SerialTransport(Stream):
             self._writer.abort()
             self._writer = None
         if self._port is not None:
+            if self.backed_up:  # closing would wait for what the other end does not take
+                with suppress(OSError, termios.error):
+                    self._port.reset_output_buffer()
             self._port.close()
             self._port = None
 

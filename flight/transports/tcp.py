@@ -8,8 +8,11 @@ import socket
 from flight.transports.transport import Address, Stream, StreamProtocol
 
 CONNECT_S = 5.0
-# About a second of telemetry upstream: more than that waiting means that the other end has stopped reading.
-MOST_WAITING_BYTES = 16_384
+# Where nothing is acknowledged for this long the kernel drops the connection and what waits in it, instead of
+# delivering it up to a quarter of an hour later.
+UNHEARD_MS = 5000
+# More than this waiting, here and as much again in the kernel, means that the other end has stopped reading.
+MOST_WAITING_BYTES = 4096
 
 
 class TcpTransport(Stream):
@@ -28,9 +31,12 @@ class TcpTransport(Stream):
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(CONNECT_S):
             transport, _ = await loop.create_connection(lambda: StreamProtocol(self), self._host, self._port)
-        transport.set_write_buffer_limits(high=MOST_WAITING_BYTES)
-        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._transport = transport
+        transport.set_write_buffer_limits(high=MOST_WAITING_BYTES)
+        own = transport.get_extra_info("socket")
+        own.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        own.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNHEARD_MS)
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MOST_WAITING_BYTES)
 
     def _disconnect(self) -> None:
         if self._transport is not None:

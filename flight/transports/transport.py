@@ -17,6 +17,8 @@ Receive: TypeAlias = Callable[[bytes, Address], None]
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 10.0
+# An order must not arrive long after it was given: an end that takes nothing for this long loses what waits.
+STUCK_S = 5.0
 
 
 class LinkError(EmberwatchError):
@@ -63,7 +65,8 @@ class Transport(abc.ABC):
 
 class Stream(Transport):
     """A stream that is opened again, with growing pauses, whenever it breaks; its loss and its return are
-    logged once each."""
+    logged once each. It is back only when it brings bytes: an end that takes us in and hangs up again, as a
+    port with a client already does, is neither hammered nor logged about."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -72,6 +75,8 @@ class Stream(Transport):
         self._keeper: asyncio.Task[None] | None = None
         self._lost = asyncio.Event()
         self._complained = False
+        self._bore_bytes = False
+        self._stuck: asyncio.TimerHandle | None = None
 
     async def open(self, receive: Receive, broken: Callable[[], None]) -> None:
         self._receive, self._broken = receive, broken
@@ -83,10 +88,11 @@ class Stream(Transport):
             self._keeper.cancel()
             self._keeper = None
         self._disconnect()
+        self.drained()
 
     @abc.abstractmethod
     async def _connect(self) -> None:
-        """Once; raises OSError when it cannot be had now."""
+        """Once; raises when it cannot be had now."""
 
     @abc.abstractmethod
     def _disconnect(self) -> None:
@@ -95,35 +101,60 @@ class Stream(Transport):
     async def _keep(self) -> None:
         pause_s = FIRST_PAUSE_S
         while True:
-            self._lost.clear()
-            try:
-                await self._connect()
-            except (OSError, TimeoutError) as error:
-                self._complain(error)
-                await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-                continue
-            log.info("%s is open", self._name)
-            self._complained, self.backed_up = False, False
-            pause_s = FIRST_PAUSE_S
-            await self._lost.wait()
-            self._disconnect()
-            if self._broken is not None:
-                self._broken()
-            self._complain(None)
-            await asyncio.sleep(pause_s)  # one that breaks at once is not hammered
+            error = await self._one_connection()
+            if self._bore_bytes:
+                pause_s = FIRST_PAUSE_S
+            self._complain(error)
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
-    def _complain(self, error: BaseException | None) -> None:
+    async def _one_connection(self) -> Exception | None:
+        """From its opening to its end; what went wrong if it did not open."""
+        self._lost.clear()
+        self.drained()
+        self._bore_bytes = False
+        try:
+            await self._connect()
+        except Exception as error:  # noqa: BLE001 - whatever a driver raises, the vehicle flies on: try again
+            self._disconnect()
+            return error
+        if not self._complained:
+            log.info("%s is open", self._name)
+        await self._lost.wait()
+        self._disconnect()
+        if self._broken is not None:
+            self._broken()
+        return None
+
+    def _complain(self, error: Exception | None) -> None:
         if not self._complained:
             self._complained = True
-            log.warning("%s is %s; it is tried again until it is there", self._name, error or "lost")
+            why = "lost" if error is None else f"not there ({str(error) or type(error).__name__})"
+            log.warning("%s is %s; it is tried again until it is there", self._name, why)
 
     # --- called by the asyncio protocol below -----------------------------------------------------
 
     def came(self, data: bytes) -> None:
         """Bytes came."""
+        self._bore_bytes = True
+        if self._complained:
+            self._complained = False
+            log.info("%s is back", self._name)
         if self._receive is not None:
             self._receive(data, (self._name,))
+
+    def filled(self) -> None:
+        """No more is taken for now."""
+        self.backed_up = True
+        if self._stuck is None:
+            self._stuck = asyncio.get_running_loop().call_later(STUCK_S, self.ended)
+
+    def drained(self) -> None:
+        """It takes bytes again."""
+        self.backed_up = False
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
 
     def ended(self) -> None:
         """The other end, or the device, is gone."""
@@ -143,10 +174,10 @@ class StreamProtocol(asyncio.Protocol):
         self._stream.ended()
 
     def pause_writing(self) -> None:
-        self._stream.backed_up = True
+        self._stream.filled()
 
     def resume_writing(self) -> None:
-        self._stream.backed_up = False
+        self._stream.drained()
 
 
 def on_network(url: str, place: str, *, hint: str, lowest_port: int = 1) -> tuple[str, int]:

@@ -7,7 +7,9 @@ upload after silence, echoes TIMESYNC) and as the test says everywhere else. Los
 from __future__ import annotations
 
 import asyncio
+import math
 import random
+import struct
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Self
@@ -43,9 +45,10 @@ class LossyLine:
 
 
 class MissionServer:
-    """ArduPilot's side of the mission protocol. Pure: told the time."""
+    """ArduPilot's side of the mission protocol, for one kind of plan. Pure: told the time."""
 
-    def __init__(self, *, again_s: float = 1.0, cancel_s: float = 8.0) -> None:
+    def __init__(self, *, kind: int = 0, again_s: float = 1.0, cancel_s: float = 8.0) -> None:
+        self.kind = kind  # MAV_MISSION_TYPE
         self.items: list[Message] = []
         self.refuse_item: tuple[int, int] | None = None  # (seq, MAV_MISSION_RESULT)
         self.asks_in_old_form = True
@@ -75,7 +78,7 @@ class MissionServer:
 
     def _to_us(self, name: str, *fields: Any) -> Message:
         make = getattr(mavlink, f"MAVLink_{name}_message")
-        return make(OUR_SYSTEM, OUR_COMPONENT, *fields)
+        return make(OUR_SYSTEM, OUR_COMPONENT, *fields, self.kind)
 
     def _ask(self, now_s: float) -> Message:
         assert self._incoming is not None
@@ -85,6 +88,9 @@ class MissionServer:
 
     def _count(self, message: Message, now_s: float) -> list[Message]:
         self.counts_heard += 1
+        if message.count == 0:
+            self.items, self._incoming = [], None
+            return [self._to_us("mission_ack", mavlink.MAV_MISSION_ACCEPTED)]
         self._incoming, self._expected, self._active_s = [], message.count, now_s
         return [self._ask(now_s)]
 
@@ -113,11 +119,65 @@ class MissionServer:
         return [self._to_us("mission_item_int", *fields)]
 
 
+class ParameterServer:
+    """Parameters as ArduPilot (``copies_bytes`` false) or PX4 sends them; silent about a name it lacks."""
+
+    def __init__(self, *, copies_bytes: bool = False) -> None:
+        self.copies_bytes = copies_bytes
+        self.values: dict[str, tuple[float, int]] = {}  # value and MAV_PARAM_TYPE
+        self.ranges: dict[str, tuple[float, float]] = {}
+        self.forgets_echoes_of: set[str] = set()
+
+    def take(self, message: Message) -> list[Message]:
+        name = message.param_id
+        if name not in self.values:
+            return []
+        if message.get_type() == "PARAM_SET":
+            kind = self.values[name][1]
+            low, high = self.ranges.get(name, (-math.inf, math.inf))
+            value = self._from_wire(message)
+            if low <= value <= high:
+                self.values[name] = (value, kind)
+            if name in self.forgets_echoes_of:
+                return []
+        return [self.told(name)]
+
+    def told(self, name: str) -> Message:
+        value, kind = self.values[name]
+        return mavlink.MAVLink_param_value_message(
+            name.encode(), self._to_wire(value, kind), kind, len(self.values), 0
+        )
+
+    def _to_wire(self, value: float, kind: int) -> float:
+        if not self.copies_bytes or kind == mavlink.MAV_PARAM_TYPE_REAL32:
+            return value
+        size = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4}[kind]
+        copied = int(value).to_bytes(size, "little", signed=kind % 2 == 0).ljust(4, b"\0")
+        return float(struct.unpack("<f", copied)[0])
+
+    def _from_wire(self, message: Message) -> float:
+        kind = self.values[message.param_id][1]
+        if not self.copies_bytes or kind == mavlink.MAV_PARAM_TYPE_REAL32:
+            return float(message.param_value)
+        size = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4}[kind]
+        copied = struct.pack("<f", message.param_value)[:size]
+        return float(int.from_bytes(copied, "little", signed=kind % 2 == 0))
+
+
 class ScriptedAutopilot(asyncio.DatagramProtocol):
     """System 1 component 1 on loopback UDP. Sends to ``port`` of 127.0.0.1; beats 20 times a second."""
 
-    def __init__(self, port: int, *, loss: float = 0.0, seed: int = 0, system_id: int = 1) -> None:
+    def __init__(
+        self,
+        port: int,
+        *,
+        loss: float = 0.0,
+        seed: int = 0,
+        system_id: int = 1,
+        firmware: int = mavlink.MAV_AUTOPILOT_ARDUPILOTMEGA,
+    ) -> None:
         self._port = port
+        self._firmware = firmware
         self._codec, self._decoder = Codec(system_id, 1), Codec()
         self._out, self._in = LossyLine(loss, seed), LossyLine(loss, seed + 1)
         self._transport: asyncio.DatagramTransport | None = None
@@ -132,7 +192,10 @@ class ScriptedAutopilot(asyncio.DatagramProtocol):
         self.received: list[Message] = []
         self.bytes_received: list[bytes] = []
         self.custom_mode, self.armed, self.height_m = STABILIZE, False, 0.0
-        self.mission = MissionServer(again_s=0.05, cancel_s=0.4)
+        self.target: tuple[int, int, float] | None = None  # where DO_REPOSITION sent it
+        self.camera_at: tuple[int, int, float] | None = None
+        self.plans = {kind: MissionServer(kind=kind, again_s=0.05, cancel_s=0.4) for kind in range(3)}
+        self.parameters = ParameterServer(copies_bytes=firmware == mavlink.MAV_AUTOPILOT_PX4)
         self.boot_offset_s = -time.monotonic() + 100.0
 
     async def __aenter__(self) -> Self:
@@ -149,6 +212,10 @@ class ScriptedAutopilot(asyncio.DatagramProtocol):
         self._beating.cancel()
         self._transport.close()
         await asyncio.sleep(0)
+
+    @property
+    def mission(self) -> MissionServer:
+        return self.plans[mavlink.MAV_MISSION_TYPE_MISSION]
 
     @property
     def boot_s(self) -> float:
@@ -177,7 +244,7 @@ class ScriptedAutopilot(asyncio.DatagramProtocol):
         base_mode = mavlink.MAV_MODE_FLAG_CUSTOM_MODE_ENABLED | (
             mavlink.MAV_MODE_FLAG_SAFETY_ARMED if self.armed else 0
         )
-        self.send(heartbeat(base_mode=base_mode, custom_mode=self.custom_mode))
+        self.send(heartbeat(autopilot=self._firmware, base_mode=base_mode, custom_mode=self.custom_mode))
 
     def say(self, text: str, severity: int = mavlink.MAV_SEVERITY_CRITICAL) -> None:
         """STATUSTEXT as ArduPilot sends it: chunks of 50 under one id."""
@@ -192,8 +259,9 @@ class ScriptedAutopilot(asyncio.DatagramProtocol):
                 self.beat()
             if self.heartbeats and self.positions:
                 self.send(position(self.boot_s, height_m=self.height_m))
-            for message in self.mission.tick(time.monotonic()):
-                self.send(message)
+            for plan in self.plans.values():
+                for message in plan.tick(time.monotonic()):
+                    self.send(message)
             await asyncio.sleep(0.05)
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
@@ -213,7 +281,10 @@ class ScriptedAutopilot(asyncio.DatagramProtocol):
         elif name == "TIMESYNC" and message.tc1 == 0:
             self.send(mavlink.MAVLink_timesync_message(int(self.boot_s * 1e9), message.ts1))
         elif name.startswith("MISSION"):
-            for reply in self.mission.take(message, time.monotonic()):
+            for reply in self.plans[message.mission_type].take(message, time.monotonic()):
+                self.send(reply)
+        elif name in ("PARAM_REQUEST_READ", "PARAM_SET"):
+            for reply in self.parameters.take(message):
                 self.send(reply)
 
     def _command(self, message: Message) -> None:
@@ -239,6 +310,20 @@ class ScriptedAutopilot(asyncio.DatagramProtocol):
             self.height_m = message.param7
         elif message.command == mavlink.MAV_CMD_MISSION_START:
             self.custom_mode = AUTO
+        elif message.command == mavlink.MAV_CMD_DO_REPOSITION:
+            self.target = (message.x, message.y, message.z)
+            if int(message.param2) & mavlink.MAV_DO_REPOSITION_FLAGS_CHANGE_MODE:
+                self.custom_mode = GUIDED
+        elif message.command == mavlink.MAV_CMD_DO_SET_ROI_LOCATION:
+            self.camera_at = (message.x, message.y, message.z)
+        elif message.command == mavlink.MAV_CMD_DO_SET_ROI_NONE:
+            self.camera_at = None
+        elif (
+            message.command == mavlink.MAV_CMD_REQUEST_MESSAGE
+            and message.param1 == mavlink.MAVLINK_MSG_ID_POSITION_TARGET_GLOBAL_INT
+            and self.target is not None
+        ):
+            self.send(position_target(*self.target))
 
 
 def heartbeat(
@@ -261,6 +346,12 @@ def position(boot_s: float, *, height_m: float = 0.0, lat_e7: int = -353632620) 
     )
 
 
+def position_target(lat_e7: int, lon_e7: int, alt_m: float) -> Message:
+    return mavlink.MAVLink_position_target_global_int_message(
+        0, 0, 0, lat_e7, lon_e7, alt_m, 0, 0, 0, 0, 0, 0, 0, 0
+    )
+
+
 async def until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
     """Wait until it holds; fails the test when it does not."""
     async with asyncio.timeout(timeout_s):
@@ -272,3 +363,10 @@ def stamped(message: Message, *, system_id: int = 1, component_id: int = 1) -> M
     """The message as it arrives from this sender."""
     [arrived] = Codec().decode(Codec(system_id, component_id).encode(message))
     return arrived
+
+
+def framed(payload: bytes, message_id: int) -> bytes:
+    """A MAVLink 2 packet of this kind with any payload and a true checksum."""
+    body = bytes([len(payload), 0, 0, 0, 1, 1]) + message_id.to_bytes(3, "little") + payload
+    checksum = mavlink.x25crc(body + bytes([mavlink.mavlink_map[message_id].crc_extra])).crc
+    return b"\xfd" + body + int(checksum).to_bytes(2, "little")

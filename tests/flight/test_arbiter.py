@@ -6,88 +6,36 @@ import logging
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flight.arbiter import Arbiter, NotInControl, RcSwitches
-
-NOW_S = 100.0
-
-
-def unheard() -> Arbiter:
-    return Arbiter()
-
-
-def hands_off() -> Arbiter:
-    arbiter = Arbiter()
-    arbiter.heartbeat("LOITER", True, NOW_S - 60)
-    return arbiter
-
-
-def unstable() -> Arbiter:
-    arbiter = hands_off()
-    arbiter.heartbeat("GUIDED", True, NOW_S - 3)
-    return arbiter
-
-
-def granted() -> Arbiter:
-    arbiter = hands_off()
-    assert arbiter.grant(NOW_S - 10, "a test")
-    return arbiter
-
-
-def asked() -> Arbiter:
-    arbiter = granted()
-    arbiter.mode_requested("AUTO", NOW_S - 1)
-    return arbiter
-
-
-def asked_long_ago() -> Arbiter:
-    arbiter = granted()
-    arbiter.mode_requested("AUTO", NOW_S - 4)
-    return arbiter
-
-
-def obeyed() -> Arbiter:
-    arbiter = asked()
-    arbiter.heartbeat("AUTO", True, NOW_S - 0.5)
-    return arbiter
-
-
-def unlinked() -> Arbiter:
-    arbiter = granted()
-    arbiter.link_lost()
-    return arbiter
-
-
-def failing() -> Arbiter:
-    arbiter = granted()
-    arbiter.heartbeat("RTL", True, NOW_S - 60, failsafe=True)
-    return arbiter
-
-
-def with_veto() -> Arbiter:
-    """Granted, with a veto switch (channel 6, off) and a grant switch (channel 7, off)."""
-    arbiter = Arbiter(rc=RcSwitches(veto_channel=6, grant_channel=7))
-    arbiter.heartbeat("LOITER", True, NOW_S - 60)
-    arbiter.rc(sticks(), NOW_S - 10)
-    assert arbiter.grant(NOW_S - 10, "a test")
-    arbiter.rc(sticks(), NOW_S - 1)
-    return arbiter
-
-
-def vetoed() -> Arbiter:
-    arbiter = with_veto()
-    arbiter.rc(sticks(veto=2000), NOW_S - 0.5)
-    return arbiter
-
-
-def read_only() -> Arbiter:
-    arbiter = Arbiter(read_only=True)
-    arbiter.heartbeat("LOITER", True, NOW_S - 60)
-    return arbiter
-
-
-def sticks(*, veto: int = 1000, grant: int = 1000) -> tuple[int, ...]:
-    return (1500, 1500, 1000, 1500, 1000, veto, grant, 1500)
+from tests.flight.arbiter_states import (
+    NOW_S,
+    accepted,
+    accepted_long_ago,
+    asked,
+    asked_long_ago,
+    calmed,
+    failing,
+    granted,
+    hands_off,
+    obeyed,
+    read_only,
+    restarted,
+    silent_radio,
+    sticks,
+    switched,
+    switched_and_silent,
+    taking_off,
+    unheard,
+    unheard_radio,
+    unlinked,
+    unlinked_asked,
+    unstable,
+    vetoed,
+    with_veto,
+)
 
 
 def ask(arbiter: Arbiter) -> None:
@@ -105,30 +53,47 @@ EVENTS: dict[str, Callable[[Arbiter], object]] = {
     "disarmed": lambda arbiter: arbiter.heartbeat(arbiter._mode or "LOITER", False, NOW_S),
     "revoke": lambda arbiter: arbiter.revoke("the lease holder took it back"),
     "link lost": lambda arbiter: arbiter.link_lost(),
+    "no heartbeat": lambda arbiter: arbiter.tick(NOW_S + 6),
+    "after a gap": lambda arbiter: arbiter.heartbeat("LOITER", True, NOW_S + 7),
     "rebooted": lambda arbiter: arbiter.rebooted(),
     "we ask": ask,
+    "accepted": lambda arbiter: arbiter.mode_accepted(NOW_S),
     "failsafe": lambda arbiter: arbiter.heartbeat(arbiter._mode or "LOITER", True, NOW_S, failsafe=True),
+    "grave text": lambda arbiter: arbiter.warned("Crash: Disarming", NOW_S),
     "veto": lambda arbiter: arbiter.rc(sticks(veto=2000), NOW_S),
     "no veto": lambda arbiter: arbiter.rc(sticks(), NOW_S),
+    "no channel": lambda arbiter: arbiter.rc(sticks()[:5], NOW_S),
     "switch on": lambda arbiter: arbiter.rc(sticks(veto=2000 if arbiter.veto else 1000, grant=2000), NOW_S),
     "radio silent": lambda arbiter: arbiter.tick(NOW_S + 2),
 }
 
 # Each cell: the control after the event. G granted, - hands off, R read only.
 MATRIX: dict[Callable[[], Arbiter], str] = {
-    #              grant LOITER AUTO RTL disarmed revoke lost reboot ask failsafe veto no-veto switch silent
-    unheard: "        -     -     -   -     -       -      -    -     -     -      -      -      -      -",
-    hands_off: "      G     -     -   -     -       -      -    -     -     -      -      -      -      -",
-    unstable: "       -     -     -   -     -       -      -    -     -     -      -      -      -      -",
-    granted: "        G     G     -   -     -       -      G    -     G     -      G      G      G      G",
-    asked: "          G     G     G   -     -       -      G    -     G     -      G      G      G      G",
-    asked_long_ago: " G     G     G   -     -       -      G    -     G     -      G      G      G      G",
-    obeyed: "         G     -     G   -     -       -      G    -     G     -      G      G      G      G",
-    unlinked: "       G     G     -   -     -       -      G    -     G     -      G      G      G      G",
-    failing: "        -     -     -   -     -       -      -    -     -     -      -      -      -      -",
-    with_veto: "      G     G     -   -     -       -      G    -     G     -      -      G      G      -",
-    vetoed: "         -     -     -   -     -       -      -    -     -     -      -      -      -      -",
-    read_only: "      R     R     R   R     R       R      R    R     R     R      R      R      R      R",
+    #               grant         RTL      lost silent   reboot accepted text   no-veto   switch
+    #                   LOITER        disarmed      gap       ask   failsafe veto   no-channel silent
+    #                       AUTO          revoke
+    unheard: "           -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -",
+    hands_off: "         G   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -",
+    unstable: "          -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -",
+    granted: "           G   G   -   -   -   -   G   G   G   -   G   G   -   G   G   G   G   G   G",
+    asked: "             G   G   G   -   -   -   G   G   G   -   G   G   -   G   G   G   G   G   G",
+    asked_long_ago: "    G   G   G   -   -   -   G   G   G   -   G   G   -   G   G   G   G   G   G",
+    accepted: "          G   G   G   -   -   -   -   -   -   -   G   G   -   G   G   G   G   G   G",
+    accepted_long_ago: " G   -   G   -   -   -   -   -   -   -   G   G   -   G   G   G   G   G   G",
+    obeyed: "            G   -   G   -   -   -   G   G   -   -   G   G   -   G   G   G   G   G   G",
+    taking_off: "        G   G   -   -   -   -   G   G   -   -   G   G   -   G   G   G   G   G   G",
+    unlinked: "          G   G   -   -   -   -   G   G   G   -   G   G   -   G   G   G   G   G   G",
+    unlinked_asked: "    G   G   -   -   -   -   G   G   G   -   G   G   -   G   G   G   G   G   G",
+    failing: "           -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -",
+    calmed: "            -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -",
+    restarted: "         -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -",
+    with_veto: "         G   G   -   -   -   -   G   -   G   -   G   G   -   G   -   G   -   G   -",
+    vetoed: "            -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -",
+    silent_radio: "      -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -",
+    unheard_radio: "     -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -   -",
+    switched: "          G   G   -   -   -   -   G   G   G   -   G   G   -   G   -   -   G   G   G",
+    switched_and_silent: "G  G   -   -   -   -   G   G   G   -   G   G   -   G   -   -   G   G   G",
+    read_only: "         R   R   R   R   R   R   R   R   R   R   R   R   R   R   R   R   R   R   R",
 }
 WORDS = {"G": "granted", "-": "hands off", "R": "read only"}
 CELLS = [
@@ -136,10 +101,12 @@ CELLS = [
     for state, row in MATRIX.items()
     for event, cell in zip(EVENTS, row.split(), strict=True)
 ]
+GIVES = ("grant", "switch on")
 
 
 @pytest.mark.parametrize(("state", "event", "expected"), CELLS)
 def test_matrix(state: Callable[[], Arbiter], event: str, expected: str) -> None:
+    """Rules 8 to 10: every state, every event."""
     arbiter = state()
     EVENTS[event](arbiter)
     assert arbiter.control == expected
@@ -151,13 +118,23 @@ def test_matrix(state: Callable[[], Arbiter], event: str, expected: str) -> None
         assert arbiter.reason in caught.value.message
 
 
-@pytest.mark.parametrize("event", [name for name in EVENTS if name not in ("grant", "switch on")])
-@pytest.mark.parametrize("state", MATRIX)
-def test_only_a_grant_ever_gives_control(state: Callable[[], Arbiter], event: str) -> None:
+@given(st.sampled_from(list(MATRIX)), st.lists(st.sampled_from(list(EVENTS)), max_size=12))
+def test_whatever_happens_in_whatever_order_only_a_grant_gives_control(
+    state: Callable[[], Arbiter], events: list[str]
+) -> None:
+    """Rule 10: what disables has priority after any history."""
     arbiter = state()
-    before = arbiter.control
-    EVENTS[event](arbiter)
-    assert arbiter.control in (before, "hands off")
+    for event in events:
+        before = arbiter.control
+        EVENTS[event](arbiter)
+        if event not in GIVES:
+            assert arbiter.control in (before, "hands off")
+        if event in ("revoke", "rebooted", "failsafe"):
+            assert arbiter.control != "granted"
+        if arbiter.veto:
+            assert not arbiter.may_command
+        if state is read_only:
+            assert arbiter.control == "read only"
 
 
 def test_a_pilot_who_takes_over_keeps_the_vehicle_until_a_new_grant() -> None:
@@ -211,11 +188,75 @@ def test_a_refused_request_is_no_takeover_and_is_forgotten() -> None:
     assert arbiter.control == "hands off"
 
 
-def test_silence_does_not_use_up_a_request() -> None:
+def test_silence_does_not_use_up_a_request_but_a_lost_link_does() -> None:
+    arbiter = granted()  # its last heartbeat is 1 s old
+    arbiter.mode_requested("AUTO", NOW_S)
+    arbiter.heartbeat("AUTO", True, NOW_S + 3.9)  # the heartbeats between were lost
+    assert arbiter.control == "granted"
+    for seen_missing in (True, False):
+        arbiter = granted()
+        arbiter.mode_requested("AUTO", NOW_S)
+        if seen_missing:
+            arbiter.tick(NOW_S + 4.1)
+        arbiter.heartbeat("AUTO", True, NOW_S + 4.2)  # by now it may be the pilot's doing
+        assert arbiter.control == "hands off"
+
+
+def test_a_pilot_who_changes_the_mode_back_between_two_heartbeats_is_noticed() -> None:
+    """Rule 9: the autopilot took our mode, and no heartbeat ever showed it."""
     arbiter = granted()
     arbiter.mode_requested("AUTO", NOW_S)
-    arbiter.heartbeat("AUTO", True, NOW_S + 4.5)  # the heartbeats between were lost
+    arbiter.mode_accepted(NOW_S + 0.1)
+    for second in range(4):
+        arbiter.heartbeat("LOITER", True, NOW_S + second)
+        assert arbiter.control == "granted"
+    arbiter.heartbeat("LOITER", True, NOW_S + 4)
+    assert arbiter.control == "hands off"
+    assert arbiter.reason == "the autopilot took the mode AUTO and is in LOITER: somebody changed it back"
+
+
+def test_a_mode_change_while_the_link_was_lost_is_a_takeover() -> None:
+    """Rule 9, across a gap."""
+    arbiter = granted()
+    arbiter.tick(NOW_S + 10)
+    assert (arbiter.control, arbiter.may_command) == ("granted", False)
+    arbiter.heartbeat("POSHOLD", True, NOW_S + 20)
+    assert arbiter.reason == "the mode changed from LOITER to POSHOLD, which the agent had not asked for"
+
+
+def test_a_failsafe_that_flaps_gives_no_gap_to_grant_in() -> None:
+    """Rule 10: between two of its heartbeats nobody gets control."""
+    arbiter = granted()
+    for half_second in range(60):
+        now_s = NOW_S + half_second / 2
+        arbiter.heartbeat("LOITER", True, now_s, failsafe=half_second % 2 == 0)
+        assert not arbiter.grant(now_s, "a hasty test")
+    assert "in a failsafe" in arbiter.objection(NOW_S + 30)
+    for second in range(30, 36):
+        arbiter.heartbeat("LOITER", True, NOW_S + second)
+    assert arbiter.grant(NOW_S + 35, "a test")
+
+
+def test_a_listener_that_fails_keeps_control_and_the_other_listeners_right(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    arbiter = granted()
+    told: list[str] = []
+
+    def broken() -> None:
+        raise ValueError("a bug in who draws the page")
+
+    arbiter.on_change += [broken, lambda: told.append(arbiter.control)]
+    arbiter.heartbeat("BRAKE", True, NOW_S)
+    assert (arbiter.control, told) == ("hands off", ["hands off"])
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+def test_a_grant_switch_that_comes_back_off_after_silence_takes_back_what_it_gave() -> None:
+    arbiter = switched_and_silent()
     assert arbiter.control == "granted"
+    arbiter.rc(sticks(grant=1000), NOW_S + 4)
+    assert arbiter.reason == "the pilot's grant switch was turned off"
 
 
 def test_while_the_link_is_lost_a_grant_moves_nothing() -> None:
@@ -303,6 +344,14 @@ def test_the_end_of_a_veto_gives_nothing_back_by_itself() -> None:
     assert arbiter.grant(NOW_S + 1, "a test")
 
 
+def test_what_the_autopilot_says_of_a_failsafe_just_after_its_heartbeat_is_told_as_well() -> None:
+    arbiter = granted()
+    arbiter.heartbeat("RTL", True, NOW_S, failsafe=True)
+    assert arbiter.reason == "the autopilot is in a failsafe"
+    arbiter.warned("Battery 1 is low 13.9V used 3000 mAh", NOW_S + 0.1)  # ArduPilot's texts go out last
+    assert arbiter.reason == 'the autopilot is in a failsafe ("Battery 1 is low 13.9V used 3000 mAh")'
+
+
 def test_a_failsafe_is_told_with_what_the_autopilot_said_of_it_and_stands_against_a_grant() -> None:
     arbiter = obeyed()
     arbiter.warned("Battery 1 is low 13.9V used 3000 mAh", NOW_S - 0.5)
@@ -312,7 +361,10 @@ def test_a_failsafe_is_told_with_what_the_autopilot_said_of_it_and_stands_agains
     assert not arbiter.grant(NOW_S + 30, "a test")
     assert arbiter.objection(NOW_S + 30) == "the autopilot is in a failsafe"
     arbiter.heartbeat("RTL", True, NOW_S + 31)
-    assert arbiter.grant(NOW_S + 32, "a test")
+    for second in range(31, 37):
+        arbiter.heartbeat("RTL", True, NOW_S + second)
+    assert arbiter.objection(NOW_S + 5) == "the autopilot was in a failsafe 4 s ago; 5 s must pass without"
+    assert arbiter.grant(NOW_S + 36, "a test")
 
 
 def test_who_gave_a_grant_is_known_and_forgotten_with_it() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from flight import arbiter as arbiter_module
 from flight.arbiter import Arbiter, NotInControl
 from flight.autopilots import UnknownModeError
 from flight.commands import (
@@ -23,14 +25,20 @@ from flight.commands import (
     CommandUnsupportedError,
     Patience,
 )
-from flight.link import Link, Message, mavlink
-from flight.telemetry import Telemetry
-from tests.flight.scripted import AUTO, LOITER, ScriptedAutopilot, until
+from flight.envelope import Envelope
+from flight.link import Codec, Link, Message, mavlink
+from flight.plans.items import ground_speed
+from flight.telemetry import Home, Telemetry
+from tests.flight.scripted import AUTO, LOITER, ScriptedAutopilot, heartbeat, until
 
 SHORT_S = 0.08  # for tests that sit it out; the others wait long, so that a busy machine fails none
 SET_MODE, ARM = mavlink.MAV_CMD_DO_SET_MODE, mavlink.MAV_CMD_COMPONENT_ARM_DISARM
 TAKEOFF, START = mavlink.MAV_CMD_NAV_TAKEOFF, mavlink.MAV_CMD_MISSION_START
 INTERVAL = mavlink.MAV_CMD_SET_MESSAGE_INTERVAL
+REPOSITION, ROI = mavlink.MAV_CMD_DO_REPOSITION, mavlink.MAV_CMD_DO_SET_ROI_LOCATION
+GIMBAL, REQUEST = mavlink.MAV_CMD_DO_GIMBAL_MANAGER_CONFIGURE, mavlink.MAV_CMD_REQUEST_MESSAGE
+HERE = (-35.363262, 149.165237)
+NEAR = (-35.3640, 149.1660, 660.0)
 ACCEPTED, LATER, DENIED = mavlink.MAV_RESULT_ACCEPTED, 1, 2
 UNSUPPORTED, FAILED, IN_PROGRESS = 3, 4, 5
 
@@ -52,11 +60,12 @@ async def benched(
     grant: bool = True,
     read_only: bool = False,
     patience: Patience | None = None,
+    firmware: int = mavlink.MAV_AUTOPILOT_ARDUPILOTMEGA,
 ) -> AsyncIterator[Bench]:
     """A link, an autopilot and the parts between, wired as Vehicle does."""
     async with (
         Link("udpin:127.0.0.1:0") as link,
-        ScriptedAutopilot(link.local_port, loss=loss, seed=seed) as autopilot,
+        ScriptedAutopilot(link.local_port, loss=loss, seed=seed, firmware=firmware) as autopilot,
     ):
         telemetry, arbiter = Telemetry(time.monotonic), Arbiter(read_only=read_only)
 
@@ -71,9 +80,9 @@ async def benched(
         if grant:
             assert arbiter.grant(time.monotonic() + 5, "a test")
         patience = patience or Patience(ack_s=2.0, texts_s=0.05)
-        yield Bench(
-            link, autopilot, telemetry, arbiter, Commands(link, telemetry, arbiter, patience=patience)
-        )
+        commands = Commands(link, telemetry, arbiter, patience=patience)
+        commands.envelope = Envelope(home=Home(*HERE, 585.0))
+        yield Bench(link, autopilot, telemetry, arbiter, commands)
 
 
 async def test_from_the_ground_into_the_mission() -> None:
@@ -108,6 +117,7 @@ async def test_a_lossy_link_still_gets_there(loss: float, seed: int) -> None:
 
 
 async def test_three_tries_that_count_up() -> None:
+    """Rule 16."""
     async with benched(patience=Patience(ack_s=SHORT_S)) as bench:
         bench.autopilot.deaf_to.add(INTERVAL)
         with pytest.raises(CommandUnansweredError, match="SET_MESSAGE_INTERVAL after 3 tries"):
@@ -132,6 +142,7 @@ async def test_three_tries_that_count_up() -> None:
 async def test_each_refusal_is_its_own_error_and_is_not_tried_again(
     result: int, kind: type[CommandError]
 ) -> None:
+    """Rule 17."""
     async with benched() as bench:
         bench.autopilot.results[ARM] = [result]
         bench.autopilot.says[ARM] = "PreArm: GPS 1: Bad fix and a long explanation of why that is so"
@@ -144,6 +155,7 @@ async def test_each_refusal_is_its_own_error_and_is_not_tried_again(
 
 
 async def test_in_progress_extends_the_wait() -> None:
+    """Rule 17."""
     async with benched(patience=Patience(ack_s=0.4, progress_s=0.9)) as bench:
         bench.autopilot.results[INTERVAL] = [IN_PROGRESS]
         waiting = asyncio.create_task(bench.commands.set_message_interval("ATTITUDE", 25))
@@ -162,6 +174,7 @@ async def test_in_progress_extends_the_wait() -> None:
     "ack", [(400, 0, 0, 0, 1, 191), (INTERVAL, 0, 0, 0, 1, 192), (INTERVAL, 0, 0, 0, 255, 190)]
 )
 async def test_an_answer_to_another_question_or_to_another_asker_is_not_ours(ack: tuple[int, ...]) -> None:
+    """Rule 16."""
     async with benched(patience=Patience(ack_s=SHORT_S)) as bench:
         bench.autopilot.deaf_to.add(INTERVAL)
         waiting = asyncio.create_task(bench.commands.set_message_interval("ATTITUDE", 25))
@@ -172,6 +185,7 @@ async def test_an_answer_to_another_question_or_to_another_asker_is_not_ours(ack
 
 
 async def test_one_of_a_kind_in_flight() -> None:
+    """Rule 16."""
     async with benched() as bench:
         bench.autopilot.results[INTERVAL] = [IN_PROGRESS]
         first = asyncio.create_task(bench.commands.set_message_interval("ATTITUDE", 25))
@@ -186,6 +200,7 @@ async def test_one_of_a_kind_in_flight() -> None:
 
 
 async def test_accepted_is_not_done() -> None:
+    """Rule 17."""
     async with benched(patience=Patience(state_s=0.3, takeoff_s=0.3)) as bench:
         bench.autopilot.idle |= {SET_MODE, ARM, TAKEOFF}
         with pytest.raises(
@@ -199,7 +214,39 @@ async def test_accepted_is_not_done() -> None:
         assert bench.arbiter.control == "granted"
 
 
+async def test_a_refusal_of_the_second_try_leaves_the_first_to_the_state() -> None:
+    """Rule 17: in the air a take-off is refused; that says nothing of the one whose answer got lost."""
+    async with benched(patience=Patience(ack_s=SHORT_S, texts_s=0.01)) as bench:
+        answer = bench.autopilot._command
+
+        def climb_silently_then_refuse(message: Message) -> None:
+            if len(bench.autopilot.commands(TAKEOFF)) == 1:
+                bench.autopilot.forgets_acks.add(TAKEOFF)
+            else:
+                bench.autopilot.forgets_acks.clear()
+                bench.autopilot.results[TAKEOFF] = [FAILED]
+            answer(message)
+
+        bench.autopilot._command = climb_silently_then_refuse  # type: ignore[method-assign]
+        await bench.commands.takeoff(20.0)
+        assert bench.autopilot.height_m == 20.0
+    async with benched(patience=Patience(ack_s=SHORT_S, texts_s=0.01, takeoff_s=0.2)) as bench:
+        bench.autopilot.deaf_to.add(TAKEOFF)
+
+        def refuse_the_second(message: Message) -> None:
+            if len(bench.autopilot.commands(TAKEOFF)) == 2:
+                bench.autopilot.deaf_to.clear()
+                bench.autopilot.results[TAKEOFF] = [FAILED]
+            answer(message)
+
+        answer = bench.autopilot._command
+        bench.autopilot._command = refuse_the_second  # type: ignore[method-assign]
+        with pytest.raises(CommandFailedError):  # nothing climbs: then the refusal is what there is to say
+            await bench.commands.takeoff(20.0)
+
+
 async def test_a_lost_acknowledgement_is_settled_by_state() -> None:
+    """Rules 17, 20."""
     async with benched(patience=Patience(ack_s=SHORT_S)) as bench:
         bench.autopilot.forgets_acks |= {SET_MODE, ARM}
         await bench.commands.set_mode("GUIDED")
@@ -216,6 +263,7 @@ async def test_no_answer_and_no_change_of_state_is_no_answer() -> None:
 
 @pytest.mark.parametrize("read_only", [False, True])
 async def test_without_a_grant_no_order_leaves_but_questions_do(read_only: bool) -> None:
+    """Rules 8, 13."""
     async with benched(grant=False, read_only=read_only) as bench:
         commands = bench.commands
         for order in (
@@ -225,6 +273,12 @@ async def test_without_a_grant_no_order_leaves_but_questions_do(read_only: bool)
             commands.start_mission(),
             commands.order(mavlink.MAV_CMD_NAV_LAND),
             commands.order_at(mavlink.MAV_CMD_DO_REPOSITION, 6, -35.0, 149.0, 50.0),
+            commands.reposition(*NEAR, take_over=True),
+            commands.return_home(),
+            commands.continue_mission(),
+            commands.look_at(-35.3640, 149.1660, 590.0),
+            commands.look_ahead(),
+            commands.replay([ground_speed(8.0)]),
         ):
             with pytest.raises(NotInControl):
                 await order
@@ -236,6 +290,7 @@ async def test_without_a_grant_no_order_leaves_but_questions_do(read_only: bool)
 
 
 async def test_a_pilot_who_takes_over_ends_the_order_at_once_and_its_retries() -> None:
+    """Rules 8, 20."""
     async with benched() as bench:
         bench.autopilot.idle.add(TAKEOFF)
         climbing = asyncio.create_task(bench.commands.takeoff(50.0))
@@ -254,6 +309,7 @@ async def test_a_pilot_who_takes_over_ends_the_order_at_once_and_its_retries() -
 
 
 async def test_places_go_as_integers() -> None:
+    """Rule 18."""
     async with benched() as bench:
         reposition = mavlink.MAV_CMD_DO_REPOSITION
         await bench.commands.order_at(reposition, 6, -35.36326215, 151.16523785, 80.0, (-1, 0, 0, 0))
@@ -266,6 +322,7 @@ async def test_places_go_as_integers() -> None:
     [(0.0, 0.0, 50.0), (float("nan"), 149.0, 50.0), (-35.0, 181.0, 50.0), (-35.0, 149.0, float("inf"))],
 )
 async def test_no_place_is_not_sent(place: tuple[float, float, float]) -> None:
+    """Rule 19."""
     async with benched() as bench:
         with pytest.raises(CommandError, match="no place"):
             await bench.commands.order_at(mavlink.MAV_CMD_DO_REPOSITION, 6, *place)
@@ -284,3 +341,52 @@ async def test_modes_that_cannot_be_are_refused_before_anything_is_sent() -> Non
             with pytest.raises(CommandError, match="neither ArduCopter nor PX4"):
                 await order
         assert not bench.autopilot.commands(SET_MODE)
+
+
+async def test_a_retry_does_not_overtake_the_news_that_waits_in_the_socket() -> None:
+    """Rules 8, 9: while this program stood still, the pilot took over; the news is behind other messages."""
+    async with benched(patience=Patience(ack_s=0.3)) as bench:
+        bench.autopilot.deaf_to.add(TAKEOFF)
+        bench.autopilot.heartbeats = False
+        order = asyncio.create_task(bench.commands.takeoff(30.0))
+        await until(lambda: len(bench.autopilot.commands(TAKEOFF)) == 1)
+        sent = bench.link.counts.sent
+        vehicle = Codec(1, 1)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
+            for number in range(200):
+                sample = mavlink.MAVLink_attitude_message(number, 0, 0, 0, 0, 0, 0)
+                wire.sendto(vehicle.encode(sample), ("127.0.0.1", bench.link.local_port))
+            pilot = vehicle.encode(heartbeat(custom_mode=LOITER))
+            wire.sendto(pilot, ("127.0.0.1", bench.link.local_port))
+        time.sleep(0.5)  # noqa: ASYNC251 - the whole program: the retry is overdue before anything is read
+        with pytest.raises(NotInControl, match="STABILIZE to LOITER"):
+            await order
+        assert bench.link.counts.sent == sent
+
+
+async def test_an_order_after_a_long_standstill_is_refused_even_before_anybody_noticed_it() -> None:
+    """Rule 13: what the arbiter last heard is judged by the clock, and not by when it last looked."""
+    async with benched() as bench:
+        clock_s = [time.monotonic()]
+        commands = Commands(bench.link, bench.telemetry, bench.arbiter, now=lambda: clock_s[0])
+        bench.autopilot.heartbeats = False
+        await asyncio.sleep(0.06)
+        clock_s[0] = time.monotonic() + 6
+        assert bench.arbiter.may_command  # it still believes so
+        with pytest.raises(NotInControl, match="link is lost"):
+            await commands.order(mavlink.MAV_CMD_NAV_LAND)
+        with pytest.raises(NotInControl):
+            await commands.set_mode("GUIDED")
+        assert not bench.autopilot.heard("COMMAND_LONG")
+
+
+async def test_a_mode_taken_and_changed_back_between_two_heartbeats_is_a_takeover(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rule 9."""
+    monkeypatch.setattr(arbiter_module, "STALE_HEARTBEATS_S", 0.1)
+    async with benched() as bench:
+        bench.autopilot.idle.add(SET_MODE)
+        with pytest.raises(NotInControl, match="somebody changed it back"):
+            await bench.commands.set_mode("GUIDED")
+        assert bench.arbiter.control == "hands off"

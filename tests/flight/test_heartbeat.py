@@ -31,6 +31,7 @@ def test_fed_it_beats_once_a_second() -> None:
 def test_unfed_it_stops_within_three_seconds_says_so_once_and_comes_back(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    """Rule 4."""
     watchdog = HeartbeatWatchdog()
     watchdog.feed(100.0)
     with caplog.at_level(logging.INFO):
@@ -44,6 +45,7 @@ def test_unfed_it_stops_within_three_seconds_says_so_once_and_comes_back(
 
 
 def test_it_introduces_itself_as_an_onboard_controller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule 1."""
     link = Link("udpin:127.0.0.1:0")
     link.speak_as(3)
     sent: list[Message] = []

@@ -15,6 +15,7 @@ NONE = mavlink.MAV_AUTOPILOT_INVALID
 
 
 def test_gimbals_stations_and_adsb_are_not_the_vehicle() -> None:
+    """Rule 3."""
     identity = Identity()
     assert not identity.heartbeat(255, 190, mavlink.MAV_TYPE_GCS, NONE, 0.0)
     assert not identity.heartbeat(1, 154, mavlink.MAV_TYPE_GIMBAL, NONE, 0.0)
@@ -28,6 +29,7 @@ def test_gimbals_stations_and_adsb_are_not_the_vehicle() -> None:
 
 
 def test_a_second_autopilot_is_told_of_once_and_not_followed(caplog: pytest.LogCaptureFixture) -> None:
+    """Rule 2."""
     identity = Identity()
     assert identity.heartbeat(1, 1, COPTER, ARDUPILOT, 0.0)
     for now_s in (1.0, 2.0):
@@ -39,6 +41,7 @@ def test_a_second_autopilot_is_told_of_once_and_not_followed(caplog: pytest.LogC
 
 
 def test_the_configured_vehicle_is_kept_even_if_another_is_heard_first() -> None:
+    """Rule 2."""
     identity = Identity(system_id=5)
     assert not identity.heartbeat(1, 1, COPTER, ARDUPILOT, 0.0)
     assert identity.heartbeat(5, 1, COPTER, ARDUPILOT, 0.5)

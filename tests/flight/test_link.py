@@ -66,6 +66,7 @@ async def test_an_address_that_is_not_ours_is_refused() -> None:
 
 
 def test_the_wire_is_mavlink_2() -> None:
+    """Rule 29."""
     assert os.environ["MAVLINK20"] == "1"
     assert Codec(1, 191).encode(heartbeat())[0] == 0xFD
 
@@ -114,6 +115,7 @@ async def test_a_dead_end_is_said_once(caplog: pytest.LogCaptureFixture) -> None
 
 
 def test_bad_data_is_counted_and_never_dispatched() -> None:
+    """Rule 31."""
     link = Link(HERE)
     heard: list[Message] = []
     link.subscribe(lambda message, _at_s: heard.append(message), "HEARTBEAT", "BAD_DATA")
@@ -151,6 +153,7 @@ def test_frames_cut_across_datagrams_are_joined_in_bounded_memory() -> None:
 
 
 def test_loss_is_counted_per_sender() -> None:
+    """Rule 31."""
     link = Link(HERE)
     vehicle, gimbal = Codec(1, 1), Codec(1, 154)
     datagrams = [from_vehicle(vehicle) for _ in range(300)]
@@ -192,6 +195,7 @@ def test_what_arrives_is_dispatched_once_each(loss: float) -> None:
 
 
 def test_somebody_with_our_ids_is_an_alarm_once_and_is_not_obeyed(caplog: pytest.LogCaptureFixture) -> None:
+    """Rule 2."""
     link = Link(HERE)
     link.speak_as(1)
     heard: list[Message] = []
@@ -242,6 +246,7 @@ async def test_a_full_inbox_keeps_the_newest() -> None:
 
 
 async def test_a_socket_that_takes_no_more_loses_instead_of_waiting() -> None:
+    """Rule 30."""
     async with Link(HERE) as link:
         link.speak_as(1)
         link.receive(from_vehicle(), ("127.0.0.1", 9))

@@ -14,6 +14,7 @@ def test_a_short_text_is_whole_at_once() -> None:
 
 
 def test_chunks_in_any_order_make_one_text() -> None:
+    """Rule 32."""
     for order in permutations(enumerate((FIRST, SECOND, LAST))):
         texts = StatusTexts()
         given = [texts.add(2, text, 17, chunk, 1.0) for chunk, text in order]
@@ -36,6 +37,7 @@ def test_two_texts_at_once_do_not_mix() -> None:
 
 
 def test_a_lost_chunk_shows_as_a_gap_after_a_while() -> None:
+    """Rule 32."""
     texts = StatusTexts()
     texts.add(2, FIRST, 1, 0, 0.0)
     texts.add(2, LAST, 1, 2, 0.0)

@@ -66,6 +66,7 @@ async def test_all_is_asked_for_once_and_not_again_while_it_comes(bench: Bench) 
 
 
 async def test_what_stays_away_is_asked_for_again_ever_more_rarely(bench: Bench) -> None:
+    """Rule 33."""
     times = []
     for second in range(600):
         bench.hear({*WANTED_HZ, *WANTED_ONCE} - {"GIMBAL_DEVICE_ATTITUDE_STATUS"}, second + 0.0)
@@ -93,6 +94,7 @@ async def test_a_restart_asks_for_everything_again(bench: Bench) -> None:
 
 
 async def test_the_old_request_is_sent_only_to_those_who_know_no_other(bench: Bench) -> None:
+    """Rule 33."""
     bench.commands.refuse = CommandDeniedError("denied")
     await bench.asked(0.0)
     assert bench.sent == []

@@ -99,6 +99,7 @@ def test_no_position_is_not_the_gulf_of_guinea(bench: Bench) -> None:
     [(64, True), (32, False), (64 | 16, True), (32 | 16, False), (16, True), (0, False), (64 | 32, True)],
 )
 def test_gimbal_flags_say_which_yaw_it_is(bench: Bench, flags: int, earth: bool) -> None:
+    """Rule 37."""
     bench.hear(gimbal(1000, flags))
     assert bench.telemetry.gimbal is not None
     assert bench.telemetry.gimbal.yaw_in_earth_frame is earth
@@ -110,6 +111,7 @@ def test_a_gimbal_that_does_not_know_gives_no_sample(bench: Bench) -> None:
 
 
 def test_the_link_is_the_age_of_the_heartbeat(bench: Bench) -> None:
+    """Rule 5."""
     changes: list[bool] = []
     bench.telemetry.on_link.append(changes.append)
     bench.hear(heartbeat(base_mode=0x81, custom_mode=4))
@@ -125,6 +127,7 @@ def test_the_link_is_the_age_of_the_heartbeat(bench: Bench) -> None:
 
 
 def test_time_going_down_is_a_restart_and_voids_what_was_known(bench: Bench) -> None:
+    """Rule 5."""
     restarts: list[float] = []
     bench.telemetry.on_reboot.append(restarts.append)
     utc = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -204,6 +207,7 @@ def test_smaller_things(bench: Bench) -> None:
 
 
 def test_texts_are_kept_whole_and_bounded(bench: Bench) -> None:
+    """Rule 32."""
     long = "PreArm: " + "x" * 60
     bench.hear(
         mavlink.MAVLink_statustext_message(2, long[:50].encode(), 9, 0),

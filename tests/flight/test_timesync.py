@@ -63,6 +63,7 @@ def test_it_asks_often_until_synchronised_and_then_once_a_second() -> None:
 
 
 def test_the_smallest_round_trip_wins() -> None:
+    """Rule 35."""
     bench = Bench()
     for number in range(8):
         bench.exchange(1000.0 + number, there_s=0.008, back_s=0.001)  # each would be 3.5 ms wrong
@@ -73,6 +74,7 @@ def test_the_smallest_round_trip_wins() -> None:
 
 
 def test_slow_round_trips_are_dropped() -> None:
+    """Rule 35."""
     bench = Bench()
     for number in range(20):
         assert bench.exchange(1000.0 + number, 0.006, 0.006) is Reply.IGNORED
@@ -81,6 +83,7 @@ def test_slow_round_trips_are_dropped() -> None:
 
 
 def test_only_an_echo_of_ours_counts_and_only_once() -> None:
+    """Rule 35."""
     clock = ClockSync()
     ts1 = clock.ask(1000.0)
     assert clock.reply(5_000_000_000, ts1 + 1, 1000.001) is Reply.IGNORED  # somebody else's

@@ -78,6 +78,7 @@ class Air:
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("loss", [0.0, 0.05, 0.3])
 def test_a_patrol_gets_aboard_and_back_at_any_loss(loss: float, seed: int) -> None:
+    """Rule 21."""
     items, air = patrol(), Air(loss, seed)
     for _ in range(5):
         outcome = air.run(Upload(items, PATIENCE))
@@ -103,6 +104,7 @@ def test_on_a_good_link_nothing_is_sent_twice() -> None:
 
 
 def test_the_count_is_repeated_until_the_first_question_and_never_after() -> None:
+    """Rule 21."""
     upload = Upload(patrol(2), PATIENCE)
     assert upload.start(0.0) == [SendCount(5)]
     assert upload.tick(0.5) == []
@@ -113,6 +115,7 @@ def test_the_count_is_repeated_until_the_first_question_and_never_after() -> Non
 
 
 def test_items_go_only_as_answers_and_the_same_question_gets_the_same_answer() -> None:
+    """Rule 21."""
     items = patrol(2)
     upload = Upload(items, PATIENCE)
     upload.start(0.0)
@@ -124,6 +127,7 @@ def test_items_go_only_as_answers_and_the_same_question_gets_the_same_answer() -
 
 
 def test_the_old_question_is_answered_with_an_integer_item() -> None:
+    """Rule 21."""
     items = patrol(2)
     upload = Upload(items, PATIENCE)
     upload.start(0.0)
@@ -161,6 +165,7 @@ def given(items: list[MissionItem], count: int) -> Upload:
     ],
 )
 def test_what_an_acknowledgement_means(items_given: int, result: int, outcome: Outcome | None) -> None:
+    """Rule 21."""
     upload = given(patrol(2), items_given)
     upload.acknowledged(result)
     assert upload.outcome is outcome

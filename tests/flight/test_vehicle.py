@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from flight.arbiter import NotInControl
+from flight.arbiter import NotInControl, RcSwitches
 from flight.commands import Patience
-from flight.link import Codec, LinkError, mavlink
+from flight.link import Codec, LinkError, Message, mavlink
 from flight.streams import WANTED_HZ
 from flight.telemetry import PositionSample
 from flight.transfer import TransferPatience
@@ -80,11 +80,13 @@ async def test_cancelling_ends_it_cleanly() -> None:
     "options", [{"component_id": 1}, {"component_id": 255}, {"system_id": 255}, {"system_id": 0}]
 )
 def test_ids_that_would_mislead_are_refused(options: dict[str, Any]) -> None:
+    """Rule 1."""
     with pytest.raises(LinkError):
         vehicle_at(**options)
 
 
 async def test_it_learns_its_system_from_the_autopilot_and_says_nothing_before() -> None:
+    """Rules 1, 2."""
     async with vehicle_at() as vehicle:
         vehicle.feed()
         port = vehicle.link.local_port
@@ -153,6 +155,7 @@ async def test_the_clocks_meet() -> None:
 
 
 async def test_unfed_it_falls_silent_and_fed_it_speaks_again() -> None:
+    """Rule 4."""
     clock = Clock()
     async with vehicle_at(now=clock) as vehicle, ScriptedAutopilot(vehicle.link.local_port) as autopilot:
         await vehicle.wait_for_autopilot(5)
@@ -170,6 +173,7 @@ async def test_unfed_it_falls_silent_and_fed_it_speaks_again() -> None:
 
 
 async def test_a_pilot_takes_over_and_the_agent_lets_go() -> None:
+    """Rules 8, 9."""
     clock = Clock()
     async with vehicle_at(now=clock) as vehicle, ScriptedAutopilot(vehicle.link.local_port) as autopilot:
         await vehicle.wait_for_autopilot(5)
@@ -184,6 +188,7 @@ async def test_a_pilot_takes_over_and_the_agent_lets_go() -> None:
 
 
 async def test_a_lost_link_is_noticed_and_found_again_with_all_its_streams() -> None:
+    """Rule 5."""
     clock = Clock()
     async with vehicle_at(now=clock) as vehicle, ScriptedAutopilot(vehicle.link.local_port) as autopilot:
         await vehicle.wait_for_autopilot(5)
@@ -204,6 +209,7 @@ async def test_a_lost_link_is_noticed_and_found_again_with_all_its_streams() -> 
 
 @pytest.mark.parametrize("streams", [True, False])  # after a restart ArduPilot streams nothing until asked
 async def test_a_restart_takes_the_grant_and_starts_clock_and_streams_anew(streams: bool) -> None:
+    """Rule 5."""
     async with vehicle_at() as vehicle, ScriptedAutopilot(vehicle.link.local_port) as autopilot:
         autopilot.positions = streams
         restarts: list[float] = []
@@ -226,6 +232,7 @@ async def test_a_restart_takes_the_grant_and_starts_clock_and_streams_anew(strea
 async def test_strangers_with_our_ids_and_second_autopilots_are_alarms(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    """Rule 2."""
     async with vehicle_at(system_id=1) as vehicle, ScriptedAutopilot(vehicle.link.local_port):
         await vehicle.wait_for_autopilot(5)
         assert not vehicle.alarms
@@ -260,3 +267,120 @@ async def test_a_whole_start_on_a_lossy_link(loss: float) -> None:
         await until(lambda: vehicle.clock.synchronised)
         if loss == 0.3:
             assert vehicle.link.loss(1, 1) > 0.1
+
+
+async def test_a_bug_in_a_listener_does_not_hide_the_pilot_from_the_arbiter() -> None:
+    """Rule 9: whoever else listens to the link, the mode change is heard."""
+    clock = Clock()
+    async with vehicle_at(now=clock) as vehicle, ScriptedAutopilot(vehicle.link.local_port) as autopilot:
+
+        def broken(_linked: bool) -> None:
+            raise ValueError("a bug in who draws the page")
+
+        vehicle.telemetry.on_link.insert(0, broken)
+        await vehicle.wait_for_autopilot(5)
+        assert vehicle.arbiter.grant(clock() + 5, "a test")
+        autopilot.heartbeats = False
+        await asyncio.sleep(0.1)
+        clock.ahead_s += 6
+        await until(lambda: not vehicle.arbiter.may_command)
+        autopilot.custom_mode, autopilot.heartbeats = LOITER, True
+        await until(lambda: vehicle.arbiter.control == "hands off")
+        assert vehicle.telemetry.on_link.failures >= 2
+        vehicle.feed()
+        await until(lambda: bool(autopilot.heard("HEARTBEAT")))  # and the agent lives on
+
+
+def sticks(boot_s: float, veto_us: int, count: int = 6) -> Message:
+    channels = [1500] * 5 + [veto_us] + [0] * 12
+    return mavlink.MAVLink_rc_channels_message(int(boot_s * 1000), count, *channels, 0)
+
+
+def receiver(*, healthy: bool) -> Message:
+    bit = mavlink.MAV_SYS_STATUS_SENSOR_RC_RECEIVER
+    return mavlink.MAVLink_sys_status_message(bit, bit, bit if healthy else 0, 0, 0, 0, -1, 0, 0, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("how", ["switched", "silent", "deaf", "gone"])
+async def test_the_pilots_veto_ends_commanding_however_it_comes(how: str) -> None:
+    """Rule 13: it fails closed. A receiver that is ``deaf`` makes ArduPilot repeat the last sticks."""
+    clock = Clock()
+    async with (
+        vehicle_at(now=clock, rc=RcSwitches(veto_channel=6)) as vehicle,
+        ScriptedAutopilot(vehicle.link.local_port) as autopilot,
+    ):
+        await vehicle.wait_for_autopilot(5)
+        assert not vehicle.arbiter.grant(clock() + 5, "a test")
+        autopilot.send(receiver(healthy=True))
+        autopilot.send(sticks(autopilot.boot_s, 1000))
+        await until(lambda: vehicle.arbiter.veto == "")
+        assert vehicle.arbiter.grant(clock() + 5, "a test")
+        if how == "switched":
+            autopilot.send(sticks(autopilot.boot_s, 2000))
+        elif how == "gone":
+            autopilot.send(sticks(autopilot.boot_s, 1000, count=0))
+        else:
+            clock.ahead_s += 2.5
+            if how == "deaf":
+                autopilot.send(receiver(healthy=False))
+                autopilot.send(sticks(autopilot.boot_s, 1000))
+        await until(lambda: vehicle.arbiter.control == "hands off")
+        assert vehicle.arbiter.veto
+        sent = len(autopilot.commands(mavlink.MAV_CMD_DO_SET_MODE))
+        with pytest.raises(NotInControl, match=r"veto|radio"):
+            await vehicle.commands.set_mode("GUIDED")
+        assert len(autopilot.commands(mavlink.MAV_CMD_DO_SET_MODE)) == sent
+
+
+async def test_read_only_asks_and_never_orders() -> None:
+    """Rule 13: all that ever leaves is our heartbeat, the time's question, and requests for telemetry."""
+    async with vehicle_at(read_only=True) as vehicle, ScriptedAutopilot(vehicle.link.local_port) as autopilot:
+        await vehicle.wait_for_autopilot(5)
+        vehicle.feed()
+        assert not vehicle.arbiter.grant(time.monotonic() + 60, "a test")
+        for order in (
+            vehicle.commands.return_home(),
+            vehicle.commands.arm(),
+            vehicle.commands.look_ahead(),
+            vehicle.missions.upload(patrol(2)),
+            vehicle.fence.upload([]),
+            vehicle.parameters.write("FS_GCS_ENABLE", 1),
+        ):
+            with pytest.raises(NotInControl):
+                await order
+        await until(lambda: len(autopilot.commands(mavlink.MAV_CMD_SET_MESSAGE_INTERVAL)) >= len(WANTED_HZ))
+        await until(lambda: bool(autopilot.heard("HEARTBEAT")))
+        assert {message.get_type() for message in autopilot.received} <= {
+            "HEARTBEAT",
+            "TIMESYNC",
+            "COMMAND_LONG",
+        }
+        assert {message.command for message in autopilot.heard("COMMAND_LONG")} <= {
+            mavlink.MAV_CMD_SET_MESSAGE_INTERVAL,
+            mavlink.MAV_CMD_REQUEST_MESSAGE,
+        }
+
+
+async def test_a_line_for_the_pilot_is_cut_between_letters() -> None:
+    async with vehicle_at() as vehicle, ScriptedAutopilot(vehicle.link.local_port) as autopilot:
+        await vehicle.wait_for_autopilot(5)
+        vehicle.tell("ü" * 24 + "x" + "ü" * 9)
+        await until(lambda: bool(autopilot.heard("STATUSTEXT")))
+        [said] = autopilot.heard("STATUSTEXT")
+        packet = bytes(said.get_msgbuf())
+        assert packet[11 : 10 + packet[1]].decode() == "ü" * 24 + "x"
+        assert said.severity == mavlink.MAV_SEVERITY_WARNING
+
+
+async def test_after_a_restart_nothing_is_taken_for_granted() -> None:
+    """Rules 5, 37: neither the gimbal nor the pose of before."""
+    async with vehicle_at() as vehicle, ScriptedAutopilot(vehicle.link.local_port) as autopilot:
+        await vehicle.wait_for_autopilot(5)
+        await until(lambda: vehicle.telemetry.position is not None)
+        assert vehicle.arbiter.grant(time.monotonic() + 5, "a test")
+        await vehicle.commands.look_at(-35.3640, 149.1660, 590.0)
+        autopilot.positions = False
+        vehicle.telemetry.rebooted(0.5)
+        assert vehicle.telemetry.position is None
+        assert vehicle.arbiter.control == "hands off"
+        assert not vehicle.commands._has_gimbal
