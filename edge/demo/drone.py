@@ -23,7 +23,7 @@ async def fly_virtual_drone(
     """Fly until cancelled: our own stand-in, or ArduPilot's simulator where its program is given."""
     world = demo_world(seed)
     if arducopter is not None:
-        await sitl.fly(_sitl_config(world, arducopter, out, truth, speed))
+        await sitl.fly(_sitl_config(world, arducopter, speed), out, truth)
         return
     companion = Endpoint.parse(out)
     frame = world.ground.frame
@@ -45,14 +45,10 @@ async def fly_virtual_drone(
         )
 
 
-def _sitl_config(
-    world: World, binary: Path, out: str, truth: tuple[str, ...], speed: float
-) -> sitl.SitlConfig:
+def _sitl_config(world: World, binary: Path, speed: float) -> sitl.SitlConfig:
     frame = world.ground.frame
     return sitl.SitlConfig(
         binary=binary,
-        out=out,
-        truth_out=truth,
         home_lat_deg=frame.lat_deg,
         home_lon_deg=frame.lon_deg,
         home_alt_amsl_m=float(world.ground_amsl_m(frame.lat_deg, frame.lon_deg)),

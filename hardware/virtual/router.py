@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from flight.link import Codec, mavlink
+from flight.signing import Signing
 
 STATION_SYSTEM, STATION_COMPONENT = 255, 190
 
@@ -80,6 +81,14 @@ class Router:
         assert self._vehicle is not None  # noqa: S101 - it is open
         port: int = self._vehicle.get_extra_info("sockname")[1]
         return port
+
+    def sign_with(self, signing: Signing | None) -> None:
+        """From now on the station signs what it says, as the vehicle's other links do."""
+        self._encoder = Codec(STATION_SYSTEM, STATION_COMPONENT, signing)
+
+    def forge(self, data: bytes, *, to_vehicle: bool = False) -> None:
+        """Somebody else on the line sends these bytes, to the companion or to the vehicle."""
+        (self._to_vehicle if to_vehicle else self._to_companion)(data)
 
     def say(self, message: Any) -> None:
         """The station sends a message to everybody."""

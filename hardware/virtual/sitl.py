@@ -12,7 +12,7 @@ import contextlib
 import logging
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,9 @@ log = logging.getLogger(__name__)
 SET_UP: Mapping[str, float] = {
     "FRAME_CLASS": 1,
     "FRAME_TYPE": 0,
-    **{
-        f"COMPASS_OFS{n}_{axis}": value
-        for n in ("", "2", "3")
-        for axis, value in zip("XYZ", (5, 13, -18), strict=True)
-    },
+    **{f"COMPASS_OFS{n}_X": 5 for n in ("", "2", "3")},
+    **{f"COMPASS_OFS{n}_Y": 13 for n in ("", "2", "3")},
+    **{f"COMPASS_OFS{n}_Z": -18 for n in ("", "2", "3")},
     **{f"INS_ACC{n}OFFS_{axis}": 0.001 for n in ("", "2") for axis in "XYZ"},
     **{f"INS_ACC{n}SCAL_{axis}": 1.001 for n in ("", "2") for axis in "XYZ"},
     "ATC_RAT_YAW_P": 0.3,
@@ -75,8 +73,6 @@ class SitlConfig:
     """One simulated copter. ``binary`` is ArduPilot's ``arducopter``, built for SITL."""
 
     binary: Path
-    out: str
-    truth_out: tuple[str, ...] = ()
     home_lat_deg: float = -35.363262
     home_lon_deg: float = 149.165237
     home_alt_amsl_m: float = 584.0
@@ -87,34 +83,44 @@ class SitlConfig:
     parameters: Mapping[str, float] = field(default_factory=dict)
 
 
-async def fly(config: SitlConfig) -> None:
-    """Fly until cancelled. Raises SitlError."""
+async def fly(config: SitlConfig, out: str, truth_out: Sequence[str] = ()) -> None:
+    """Fly until cancelled, with the companion at ``out`` and listeners to the truth. Raises SitlError."""
+    companion = Endpoint.parse(out)
+    async with (
+        Router(companion.port, companion_host=companion.host) as router,
+        _Truth(truth_out) as truth,
+        running(config, {0: udp(router.vehicle_port), 1: udp(truth.port)}) as process,
+    ):
+        code = await process.wait()
+        raise SitlError(f"ArduPilot ended by itself (exit code {code})", hint="Its output is in the log.")
+
+
+def udp(port: int) -> str:
+    """A serial port of the copter that is joined to this port on loopback."""
+    return f"udpclient:127.0.0.1:{port}"
+
+
+@contextlib.asynccontextmanager
+async def running(config: SitlConfig, serial: Mapping[int, str]) -> AsyncIterator[asyncio.subprocess.Process]:
+    """ArduPilot as it runs; ``serial`` says what its ports are joined to, as its ``--serialN`` does.
+
+    Raises SitlError."""
     if not config.binary.is_file():
         raise SitlError(
             f"there is no program {config.binary}", hint="Build ArduPilot's SITL, and name its arducopter."
         )
-    companion = Endpoint.parse(config.out)
     folder = Path(tempfile.mkdtemp(prefix="emberwatch-sitl-"))
     try:
-        async with (
-            Router(companion.port, companion_host=companion.host) as router,
-            _Truth(config.truth_out) as truth,
-        ):
-            process = await _start(config, folder, router.vehicle_port, truth.port)
-            try:
-                code = await process.wait()
-                raise SitlError(
-                    f"ArduPilot ended by itself (exit code {code})", hint="Its output is in the log."
-                )
-            finally:
-                await _stop(process)
+        process = await _start(config, folder, serial)
+        try:
+            yield process
+        finally:
+            await _stop(process)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _start(
-    config: SitlConfig, folder: Path, vehicle_port: int, truth_port: int
-) -> asyncio.subprocess.Process:
+async def _start(config: SitlConfig, folder: Path, serial: Mapping[int, str]) -> asyncio.subprocess.Process:
     parameters = {
         **SET_UP,
         "SIM_WIND_SPD": config.wind_m_s,
@@ -124,14 +130,14 @@ async def _start(
     defaults = folder / "copter.parm"
     defaults.write_text("".join(f"{name} {value:g}\n" for name, value in parameters.items()))
     home = (config.home_lat_deg, config.home_lon_deg, config.home_alt_amsl_m, config.heading_deg)
+    ports = [part for number, url in serial.items() for part in (f"--serial{number}", url)]
     try:
         return await asyncio.create_subprocess_exec(
             str(config.binary.resolve()),
             *("--model", "quad", "--wipe", "--speedup", f"{config.speed:g}"),
             *("--home", ",".join(f"{part:.8f}" for part in home)),
             *("--defaults", str(defaults)),
-            *("--serial0", f"udpclient:127.0.0.1:{vehicle_port}"),
-            *("--serial1", f"udpclient:127.0.0.1:{truth_port}"),
+            *ports,
             cwd=folder,
             stdin=asyncio.subprocess.DEVNULL,
         )
@@ -153,7 +159,7 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
 class _Truth:
     """Asks ArduPilot for the truth, and hands it on."""
 
-    def __init__(self, urls: tuple[str, ...]) -> None:
+    def __init__(self, urls: Sequence[str]) -> None:
         self._places = [(endpoint.host, endpoint.port) for endpoint in map(Endpoint.parse, urls)]
         self._codec, self._encoder = Codec(), Codec(254, 190)
         self._transport: asyncio.DatagramTransport | None = None

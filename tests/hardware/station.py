@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from flight.autopilots.ardupilot import ArduCopter
 from flight.link import Codec, mavlink
 from flight.plans.items import MissionItem
 from hardware.virtual.drone.autopilot import VirtualAutopilot, VirtualDroneConfig
@@ -159,6 +160,7 @@ class Station:
 
 
 def item_message(item: MissionItem, kind: int = 0) -> Any:
+    item = ArduCopter().for_wire(item)
     place = (item.lat_e7, item.lon_e7, item.alt_m)
     return mavlink.MAVLink_mission_item_int_message(
         1, 1, item.seq, item.frame, item.command, 0, 1, *item.params, *place, kind

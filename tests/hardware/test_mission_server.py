@@ -118,11 +118,13 @@ def test_an_upload_that_breaks_off_leaves_a_mixture(station: Station) -> None:
 @pytest.mark.parametrize(
     ("changes", "refusal"),
     [
-        ({"command": 4242}, mavlink.MAV_MISSION_UNSUPPORTED),
+        ({"command": 4242, "param4": 0.0}, mavlink.MAV_MISSION_UNSUPPORTED),
         ({"frame": 99}, mavlink.MAV_MISSION_UNSUPPORTED_FRAME),
         ({"x": 910_000_000}, mavlink.MAV_MISSION_INVALID_PARAM5_X),
         ({"y": -1_810_000_000}, mavlink.MAV_MISSION_INVALID_PARAM6_Y),
         ({"z": float("nan")}, mavlink.MAV_MISSION_INVALID_PARAM7),
+        ({"param1": float("nan")}, mavlink.MAV_MISSION_INVALID_PARAM1),
+        ({"command": 1000}, mavlink.MAV_MISSION_INVALID_PARAM4),  # only some items' yaw may be NaN
     ],
 )
 def test_an_item_it_cannot_fly_ends_the_upload(

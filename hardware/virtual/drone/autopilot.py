@@ -251,10 +251,6 @@ class VirtualAutopilot:
         notices = self.copter.notices
         texts, reached = notices.texts, notices.reached
         notices.texts, notices.reached = [], []
-        for severity, text in texts:
-            self._tell_text(severity, text)
-        for seq in reached:
-            self._transmit(mavlink.MAVLink_mission_item_reached_message(seq))
         news = []
         if notices.mode_is_new:  # a change of mode is told at once, not with the next second
             news.append(mavlink.MAVLINK_MSG_ID_HEARTBEAT)
@@ -264,6 +260,10 @@ class VirtualAutopilot:
         for message_id in news:
             for message in self._streams.report(message_id):
                 self._transmit(message)
+        for severity, text in texts:  # last of all (``GCS::update_send``)
+            self._tell_text(severity, text)
+        for seq in reached:
+            self._transmit(mavlink.MAVLink_mission_item_reached_message(seq))
 
     def _tell_text(self, severity: int, text: str) -> None:
         data = text.encode()

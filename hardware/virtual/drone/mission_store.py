@@ -84,9 +84,31 @@ class MissionStore:
         return int(mavlink.MAV_MISSION_ERROR)
 
 
+# The only params that may be NaN (``AP_Mission::sanity_check_params``): these items' yaw.
+_YAW_MAY_BE_NAN = frozenset(
+    {Command.NAV_WAYPOINT, Command.NAV_LOITER_UNLIM, Command.NAV_LAND, Command.NAV_TAKEOFF}
+)
+_INVALID = (
+    mavlink.MAV_MISSION_INVALID_PARAM1,
+    mavlink.MAV_MISSION_INVALID_PARAM2,
+    mavlink.MAV_MISSION_INVALID_PARAM3,
+    mavlink.MAV_MISSION_INVALID_PARAM4,
+)
+
+
+def _bad_param(item: MissionItem) -> int | None:
+    for index, value in enumerate(item.params):
+        yaw = index == 3 and item.command in _YAW_MAY_BE_NAN
+        if math.isinf(value) or (math.isnan(value) and not yaw):
+            return int(_INVALID[index])
+    return None
+
+
 def _fault(item: MissionItem) -> int | None:
     """The MAV_MISSION_RESULT that refuses this item, if any."""
-    result: int | None = None
+    result = _bad_param(item)
+    if result is not None:
+        return result
     if item.command not in KEPT_PARAMS:
         result = mavlink.MAV_MISSION_UNSUPPORTED
     elif item.command in HAS_POSITION:
@@ -103,10 +125,9 @@ def _fault(item: MissionItem) -> int | None:
 
 def _as_kept(item: MissionItem) -> MissionItem:
     kept = KEPT_PARAMS[item.command]
-    is_pitch_yaw = item.command == Command.DO_GIMBAL_MANAGER_PITCHYAW  # the only one that keeps a NaN
+    is_pitch_yaw = item.command == Command.DO_GIMBAL_MANAGER_PITCHYAW
     params = tuple(
-        value if index in kept and (is_pitch_yaw or math.isfinite(value)) else 0.0
-        for index, value in enumerate(item.params)
+        value if index in kept and math.isfinite(value) else 0.0 for index, value in enumerate(item.params)
     )
     if item.command in (Command.NAV_WAYPOINT, Command.NAV_LOITER_TIME, Command.NAV_SPLINE_WAYPOINT):
         seconds = params[0]

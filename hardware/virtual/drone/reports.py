@@ -115,7 +115,8 @@ class Reports:
         healthy = HEALTHY if self._copter.position_ok else HEALTHY & ~mavlink.MAV_SYS_STATUS_AHRS
         if not self._copter.navigation.has_fix:
             healthy &= ~mavlink.MAV_SYS_STATUS_SENSOR_GPS
-        if self._copter.armed or self._copter.arming_fault() is None:
+        fault = None if self._copter.armed else self._copter.arming_fault()
+        if fault is None or fault.endswith("mode not armable"):  # the mode counts at arming, not before
             healthy |= mavlink.MAV_SYS_STATUS_PREARM_CHECK
         if not self._failsafe.radio.is_on:
             healthy |= mavlink.MAV_SYS_STATUS_SENSOR_RC_RECEIVER
