@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -16,6 +16,7 @@ from rich.console import Console
 from flight.errors import EmberwatchError
 
 INTERRUPTED_EXIT_CODE = 130
+T = TypeVar("T")
 
 app = typer.Typer(
     name="emberwatch",
@@ -27,8 +28,23 @@ app = typer.Typer(
 )
 config_app = typer.Typer(no_args_is_help=True, help="Look after configuration files.")
 app.add_typer(config_app, name="config")
+patrol_app = typer.Typer(no_args_is_help=True, help="Plan patrols, check them and draw them.")
+app.add_typer(patrol_app, name="patrol")
+signing_app = typer.Typer(no_args_is_help=True, help="Sign the link to the autopilot.")
+app.add_typer(signing_app, name="signing")
 model_app = typer.Typer(no_args_is_help=True, help="Make and judge detectors.")
 
+PatrolArgument = Annotated[
+    Path, typer.Argument(metavar="FILE", help="a patrol file (.toml), a .plan or a .waypoints")
+]
+DemOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="terrain: GeoTIFF or .hgt, metres above sea level; else the config's"),
+]
+LimitsOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", metavar="FILE", help="an agent's TOML file, for its limits and terrain"),
+]
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="the TOML file")]
 
 
@@ -130,21 +146,125 @@ def config_check(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
     Console().print(f"{file}: fine ({' and '.join(halves)})", highlight=False)
 
 
-def _run(work: Coroutine[Any, Any, None]) -> None:
-    """Run to the end, or to SIGINT or SIGTERM, which both let every ``finally`` do its work."""
+@app.command()
+def preflight(
+    config: ConfigOption,
+    wait: Annotated[
+        float,
+        typer.Option(min=1.0, max=600.0, metavar="SECONDS", help="for everything to come good, at most"),
+    ] = 20.0,
+) -> None:
+    """Check vehicle, camera, detector and patrol before a flight; sends no order. Fails where a line does."""
+    from edge.config import load_agent_config
+    from edge.preflight_command import preflight as check_all
 
-    async def until_signalled() -> None:
+    _log_to_stderr(logging.WARNING)
+    _finish(check_all(load_agent_config(config), wait_s=wait))
+
+
+@patrol_app.command("check")
+def patrol_check(
+    file: PatrolArgument,
+    dem: DemOption = None,
+    home_alt: Annotated[
+        float | None, typer.Option(metavar="METRES", help="how high home really is above sea level")
+    ] = None,
+    config: LimitsOption = None,
+) -> None:
+    """Refuse what is unsafe, and say where: fence and no-fly zones, ground, ceiling, range, battery."""
+    from edge.patrols.command import Sources, check_command
+
+    _exit(check_command(file, Sources(dem, config), home_alt_amsl_m=home_alt))
+
+
+@patrol_app.command("plan")
+def patrol_plan(
+    file: PatrolArgument,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="write a .plan for each flight here, if it is safe")
+    ] = None,
+    waypoints: Annotated[
+        bool, typer.Option("--waypoints", help="and a .waypoints (QGC WPL 110) beside each .plan")
+    ] = False,
+    png: Annotated[Path | None, typer.Option(metavar="FILE", help="draw it as a picture")] = None,
+    geojson: Annotated[Path | None, typer.Option(metavar="FILE", help="draw it for map programs")] = None,
+    dem: DemOption = None,
+    config: LimitsOption = None,
+) -> None:
+    """Plan a patrol: length, time, what is seen, flights; as files that any station opens, and as a map."""
+    from edge.patrols.command import Sources, plan_command
+
+    sources = Sources(dem, config)
+    _exit(plan_command(file, sources, out=out, waypoints=waypoints, png=png, geojson=geojson))
+
+
+@signing_app.command("new")
+def signing_new(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="where the key goes; it must not be there yet")
+    ],
+) -> None:
+    """Make a key that only you can read."""
+    from flight.signing import make_key
+
+    make_key(file)
+    Console().print(
+        f"written: {file}\nName it as [agent.mavlink] signing_key_file, give it to the pilot's station, and "
+        "set up the autopilot: emberwatch signing set-up -c FILE",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+@signing_app.command("set-up")
+def signing_set_up(
+    config: ConfigOption,
+    present_key: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="the key that the autopilot has now, if it has another"),
+    ] = None,
+) -> None:
+    """Give the autopilot the configuration's key. Over a cable (serial:…) and disarmed only."""
+    from edge.config import load_agent_config
+    from edge.signing_command import set_up
+
+    _log_to_stderr(logging.WARNING)
+    _finish(set_up(load_agent_config(config), present_key))
+
+
+@signing_app.command("off")
+def signing_off(config: ConfigOption) -> None:
+    """Make the autopilot forget its key. Over a cable (serial:…) and disarmed only."""
+    from edge.config import load_agent_config
+    from edge.signing_command import switch_off
+
+    _log_to_stderr(logging.WARNING)
+    _finish(switch_off(load_agent_config(config)))
+
+
+def _finish(work: Coroutine[Any, Any, int]) -> None:
+    """Run something that ends by itself with an exit code."""
+    code = _run(work)
+    _exit(INTERRUPTED_EXIT_CODE if code is None else code)
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T | None:
+    """Run to the end, or to SIGINT or SIGTERM, which both let every ``finally`` do its work: then None."""
+
+    async def until_signalled() -> T | None:
         task = asyncio.ensure_future(work)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, task.cancel)
         try:
-            await task
+            return await task
         except asyncio.CancelledError:
             logging.getLogger("emberwatch").info("stopped")
+            return None
 
     try:
-        asyncio.run(until_signalled())
+        return asyncio.run(until_signalled())
     except BaseExceptionGroup as group:
         # A task group wraps the one thing that went wrong; a person wants to read just that.
         known = group.subgroup(EmberwatchError)
@@ -158,9 +278,9 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
-def _log_to_stderr() -> None:
+def _log_to_stderr(level: int = logging.INFO) -> None:
     logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+        level=level, stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
     )
     # httpx logs every request at INFO, twice a second.
     logging.getLogger("httpx").setLevel(logging.WARNING)

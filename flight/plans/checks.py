@@ -1,29 +1,36 @@
 """Is a plan safe to fly: what is wrong, where, and by how much.
 
-The line between two items is sampled, because a ridge or a corner of a no-fly zone lies between them more
-often than at them. Pure.
+The line between two items is sampled, because a ridge lies between them more often than at them; fences are
+met exactly. What the plan does not say (a failsafe's way home, wires and masts, the wind) is not judged.
+Pure.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pyproj
 from numpy.typing import NDArray
 
-from flight.plans.fence import distance_m
 from flight.plans.flight_time import flight_time_s
-from flight.plans.items import Command
-from flight.plans.path import Leg, legs
+from flight.plans.items import FLOWN_TO, Command
+from flight.plans.path import Leg, legs, sampled
 from flight.plans.plan import Plan
 from flight.terrain import Terrain
 
 FloatArray = NDArray[np.float64]
 
-SAMPLE_M = 10.0
 NEAR_HOME_M = 30.0  # it starts and lands there: low over the ground is right
+CIRCLE_CORNERS = 12
+DEFAULT_CIRCLE_M = 10.0  # ArduCopter's CIRCLE_RADIUS, where LOITER_TURNS says none
+_LAST_NAV = 95  # MAV_CMD_NAV_LAST: numbers below move the vehicle
+_STAYS = frozenset({Command.NAV_RETURN_TO_LAUNCH, Command.NAV_DELAY})
+
+_GEOD = pyproj.Geod(ellps="WGS84")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,100 +56,168 @@ class Problem:
     @property
     def words(self) -> str:
         """One line for people."""
-        if self.item is None or self.lat_deg is None or self.lon_deg is None:
-            return self.what
-        return f"on the way to item {self.item} ({self.lat_deg:.6f}, {self.lon_deg:.6f}): {self.what}"
+        if self.lat_deg is None or self.lon_deg is None:
+            return self.what if self.item is None else f"item {self.item}: {self.what}"
+        place = f"({self.lat_deg:.6f}, {self.lon_deg:.6f})"
+        return f"{place}: {self.what}" if self.item is None else f"item {self.item} {place}: {self.what}"
 
 
 def check(
     plan: Plan, terrain: Terrain | None, limits: Limits, *, home_amsl_m: float | None = None
 ) -> list[Problem]:
-    """Everything wrong with a plan, at its worst place on each leg. Empty: it is safe as far as is known."""
-    problems = list(_shape(plan))
-    home_m = plan.home.alt_amsl_m if home_amsl_m is None else home_amsl_m
-    if home_amsl_m is not None and abs(home_amsl_m - plan.home.alt_amsl_m) > limits.least_height_agl_m / 2:
-        problems.append(
-            Problem(
-                None,
-                None,
-                None,
-                f"home is at {home_amsl_m:.0f} m and the plan was made for {plan.home.alt_amsl_m:.0f} m: "
-                "its heights mean something else here",
-            )
-        )
-    for leg in legs(plan, terrain, home_amsl_m=home_amsl_m):
-        problems += _leg(plan, leg, terrain, limits, home_m)
+    """Everything wrong with a plan, at its worst place on each leg. Empty: it is safe as far as is known.
+
+    ``home_amsl_m`` is how high home really is; left out, it is as ``home_height_m`` has it.
+    """
+    home_m = home_height_m(plan, terrain) if home_amsl_m is None else home_amsl_m
+    problems = [*_shape(plan), *_home(plan, home_m, limits), *_rally(plan, terrain, limits, home_m)]
+    done: set[tuple[object, ...]] = set()
+    for leg in legs(plan, terrain, home_amsl_m=home_m):
+        way = (leg.item.seq, leg.start)
+        if way not in done:  # a jump flies the same legs again
+            done.add(way)
+            for part in (leg, *_circle(leg)):
+                problems += _leg(plan, part, terrain, limits, home_m)
     takes_s = flight_time_s(plan, terrain)
     if takes_s > limits.endurance_s:
-        problems.append(
-            Problem(
-                None,
-                None,
-                None,
-                f"it takes {takes_s / 60:.1f} min, and the battery allows {limits.endurance_s / 60:.1f} min",
-            )
-        )
-    return problems
+        what = f"it takes {takes_s / 60:.1f} min, and the battery allows {limits.endurance_s / 60:.1f} min"
+        problems.append(Problem(None, None, None, what))
+    return list(dict.fromkeys(problems))
+
+
+def home_height_m(plan: Plan, terrain: Terrain | None) -> float:
+    """How high home is, as far as plan and terrain know. A station that did not know writes 0."""
+    said_m = plan.home.alt_amsl_m
+    if said_m or terrain is None:
+        return said_m
+    ground_m = float(terrain.height_amsl_m(np.array([plan.home.lat_deg]), np.array([plan.home.lon_deg]))[0])
+    return said_m if math.isnan(ground_m) else ground_m
 
 
 def _shape(plan: Plan) -> Iterator[Problem]:
-    commands = [item.command for item in plan.items[1:]]
-    if not any(item.is_place for item in plan.items[1:]):
+    steps = plan.items[1:]
+    first = next((item for item in steps if item.is_place), None)
+    begin = next((item for item in steps if item.command == Command.NAV_TAKEOFF), None)
+    end = next(
+        (item for item in steps if item.command in (Command.NAV_RETURN_TO_LAUNCH, Command.NAV_LAND)), None
+    )
+    if first is None:
         yield Problem(None, None, None, "it flies nowhere")
-    if Command.NAV_TAKEOFF not in commands:
+    if begin is None:
         yield Problem(None, None, None, "it has no take-off")
-    if not {Command.NAV_RETURN_TO_LAUNCH, Command.NAV_LAND} & set(commands):
+    elif first is not None and first.seq < begin.seq:
+        yield Problem(first.seq, None, None, f"it is flown to before the take-off, which is item {begin.seq}")
+    if end is None:
         yield Problem(None, None, None, "it does not come home: it ends neither in a return nor in a landing")
+    for item in steps:
+        if item.command < _LAST_NAV and item.command not in FLOWN_TO | _STAYS:
+            what = f"its command, {int(item.command)}, flies in a way that cannot be checked"
+            yield Problem(item.seq, None, None, what)
+        elif item.command == Command.NAV_LOITER_UNLIM:
+            yield Problem(item.seq, None, None, "it stays there until the battery is empty")
+        elif item.command == Command.DO_JUMP and item.params[1] < 0:
+            yield Problem(item.seq, None, None, "it jumps back for ever: only the battery would end it")
+        elif end is not None and item.seq > end.seq and item.is_place:
+            yield Problem(item.seq, None, None, f"it comes after the way home, which is item {end.seq}")
+
+
+def _home(plan: Plan, home_m: float, limits: Limits) -> Iterator[Problem]:
+    """Heights above home that were worked out for another height of home mean something else."""
+    said_m = plan.home.alt_amsl_m
+    if said_m and abs(home_m - said_m) > limits.least_height_agl_m / 2:
+        what = (
+            f"home is at {home_m:.0f} m and the plan was made for {said_m:.0f} m: its heights mean something "
+            "else here"
+        )
+        yield Problem(None, None, None, what)
+
+
+def _rally(plan: Plan, terrain: Terrain | None, limits: Limits, home_m: float) -> Iterator[Problem]:
+    """A failsafe flies to these, at their height."""
+    for number, point in enumerate(plan.rally, start=1):
+        place = (point.lat_deg, point.lon_deg)
+        name = f"rally point {number}"
+        away_m = float(_away_m(plan, *(np.array([each]) for each in place))[0])
+        if away_m > limits.range_m:
+            what = f"{name} is {away_m:.0f} m from home; the limit is {limits.range_m:.0f} m"
+            yield Problem(None, *place, what)
+        if plan.fence is not None and (words := plan.fence.objection(*place)):
+            yield Problem(None, *place, f"{name}: {words}")
+        if terrain is not None:
+            ground_m = float(terrain.height_amsl_m(*(np.array([each]) for each in place))[0])
+            height_m = home_m + point.height_home_m - ground_m
+            if height_m < 0:
+                yield Problem(None, *place, f"{name} is {-height_m:.0f} m below the ground")
+
+
+def _circle(leg: Leg) -> Iterator[Leg]:
+    """The circle that LOITER_TURNS flies around its place, as chords."""
+    if leg.item.command != Command.NAV_LOITER_TURNS:
+        return
+    said_m = leg.item.params[2]
+    radius_m = abs(said_m) if math.isfinite(said_m) and said_m else DEFAULT_CIRCLE_M
+    lat_deg, lon_deg, height_m = leg.end
+    outer_m = radius_m / math.cos(math.pi / CIRCLE_CORNERS)
+    bearings_deg = np.linspace(0, 360, CIRCLE_CORNERS + 1)
+    one = np.ones(len(bearings_deg))
+    lon, lat, _ = _GEOD.fwd(lon_deg * one, lat_deg * one, bearings_deg, outer_m * one)
+    corners = [(float(y), float(x), height_m) for y, x in zip(lat, lon, strict=True)]
+    for start, end in itertools.pairwise(corners):
+        yield replace(leg, start=start, end=end)
 
 
 def _leg(plan: Plan, leg: Leg, terrain: Terrain | None, limits: Limits, home_m: float) -> Iterator[Problem]:
-    lat_deg, lon_deg, alt_m = _samples(leg)
-    places = list(zip(lat_deg.tolist(), lon_deg.tolist(), strict=True))
+    lat_deg, lon_deg, alt_m, ground_m = sampled(leg, terrain)
 
     def problem(index: int, what: str) -> Problem:
-        return Problem(leg.item.seq, *places[index], what)
+        return Problem(leg.item.seq, round(float(lat_deg[index]), 6), round(float(lon_deg[index]), 6), what)
 
     height_home_m = alt_m - home_m
     top = int(np.argmax(height_home_m))
     if height_home_m[top] > limits.ceiling_home_m + 0.01:
-        yield problem(
-            top, f"{height_home_m[top]:.0f} m above home; the ceiling is {limits.ceiling_home_m:.0f} m"
-        )
-    away_m = np.array([distance_m(plan.home.lat_deg, plan.home.lon_deg, *place) for place in places])
+        what = f"{height_home_m[top]:.0f} m above home; the ceiling is {limits.ceiling_home_m:.0f} m"
+        yield problem(top, what)
+    away_m = _away_m(plan, lat_deg, lon_deg)
     far = int(np.argmax(away_m))
     if away_m[far] > limits.range_m:
         yield problem(far, f"{away_m[far]:.0f} m from home; the limit is {limits.range_m:.0f} m")
-    if terrain is not None and not leg.is_climb:
-        ground_m = terrain.height_amsl_m(lat_deg, lon_deg)
-        unknown = np.isnan(ground_m)
-        if unknown.any():
-            yield problem(int(np.argmax(unknown)), "beyond the terrain model: the ground is not known there")
-        height_m = np.where(unknown | (away_m < NEAR_HOME_M), np.inf, alt_m - ground_m)
-        low = int(np.argmin(height_m))
-        if height_m[low] < 0:
-            yield problem(low, f"into the ground, by {-height_m[low]:.0f} m")
-        elif height_m[low] < limits.least_height_agl_m:
-            least_m = limits.least_height_agl_m
-            yield problem(low, f"{height_m[low]:.0f} m above the ground; {least_m:.0f} m is the least")
+    if not leg.is_climb:
+        yield from _ground(leg, ground_m, alt_m, away_m, limits, problem)
     if plan.fence is not None:
-        words = plan.fence.crossing(places[0], places[-1], margin_m=limits.fence_margin_m)
-        if words:
-            index = next(
-                (
-                    i
-                    for i, place in enumerate(places)
-                    if plan.fence.objection(*place, margin_m=limits.fence_margin_m)
-                ),
-                0,
+        margin_m = limits.fence_margin_m
+        for words, place in plan.fence.crossings(leg.start[:2], leg.end[:2], margin_m=margin_m):
+            yield Problem(leg.item.seq, round(place[0], 6), round(place[1], 6), f"the way there: {words}")
+
+
+def _ground(
+    leg: Leg,
+    ground_m: FloatArray | None,
+    alt_m: FloatArray,
+    away_m: FloatArray,
+    limits: Limits,
+    problem: Callable[[int, str], Problem],
+) -> Iterator[Problem]:
+    least_m = limits.least_height_agl_m
+    if ground_m is None:
+        # Nothing is known of hills; but a height that is itself above ground needs no model to be too low.
+        if leg.follows_ground and leg.item.alt_m < least_m and away_m[-1] >= NEAR_HOME_M:
+            yield problem(
+                len(alt_m) - 1, f"{leg.item.alt_m:.0f} m above the ground; {least_m:.0f} m is the least"
             )
-            detail = plan.fence.objection(*places[index], margin_m=limits.fence_margin_m)
-            yield problem(index, words + (f": {detail}" if detail else ""))
+        return
+    unknown = np.isnan(ground_m)
+    if unknown.any():
+        yield problem(int(np.argmax(unknown)), "beyond the terrain model: the ground is not known there")
+    height_m = np.where(unknown | (away_m < NEAR_HOME_M), np.inf, alt_m - ground_m)
+    low = int(np.argmin(height_m))
+    if height_m[low] < 0:
+        yield problem(low, f"into the ground, by {-height_m[low]:.0f} m")
+    elif height_m[low] < least_m - 0.01:
+        yield problem(low, f"{height_m[low]:.0f} m above the ground; {least_m:.0f} m is the least")
 
 
-def _samples(leg: Leg) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Latitude, longitude and height along a leg."""
-    length_m = distance_m(*leg.start[:2], *leg.end[:2])
-    parts = np.linspace(0.0, 1.0, max(2, math.ceil(length_m / SAMPLE_M) + 1))
-    start, end = np.array(leg.start), np.array(leg.end)
-    points = start + parts[:, None] * (end - start)
-    return points[:, 0], points[:, 1], points[:, 2]
+def _away_m(plan: Plan, lat_deg: FloatArray, lon_deg: FloatArray) -> FloatArray:
+    """From home, over ground."""
+    one = np.ones(len(lat_deg))
+    _, _, away_m = _GEOD.inv(plan.home.lon_deg * one, plan.home.lat_deg * one, lon_deg, lat_deg)
+    return np.asarray(away_m, np.float64)

@@ -11,13 +11,15 @@ that is right to some millimetres.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pyproj
 from shapely.geometry import LineString, Point
 from shapely.geometry import Polygon as Shape
+from shapely.geometry.base import BaseGeometry
+from shapely.ops import nearest_points
 
 from flight.errors import EmberwatchError
 from flight.local_frame import LocalFrame
@@ -103,15 +105,21 @@ class Fence:
 
     def crossing(self, start: LatLon, end: LatLon, *, margin_m: float = 0.0) -> str:
         """Why nobody may fly straight from ``start`` to ``end``; empty where one may."""
+        return next((words for words, _ in self.crossings(start, end, margin_m=margin_m)), "")
+
+    def crossings(self, start: LatLon, end: LatLon, *, margin_m: float = 0.0) -> Iterator[tuple[str, LatLon]]:
+        """Every zone that forbids the straight way from ``start`` to ``end``: why, and where it begins to."""
         plane = _Plane(*start)
-        path = LineString(plane.points([start, end]))
+        ends = plane.points([start, end])
+        path = Point(ends[0]) if start == end else LineString(ends)
         for zone in self.inclusions:
-            if not zone.shape(plane).buffer(-margin_m).contains(path):
-                return "the way there leaves the fence" + _near(margin_m)
+            outside = path.difference(zone.shape(plane).buffer(-margin_m))
+            if not outside.is_empty:
+                yield "it leaves the fence" + _near(margin_m), plane.place(_nearest(path, outside))
         for zone in self.exclusions:
-            if zone.shape(plane).buffer(margin_m).intersects(path):
-                return "the way there crosses a no-fly zone" + _near(margin_m)
-        return ""
+            inside = path.intersection(zone.shape(plane).buffer(margin_m))
+            if not inside.is_empty:
+                yield "it crosses a no-fly zone" + _near(margin_m), plane.place(_nearest(path, inside))
 
     def items(self) -> tuple[MissionItem, ...]:
         """As ``MAV_MISSION_TYPE_FENCE`` carries it, numbered from 0."""
@@ -201,6 +209,15 @@ class _Plane:
         lat_deg, lon_deg = np.array(places).T
         east_m, north_m, _ = self._frame.from_geodetic(lat_deg, lon_deg, np.zeros(len(places)))
         return list(zip(east_m.tolist(), north_m.tolist(), strict=True))
+
+    def place(self, point: Point) -> LatLon:
+        lat_deg, lon_deg, _ = self._frame.to_geodetic(np.array([point.x]), np.array([point.y]), np.zeros(1))
+        return float(lat_deg[0]), float(lon_deg[0])
+
+
+def _nearest(path: LineString | Point, part: BaseGeometry) -> Point:
+    """Of a part of a path, the place that is flown over first."""
+    return nearest_points(part, Point(path.coords[0]))[0]
 
 
 def _item(command: int, param1: float, lat_deg: float, lon_deg: float) -> MissionItem:

@@ -80,6 +80,10 @@ FLOWN_TO = frozenset(
         Command.NAV_SPLINE_WAYPOINT,
     }
 )
+# These may leave the place out: they then happen where the vehicle is.
+NEEDS_NO_PLACE = frozenset(
+    {Command.NAV_TAKEOFF, Command.NAV_LAND, Command.NAV_LOITER_UNLIM, Command.NAV_LOITER_TIME}
+)
 OF_A_FENCE = frozenset(
     {
         Command.NAV_FENCE_RETURN_POINT,

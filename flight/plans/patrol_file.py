@@ -22,8 +22,18 @@ def _on_earth(place: tuple[float, float]) -> tuple[float, float]:
     return place
 
 
+def _rally(point: tuple[float, float, float]) -> tuple[float, float, float]:
+    _on_earth(point[:2])
+    if not 0 < point[2] <= 1000:
+        raise ValueError(f"a rally point at {point[2]:g} m above home; write [latitude, longitude, height]")
+    return point
+
+
 LatLon = Annotated[tuple[float, float], AfterValidator(_on_earth)]
 Ring = Annotated[list[LatLon], Field(min_length=3, max_length=500)]
+
+
+_STAND_IN_THE_PLAN = frozenset({"home", "home_alt_amsl_m", "fence", "no_fly", "rally", "height_agl_m"})
 
 
 class _Part(BaseModel):
@@ -64,11 +74,11 @@ class PatrolFile(_Part):
     """A whole patrol file."""
 
     name: str = Field(min_length=1, max_length=100, description="as people call the patrol")
-    home: tuple[float, float] | None = Field(
+    home: LatLon | None = Field(
         None, description="[latitude, longitude] of take-off and landing; needed unless a plan says it"
     )
     home_alt_amsl_m: float | None = Field(
-        None, description="of the home, above sea level; left out: the terrain model's"
+        None, ge=-500, le=9000, description="of the home, above sea level; left out: the terrain model's"
     )
     plan: Path | None = Field(None, description="a .plan or .waypoints to fly as it is")
     area: Ring | None = Field(None, description="a polygon to look at: [[latitude, longitude], …]")
@@ -98,7 +108,7 @@ class PatrolFile(_Part):
     no_fly: list[Ring | CircleZone] = Field(
         default_factory=list, max_length=50, description="polygons or circles to stay out of"
     )
-    rally: list[tuple[float, float, float]] = Field(
+    rally: list[Annotated[tuple[float, float, float], AfterValidator(_rally)]] = Field(
         default_factory=list,
         max_length=20,
         description="other places to land: [latitude, longitude, height above home]",
@@ -116,6 +126,12 @@ class PatrolFile(_Part):
     def _beside_the_file(cls, plan: Path | None, info: ValidationInfo) -> Path | None:
         return None if plan is None else Path((info.context or {}).get("base_dir", "")) / plan
 
+    @field_validator("camera", mode="after")
+    @classmethod
+    def _camera_beside_the_file(cls, camera: str, info: ValidationInfo) -> str:
+        base_dir = Path((info.context or {}).get("base_dir", ""))
+        return str(base_dir / camera) if camera.endswith(".toml") else camera
+
     @model_validator(mode="after")
     def _complete(self) -> Self:
         wheres = [name for name in ("plan", "area", "corridor", "points") if getattr(self, name) is not None]
@@ -123,6 +139,9 @@ class PatrolFile(_Part):
             found = ", ".join(wheres) or "none"
             raise ValueError(f"say one of plan, area, corridor and points, not {found}")
         if self.plan is not None:
+            said = sorted(_STAND_IN_THE_PLAN & self.model_fields_set)
+            if said:
+                raise ValueError(f"{', '.join(said)}: with a plan these stand in the plan itself")
             return self
         if self.home is None:
             raise ValueError("home is missing: where the drone takes off and lands")

@@ -53,9 +53,10 @@ def _samples(route: Sequence[Metres]) -> tuple[FloatArray, set[int]]:
     corners = {0}
     for start, end in itertools.pairwise(route):
         count = max(1, math.ceil(math.dist(start, end) / STEP_M))
-        for number in range(1, count + 1):
+        for number in range(1, count):
             part = number / count
             places.append((start[0] + part * (end[0] - start[0]), start[1] + part * (end[1] - start[1])))
+        places.append(end)  # exactly: a corner is known by its place
         corners.add(len(places) - 1)
     return np.array(places), corners
 

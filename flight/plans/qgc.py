@@ -3,7 +3,9 @@
 Format: https://docs.qgroundcontrol.com/master/en/qgc-dev-guide/file_formats/plan.html (file version 1,
 mission version 2, fence version 2). What is read is what will be flown, so nothing is guessed: an item that
 cannot be understood refuses the whole file. Surveys and corridors are flattened into the waypoints that they
-make. An inclusion and a no-fly zone of the file are the same here and aboard.
+make; other patterns are refused by name. A height "above terrain" that QGroundControl worked out by itself
+stands in the file as one above sea level (frame 0), and is read as that. An inclusion and a no-fly zone of
+the file are the same here and aboard.
 """
 
 from __future__ import annotations
@@ -18,16 +20,30 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from flight.plans.fence import Circle, Fence, FenceError, Polygon, RallyPoint, Zone
-from flight.plans.items import FLOWN_TO, HAS_POSITION, Command, Frame, MissionItem, home_item
+from flight.plans.items import (
+    FLOWN_TO,
+    HAS_POSITION,
+    NEEDS_NO_PLACE,
+    PLAIN_FRAME,
+    SAME_ALTITUDE_M,
+    Command,
+    Frame,
+    MissionItem,
+    home_item,
+)
 from flight.plans.plan import Home, Plan, PlanError
-from flight.plans.qgc_writer import FENCE_VERSION, FILE_VERSION, MISSION_VERSION, RALLY_VERSION
+from flight.plans.qgc_writer import (
+    ALTITUDE_MODE,
+    FENCE_VERSION,
+    FILE_VERSION,
+    MISSION_VERSION,
+    RALLY_VERSION,
+)
 
 __all__ = ["Home", "Plan", "PlanError", "read_plan", "write_plan"]
 
-# These may leave lat/lon out: they then happen where the vehicle is.
-NEEDS_NO_PLACE = frozenset(
-    {Command.NAV_TAKEOFF, Command.NAV_LAND, Command.NAV_LOITER_UNLIM, Command.NAV_LOITER_TIME}
-)
+FRAME_OF_MODE = {mode: frame for frame, mode in ALTITUDE_MODE.items()}
+PATTERNS = ("survey", "CorridorScan")
 
 
 def read_plan(path: Path | str) -> Plan:
@@ -186,6 +202,8 @@ class _Reader:
 
     def _flattened(self, item: dict[str, Any], where: str) -> list[_Step]:
         kind = item.get("complexItemType")
+        if kind not in PATTERNS:
+            self._refuse(f"{where}.complexItemType", f"is {kind!r}; only {' and '.join(PATTERNS)} are known")
         transects = item.get("TransectStyleComplexItem")
         if not isinstance(transects, dict) or not isinstance(transects.get("Items"), list):
             self._refuse(where, f"is a pattern ({kind!r}) without the waypoints it makes")
@@ -210,6 +228,10 @@ class _Reader:
                 self._refuse(f"{where}.params[4:6]", "are 0 or missing: this item needs a place to fly to")
             if math.isnan(params[6]):
                 self._refuse(f"{where}.params[6]", "is missing: this item needs an altitude")
+            self._altitude(item, frame, z, where)
+        elif not (x.is_integer() and y.is_integer()):
+            # Sent as they are, they would be a place beside 0, 0.
+            self._refuse(f"{where}.command", f"is {command}, which has a place here and is not known")
         scale = 1e7 if command in HAS_POSITION else 1.0  # other commands send params 5 and 6 as they are
         autocontinue = item.get("autoContinue", True)
         if not isinstance(autocontinue, bool):
@@ -224,6 +246,22 @@ class _Reader:
             alt_m=z,
             autocontinue=autocontinue,
         )
+
+    def _altitude(self, item: dict[str, Any], frame: int, z: float, where: str) -> None:
+        """QGroundControl shows and flies ``Altitude`` where it is there: it must not be another."""
+        mode = item.get("AltitudeMode")
+        plain = PLAIN_FRAME.get(frame, frame)
+        if mode not in FRAME_OF_MODE or item.get("Altitude") is None:
+            return
+        if FRAME_OF_MODE[mode] != plain:
+            self._refuse(
+                f"{where}.AltitudeMode", f"is {mode} and the frame is {frame}: two heights are meant"
+            )
+        altitude_m = self._number(item["Altitude"], f"{where}.Altitude")
+        if abs(altitude_m - z) > SAME_ALTITUDE_M:
+            self._refuse(
+                f"{where}.Altitude", f"is {altitude_m:g} and params[6] is {z:g}: two heights are meant"
+            )
 
     def _numbered(self, steps: list[_Step]) -> Iterable[MissionItem]:
         """The items numbered from 1, with jumps pointed at the new number of what they meant."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from flight.plans.fence import Circle, Fence, Polygon, RallyPoint
-from flight.plans.items import HAS_POSITION, Frame, MissionItem
+from flight.plans.items import HAS_POSITION, PLAIN_FRAME, Frame, MissionItem
 
 FILE_VERSION = 1
 MISSION_VERSION = 2
@@ -16,6 +16,7 @@ FENCE_VERSION = 2
 RALLY_VERSION = 2
 FIRMWARE_ARDUPILOT = 3  # MAV_AUTOPILOT_ARDUPILOTMEGA
 VEHICLE_QUADROTOR = 2  # MAV_TYPE_QUADROTOR
+# QGroundControl's AltMode; 3 is "above terrain, worked out by the station", which is frame 0 in the file.
 ALTITUDE_MODE = {Frame.GLOBAL_RELATIVE_ALT: 1, Frame.GLOBAL: 2, Frame.GLOBAL_TERRAIN_ALT: 4}
 
 
@@ -43,7 +44,7 @@ def to_bytes(
         "geoFence": _fence_to_json(fence or Fence()),
         "rallyPoints": {
             "points": [[point.lat_deg, point.lon_deg, point.height_home_m] for point in rally],
-            "version": 2,
+            "version": RALLY_VERSION,
         },
     }
     return (json.dumps(document, indent=4, allow_nan=False) + "\n").encode()
@@ -52,6 +53,7 @@ def to_bytes(
 def _to_json(item: MissionItem) -> Mapping[str, Any]:
     params: list[float | None] = [None if math.isnan(value) else value for value in item.params]
     has_position = item.command in HAS_POSITION
+    frame = PLAIN_FRAME.get(item.frame, item.frame)
     if not has_position:
         params += [item.lat_e7, item.lon_e7]
     elif item.lat_e7 == 0 and item.lon_e7 == 0:
@@ -65,11 +67,11 @@ def _to_json(item: MissionItem) -> Mapping[str, Any]:
         "type": "SimpleItem",
         "doJumpId": item.seq,
         "command": item.command,
-        "frame": item.frame,
+        "frame": frame,
         "params": [*params, item.alt_m],
         "autoContinue": item.autocontinue,
     }
-    mode = ALTITUDE_MODE.get(Frame(item.frame))
+    mode = ALTITUDE_MODE.get(Frame(frame))
     if has_position and mode is not None:
         step |= {"Altitude": item.alt_m, "AltitudeMode": mode, "AMSLAltAboveTerrain": None}
     return step

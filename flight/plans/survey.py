@@ -1,8 +1,9 @@
 """Strips that see all of an area, and the ways between them. Pure geometry, in metres east and north.
 
-An area is cut into parallel strips one swath apart, turned so that there are the fewest of them. The order is
-greedy: from where the vehicle is, the strip whose nearer end takes the shortest allowed way. Every way stays
-inside what is allowed (the fence without the no-fly zones), around corners where it must.
+An area is cut into parallel strips one swath apart, turned so that there are the fewest of them; what stays
+unseen where a strip's line is forbidden gets strips of its own. They are flown in the shortest of several
+rounds. Every way stays inside what is allowed (the fence without the no-fly zones), around corners where it
+must.
 """
 
 from __future__ import annotations
@@ -16,12 +17,17 @@ from dataclasses import dataclass
 from shapely import affinity, prepare
 from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box
 from shapely.geometry.base import BaseGeometry
+from shapely.ops import unary_union
 
 Metres = tuple[float, float]
 
 ANGLES_DEG = tuple(range(0, 180, 5))
 CORNER_M = 1.0  # ways keep this clear of corners, so that rounding does not put them across
 LEAST_STRIP_M = 1.0
+CLEAR_M = 0.01  # rounding: margins are metres
+LEAST_LEFT_M2 = 4.0  # unseen parts smaller than this are let go
+MOST_EXTRA_STRIPS = 200
+MOST_FIRSTS = 24
 
 
 class NoWayError(ValueError):
@@ -65,10 +71,15 @@ def _strips(area: Polygon | MultiPolygon, spacing_m: float, direction_deg: float
         # What the strip has to see is the whole band around it, not only what lies on its middle.
         band = turned.intersection(box(west - 1, y - spacing_m / 2, east + 1, y + spacing_m / 2))
         for low, high in _spans(band):
-            if high - low >= LEAST_STRIP_M:
-                line = affinity.rotate(LineString([(low, y), (high, y)]), -turn_deg, origin=(0, 0))
-                found.append(Strip(*(tuple(point) for point in line.coords)))
+            found.append(_turned(low, high, y, -turn_deg))
     return found
+
+
+def _turned(low: float, high: float, y: float, turn_deg: float) -> Strip:
+    """A strip from ``low`` to ``high`` in the turned plane; never too short to be flown."""
+    short = max(0.0, LEAST_STRIP_M - (high - low)) / 2
+    line = affinity.rotate(LineString([(low - short, y), (high + short, y)]), turn_deg, origin=(0, 0))
+    return Strip(*(tuple(point) for point in line.coords))
 
 
 def _spans(band: BaseGeometry) -> list[tuple[float, float]]:
@@ -84,15 +95,56 @@ def _spans(band: BaseGeometry) -> list[tuple[float, float]]:
     return merged
 
 
+def flyable(
+    area: Polygon | MultiPolygon, ways: Ways, swath_m: float, spacing_m: float, direction_deg: float | None
+) -> list[Strip]:
+    """Strips within what is allowed, from which all of an area that one may fly over is seen: no point of it
+    is farther from a strip than half a swath."""
+    found = [part for strip in strips(area, spacing_m, direction_deg) for part in ways.clipped(strip)]
+    mine = area if ways.allowed is None else area.intersection(ways.allowed)
+    first = found[0] if found else None
+    if direction_deg is None and first is not None:
+        direction_deg = math.degrees(math.atan2(first.end[0] - first.start[0], first.end[1] - first.start[1]))
+    turn_deg = (direction_deg or 0.0) - 90.0
+    left = _unseen(mine, found, swath_m)
+    for _ in range(MOST_EXTRA_STRIPS):
+        parts = [part for part in getattr(left, "geoms", [left]) if part.area >= LEAST_LEFT_M2]
+        if not parts:
+            break
+        # A line through the inside of what is left always sees some of it.
+        largest = affinity.rotate(max(parts, key=lambda part: part.area), turn_deg, origin=(0, 0))
+        low, _, high, _ = largest.bounds
+        new = ways.clipped(_turned(low, high, largest.representative_point().y, -turn_deg))
+        useful = [
+            strip for strip in new if left.intersection(_seen([strip], swath_m)).area >= LEAST_LEFT_M2 / 4
+        ]
+        if not useful:
+            break
+        found += useful
+        left = left.difference(_seen(useful, swath_m))
+    return found
+
+
+def _seen(found: Sequence[Strip], swath_m: float) -> BaseGeometry:
+    return unary_union([LineString([strip.start, strip.end]).buffer(swath_m / 2) for strip in found])
+
+
+def _unseen(area: BaseGeometry, found: Sequence[Strip], swath_m: float) -> BaseGeometry:
+    return area.difference(_seen(found, swath_m)) if found else area
+
+
 class Ways:
     """Shortest ways inside an allowed region."""
 
     def __init__(self, allowed: Polygon | MultiPolygon | None) -> None:
         """``allowed`` None: everywhere."""
-        self._allowed = allowed
+        self.allowed = allowed
+        self._allowed = None if allowed is None else allowed.buffer(CLEAR_M)
         self._corners: list[Metres] = []
+        self._clear: dict[tuple[Metres, Metres], bool] = {}
+        self._ways: dict[tuple[Metres, Metres], list[Metres]] = {}
         if allowed is not None:
-            prepare(allowed)
+            prepare(self._allowed)
             inner = allowed.buffer(-CORNER_M)
             for part in getattr(inner, "geoms", [inner]):
                 if not part.is_empty:
@@ -105,13 +157,22 @@ class Ways:
 
     def is_clear(self, start: Metres, end: Metres) -> bool:
         """Whether the straight way is allowed."""
-        return self._allowed is None or bool(self._allowed.covers(LineString([start, end])))
+        if self._allowed is None:
+            return True
+        way = (start, end) if start <= end else (end, start)
+        if way not in self._clear:
+            self._clear[way] = bool(self._allowed.covers(LineString(way)))
+        return self._clear[way]
+
+    def clipped(self, strip: Strip) -> list[Strip]:
+        """The parts of a strip that are allowed."""
+        return [Strip(*part) for part in self.inside(strip.start, strip.end)]
 
     def inside(self, start: Metres, end: Metres) -> list[tuple[Metres, Metres]]:
         """The parts of a straight line that are allowed, from start to end."""
-        if self._allowed is None:
+        if self.allowed is None:
             return [(start, end)]
-        line = self._allowed.intersection(LineString([start, end]))
+        line = self.allowed.intersection(LineString([start, end]))
         parts = [part for part in getattr(line, "geoms", [line]) if part.length >= LEAST_STRIP_M]
         ends = [
             ((part.coords[0][0], part.coords[0][1]), (part.coords[-1][0], part.coords[-1][1]))
@@ -123,6 +184,11 @@ class Ways:
         """Places to fly over after ``start``, ``end`` the last. Raises NoWayError."""
         if self.is_clear(start, end):
             return [end]
+        if (start, end) not in self._ways:
+            self._ways[start, end] = self._around(start, end)
+        return list(self._ways[start, end])
+
+    def _around(self, start: Metres, end: Metres) -> list[Metres]:
         nodes = [start, end, *self._corners]
         best = {0: 0.0}
         came: dict[int, int] = {}
@@ -159,26 +225,56 @@ class Ways:
 def ordered(found: Sequence[Strip], start: Metres, ways: Ways) -> list[tuple[list[Metres], Strip]]:
     """Strips in the order of flying, each turned the right way, with the places to fly over before it.
 
-    Raises NoWayError where one cannot be reached.
+    From each of several first strips on always the nearest comes next, and the shortest of these rounds,
+    there and back, is taken. Raises NoWayError where a strip cannot be reached.
     """
+    firsts = [*found, *(strip.reversed for strip in found)]
+    firsts.sort(key=lambda strip: math.dist(start, strip.start))
+    if len(firsts) > MOST_FIRSTS:
+        firsts = firsts[: MOST_FIRSTS // 2] + firsts[-MOST_FIRSTS // 2 :]
+    rounds = (_round(found, start, first, ways) for first in firsts)
+    return min(rounds, key=lambda each: _length_m(each, start, ways))
+
+
+def _round(
+    found: Sequence[Strip], start: Metres, first: Strip, ways: Ways
+) -> list[tuple[list[Metres], Strip]]:
     left = list(found)
-    here = start
+    here, strip, way = start, first, ways.way(start, first.start)
     result: list[tuple[list[Metres], Strip]] = []
-    while left:
-        turned = itertools.chain.from_iterable((strip, strip.reversed) for strip in left)
-        # The straight distance is never more than the way, so the first whose way is straight is the best.
-        nearest = sorted(turned, key=lambda strip: math.dist(here, strip.start))
-        best: tuple[float, list[Metres], Strip] | None = None
-        for strip in nearest:
-            if best is not None and math.dist(here, strip.start) >= best[0]:
-                break
-            way = ways.way(here, strip.start)
-            length_m = sum(math.dist(a, b) for a, b in itertools.pairwise([here, *way]))
-            if best is None or length_m < best[0]:
-                best = (length_m, way, strip)
-        assert best is not None  # noqa: S101 - there is a strip left
-        _, way, strip = best
+    while True:
         result.append((way[:-1], strip))
         left.remove(strip if strip in left else strip.reversed)
+        if not left:
+            return result
         here = strip.end
-    return result
+        way, strip = _nearest(left, here, ways)
+
+
+def _nearest(left: Sequence[Strip], here: Metres, ways: Ways) -> tuple[list[Metres], Strip]:
+    """The strip, and which way round, that the shortest way leads to."""
+    turned = itertools.chain.from_iterable((strip, strip.reversed) for strip in left)
+    best: tuple[float, list[Metres], Strip] | None = None
+    for strip in sorted(turned, key=lambda strip: math.dist(here, strip.start)):
+        # The straight distance is never more than the way: nothing that is farther can be better.
+        if best is not None and math.dist(here, strip.start) >= best[0]:
+            break
+        way = ways.way(here, strip.start)
+        length_m = _along_m([here, *way])
+        if best is None or length_m < best[0]:
+            best = (length_m, way, strip)
+    assert best is not None  # noqa: S101 - there is a strip left
+    return best[1], best[2]
+
+
+def _length_m(flown: Sequence[tuple[list[Metres], Strip]], start: Metres, ways: Ways) -> float:
+    """Of the ways between the strips, there and back."""
+    total_m, here = 0.0, start
+    for way, strip in flown:
+        total_m += _along_m([here, *way, strip.start])
+        here = strip.end
+    return total_m + _along_m([here, *ways.way(here, start)])
+
+
+def _along_m(places: Sequence[Metres]) -> float:
+    return sum(math.dist(a, b) for a, b in itertools.pairwise(places))

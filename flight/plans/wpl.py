@@ -14,14 +14,11 @@ import math
 from pathlib import Path
 from typing import NoReturn
 
-from flight.plans.items import FLOWN_TO, HAS_POSITION, Command, Frame, MissionItem
+from flight.plans.items import FLOWN_TO, HAS_POSITION, NEEDS_NO_PLACE, Command, Frame, MissionItem
 from flight.plans.plan import Home, Plan, PlanError
 
 HEADER = "QGC WPL 110"
 _COLUMNS = 12
-_NEEDS_NO_PLACE = frozenset(
-    {Command.NAV_TAKEOFF, Command.NAV_LAND, Command.NAV_LOITER_UNLIM, Command.NAV_LOITER_TIME}
-)
 
 
 def is_wpl(path: Path) -> bool:
@@ -50,6 +47,8 @@ def read_wpl(path: Path) -> Plan:
     if len(items) < 2:
         reader.refuse(len(lines), "ends the file: there is nothing to fly")
     first = items[0]
+    if first.command != Command.NAV_WAYPOINT:
+        reader.refuse(rows[0][0], f"is command {first.command} where home should be")
     home = Home(first.lat_deg, first.lon_deg, first.alt_m)
     for item, (number, _) in zip(items, rows, strict=True):
         if item.command == Command.DO_JUMP and not 1 <= item.params[0] < len(items):
@@ -104,8 +103,10 @@ class _Reader:
         if command in HAS_POSITION:
             if abs(x) > 90 or abs(y) > 180:
                 self.refuse(line, f"({x:g}, {y:g}) is no place on earth")
-            if seq and command in FLOWN_TO - _NEEDS_NO_PLACE and x == 0 and y == 0:
+            if seq and command in FLOWN_TO - NEEDS_NO_PLACE and x == 0 and y == 0:
                 self.refuse(line, "is a place to fly to and says none")
+        elif not (x.is_integer() and y.is_integer()):
+            self.refuse(line, f"gives command {command} a place, and what that means is not known")
         scale = 1e7 if command in HAS_POSITION else 1.0
         params = (numbers[0], numbers[1], numbers[2], numbers[3])
         return MissionItem(

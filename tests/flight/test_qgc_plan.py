@@ -135,7 +135,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
 def test_a_changed_file_has_another_hash(tmp_path: Path) -> None:
     one = read_plan(save(tmp_path / "x.plan", SAVED))
     document = copy.deepcopy(SAVED)
-    document["mission"]["items"][0]["params"][6] = 51
+    document["mission"]["items"][0]["params"][6] = document["mission"]["items"][0]["Altitude"] = 51
     assert read_plan(save(tmp_path / "x.plan", document)).sha256 != one.sha256
 
 

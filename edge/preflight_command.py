@@ -1,0 +1,229 @@
+"""``emberwatch preflight``: the agent's own checks before a flight, without the agent.
+
+It opens the link, the camera and the detector as the agent would, read-only: it sends no order and no
+mission, tells the station nothing, and an alert could only reach an outbox that is thrown away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from edge.agent import vehicle_of
+from edge.config import AgentConfig
+from edge.flying.flight import PatrolFlight
+from edge.health import Seeing
+from edge.optics import Camera
+from edge.patrols.load import load_patrol
+from edge.preflight import PlanFacts, Preflight
+from edge.vision.supervisor import VisionError
+from edge.watch import Watch
+from flight.errors import EmberwatchError
+from flight.link import LinkError
+from flight.plans.checks import Limits, check
+from flight.plans.flight_time import flight_time_s
+from flight.plans.plan import Plan
+from flight.terrain import RasterTerrain, Terrain
+from flight.vehicle import Vehicle
+from uplink.messages import PreflightLine, SeeingState
+from uplink.outbox import Outbox
+
+FAILED_EXIT_CODE = 1
+LOOK_S = 0.5
+STEADY_S = 2.0  # nothing fails, and nothing has changed for this long
+LAST_LOOK_S = 2.0
+FEED_S = 0.1
+VERIFY_AGAIN_S = 5.0
+_MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("?", "yellow")}
+
+
+async def preflight(config: AgentConfig, *, wait_s: float, console: Console | None = None) -> int:
+    """Print the lines once nothing more can come good, or after ``wait_s``. Returns 1 where one failed.
+
+    Raises EmberwatchError for what cannot even be tried: a wrong file, a link that another program has.
+    """
+    console = console or Console()
+    terrain = None if config.terrain.dem is None else RasterTerrain.open(config.terrain.dem)
+    config.data_dir.mkdir(parents=True, exist_ok=True)
+    vehicle = vehicle_of(config, read_only=True)
+    plan = _next_plan(config, vehicle, terrain)
+    with tempfile.TemporaryDirectory() as folder, Outbox(Path(folder) / "outbox.db") as outbox:
+        watch = Watch(config, vehicle, outbox, Camera.load(config.camera.profile), terrain)
+        look = _Look(config, vehicle, watch, plan, terrain)
+        await _opened(vehicle, lambda: look.until_steady(wait_s))
+    _print(console, look.lines)
+    if not vehicle.telemetry.linked or vehicle.link.counts.impostors:
+        words = "If the agent is running, it has the link: its page shows the preflight."
+        console.print(words, style="yellow", highlight=False)
+    return FAILED_EXIT_CODE if any(line.passed is False for line in look.lines) else 0
+
+
+async def _opened(vehicle: Vehicle, work: Callable[[], Awaitable[None]]) -> None:
+    try:
+        async with vehicle:
+            await work()
+    except LinkError as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE:
+            raise LinkError(
+                f"another program has {vehicle.link.url}",
+                hint="If it is the agent: it is running, and its page shows the preflight.",
+            ) from error
+        raise
+
+
+def _next_plan(config: AgentConfig, vehicle: Vehicle, terrain: Terrain | None) -> Plan | None:
+    """What the agent would fly next: the rest of a flight that was left in the middle, too."""
+    if config.patrol.file is None:
+        return None
+    patrol = load_patrol(config.patrol.file, terrain)
+    return PatrolFlight(vehicle, patrol, config.data_dir / "patrol.json").progress.part
+
+
+class _Look:
+    """Gathers what the lines say, over and over."""
+
+    def __init__(
+        self, config: AgentConfig, vehicle: Vehicle, watch: Watch, plan: Plan | None, terrain: Terrain | None
+    ) -> None:
+        self.lines: list[PreflightLine] = []
+        self._config, self._vehicle, self._watch = config, vehicle, watch
+        self._plan, self._terrain = plan, terrain
+        self._blind = ""
+        self._aboard: bool | None = None
+        self._verify_due_s = float("-inf")
+        self._preflight = Preflight(
+            vehicle,
+            seeing=self._seeing,
+            model_name=lambda: watch.provenance.model_name if watch.provenance else None,
+            data_dir=config.data_dir,
+            endurance_s=config.limits.endurance_s,
+            reserve_percent=config.limits.reserve_percent,
+        )
+
+    async def until_steady(self, wait_s: float) -> None:
+        """Look until nothing fails that could still come good, at most for ``wait_s``."""
+        tasks = [asyncio.create_task(work()) for work in (self._feed, self._see)]
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._settle()
+        except TimeoutError:
+            # Once more, for what has changed meanwhile; an answer that is still waited for stays unknown.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_LOOK_S):
+                    await self._once()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _settle(self) -> None:
+        steady_s, before = time.monotonic(), None
+        while True:
+            await self._verify()
+            await self._once()
+            passes = [(line.name, line.passed) for line in self.lines]
+            now_s = time.monotonic()
+            if passes != before or any(map(self._may_come_good, self.lines)):
+                steady_s, before = now_s, passes
+            if now_s - steady_s >= STEADY_S:
+                return
+            await asyncio.sleep(LOOK_S)
+
+    def _may_come_good(self, line: PreflightLine) -> bool:
+        """Whether to wait for it: a camera that cannot be opened will not open by itself."""
+        return line.passed is False and not (self._blind and line.name in ("camera", "detector"))
+
+    async def _once(self) -> None:
+        if self._vehicle.telemetry.armed:
+            raise EmberwatchError("the vehicle is armed", hint="Preflight is for a vehicle on the ground.")
+        lines = await self._preflight.lines(self._plan_facts(), time.monotonic())
+        self.lines = [line if self._config.mavlink.read_only else _yet_to_come(line) for line in lines]
+
+    def _plan_facts(self) -> PlanFacts | None:
+        plan, limits = self._plan, self._config.limits
+        if plan is None:
+            return None
+        home = self._vehicle.telemetry.home
+        problems = check(
+            plan,
+            self._terrain,
+            Limits(
+                ceiling_home_m=limits.ceiling_home_m,
+                least_height_agl_m=limits.least_height_agl_m,
+                range_m=limits.range_m,
+                endurance_s=limits.endurance_s * (1 - limits.reserve_percent / 100),
+            ),
+            home_amsl_m=None if home is None else home.alt_amsl_m,
+        )
+        words = [problem.words for problem in problems]
+        return PlanFacts(self._aboard, "", words, flight_time_s(plan, self._terrain), plan.fence)
+
+    async def _verify(self) -> None:
+        """Whether the plan is aboard; asked for again until the autopilot answers."""
+        now_s = time.monotonic()
+        due = self._plan is not None and self._aboard is None and now_s >= self._verify_due_s
+        if self._plan is None or not due or not self._vehicle.telemetry.linked:
+            return
+        self._verify_due_s = now_s + VERIFY_AGAIN_S
+        try:
+            self._aboard = await self._vehicle.missions.verify(self._plan.items)
+        except EmberwatchError:
+            self._aboard = None
+
+    async def _feed(self) -> None:
+        while True:
+            self._vehicle.feed()
+            await asyncio.sleep(FEED_S)
+
+    async def _see(self) -> None:
+        try:
+            await self._watch.run()
+        except* VisionError as group:
+            self._blind = _first(group)
+
+    def _seeing(self, now_s: float) -> Seeing:
+        seeing = self._watch.health.state(now_s)
+        return replace(seeing, state=SeeingState.BLIND, reason=self._blind) if self._blind else seeing
+
+
+def _yet_to_come(line: PreflightLine) -> PreflightLine:
+    """An agent that may command brings plan and fence aboard itself: that they are not is no fault."""
+    if line.name in ("plan aboard", "fence") and line.passed is False:
+        detail = f"{line.detail}; the agent brings it aboard when it starts"
+        return PreflightLine(name=line.name, passed=None, detail=detail)
+    return line
+
+
+def _first(group: BaseExceptionGroup[VisionError]) -> str:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error)[:200]
+
+
+def _print(console: Console, lines: Sequence[PreflightLine]) -> None:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for line in lines:
+        mark, style = _MARKS[line.passed]
+        table.add_row(Text(mark, style), line.name, Text(line.detail))
+    console.print(table)
+    bad, unknown = (sum(line.passed is each for line in lines) for each in (False, None))
+    if bad:
+        console.print(f"Not ready: {bad} of {len(lines)} failed.", style="red", highlight=False)
+    elif unknown:
+        console.print(
+            f"Nothing failed; {unknown} not known: yours to judge.", style="yellow", highlight=False
+        )
+    else:
+        console.print("Ready.", style="green")
