@@ -16,13 +16,14 @@ import asyncio
 import json
 import logging
 import random
-import time
 from collections.abc import Callable
 from enum import Enum
+from uuid import uuid4
 
 import httpx
 
 from uplink.backoff import Backoff
+from uplink.clock import elapsed_s
 from uplink.errors import OutboxError, UplinkError
 from uplink.link import StationLink
 from uplink.messages import DroneState, Order, PatrolRoute
@@ -67,7 +68,8 @@ def judge(status: int) -> Verdict:
 class UplinkClient:
     """One drone's client. ``run`` it in a task; cancel that task to stop.
 
-    ``on_order`` is called on the event loop, once for each order; tell its result in the next states.
+    ``on_order`` is called on the event loop, once for each order; tell its result in the next states. One
+    client is one run of the agent: orders that an earlier one was given are not for it.
     ``rng`` and ``clock`` (monotonic seconds) may be given for tests. Raises ``UplinkError`` for an
     address that is none.
     """
@@ -84,7 +86,7 @@ class UplinkClient:
         item_backoff: Backoff = ITEM_BACKOFF,
         state_interval_s: float = STATE_INTERVAL_S,
         rng: random.Random | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = elapsed_s,
     ) -> None:
         self._base_url = _checked(station_url)
         self._drone_id = drone_id
@@ -94,7 +96,8 @@ class UplinkClient:
         self._state_interval_s = state_interval_s
         self._rng = rng or random.Random()  # noqa: S311 (jitter, no secret)
         self._clock = clock
-        self._intake = OrderIntake(drone_id, on_order) if on_order else None
+        self._run = uuid4()
+        self._intake = OrderIntake(drone_id, self._run, on_order) if on_order else None
         self._link = StationLink(station_url, link_backoff, self._rng)
         self._work = asyncio.Event()
         self._state: DroneState | None = None
@@ -112,7 +115,7 @@ class UplinkClient:
 
     def set_state(self, state: DroneState) -> None:
         """Gives the newest state; it replaces one not yet sent. Call it on the event loop."""
-        self._state = state
+        self._state = state.model_copy(update={"run": self._run})
         self._state_given.set()
 
     async def run(self) -> None:

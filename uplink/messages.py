@@ -143,6 +143,9 @@ class Order(Message):
     by: str = Field(min_length=1, max_length=64, description="the operator's name")
     at: UtcTime = Field(description="by the station's clock")
     alert_id: UUID | None = Field(None, description="of look again and no look: which alert")
+    run: UUID | None = Field(
+        None, description="the start of the agent that it is for: any other leaves it alone, but a stand-down"
+    )
 
 
 class Orders(Message):
@@ -252,6 +255,7 @@ class DroneState(Message):
 
     drone_id: DroneId
     at: UtcTime
+    run: UUID | None = Field(None, description="made anew each time that the agent starts")
     name: str = Field("", max_length=128)
     linked: bool = Field(description="the autopilot's heartbeat is fresh")
     position: Position | None = None

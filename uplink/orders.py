@@ -1,7 +1,11 @@
-"""Orders as they reach the drone: in the answers to its own states, each given on exactly once.
+"""Orders as they reach the drone: in the answers to its own states, each given on at most once.
 
 The station repeats an order until it hears of a result, so repeats are the normal case and are dropped by
-id. What comes late is worse than what is lost: an answer that took long may hold a start that its person
+id. An agent that was started anew has forgotten the ids, so every order names the run of the agent that it is
+for, and another run leaves it alone: nobody knows whether the earlier one had begun. Only a stand-down is for
+every run; to be told twice to come home does no harm.
+
+What comes late is worse than what is lost: an answer that took long may hold a start that its person
 has given up on, so only a stand-down is taken from it; anything still wanted comes again with the next
 answer. What is no order (a captive portal's page, a newer station's word) is left alone and said once.
 """
@@ -25,10 +29,11 @@ REMEMBERED = 512
 
 
 class OrderIntake:
-    """What one drone has been ordered already. On the event loop only."""
+    """What one run of a drone's agent has been ordered already. On the event loop only."""
 
-    def __init__(self, drone_id: str, on_order: Callable[[Order], None]) -> None:
+    def __init__(self, drone_id: str, run: UUID, on_order: Callable[[Order], None]) -> None:
         self._drone_id = drone_id
+        self._run = run
         self._on_order = on_order
         self._known: OrderedDict[UUID, None] = OrderedDict()
         self._complained = False
@@ -54,7 +59,8 @@ class OrderIntake:
         if order.drone_id != self._drone_id:
             self._complain(f"the station sent an order for drone {order.drone_id} here")
             return
-        if order.id in self._known or (late and order.kind is not OrderKind.STAND_DOWN):
+        void = late or order.run != self._run
+        if order.id in self._known or (void and order.kind is not OrderKind.STAND_DOWN):
             return
         self._known[order.id] = None
         while len(self._known) > REMEMBERED:

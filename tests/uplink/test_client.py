@@ -303,7 +303,11 @@ async def test_of_many_states_the_newest_is_sent_and_few_of_the_others(
     async with _station(make_config(tmp_path), faults) as station, _client(_url(station), outbox) as client:
         for number in range(1000):
             client.set_state(make_state(mode=str(number)))
-        await _seen(station, "drones", [as_json(make_state(mode="999"))])
+
+        async def newest() -> bool:
+            return [state["mode"] for state in (await station.get("/drones")).json()] == ["999"]
+
+        await eventually(newest)
         assert faults.writes == ["/drones/ember-1/state"], "nothing waits in a queue"
 
 

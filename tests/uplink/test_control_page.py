@@ -252,6 +252,39 @@ async def test_traffic_and_a_plan_that_differs_are_alarms_and_nothing_is_cut_off
         await expect(page.get_by_role("button", name="Stand down", exact=True)).to_be_in_viewport()
 
 
+async def test_what_is_refused_says_why_in_words_and_a_long_dialog_begins_at_its_top(
+    browser: Browser,  # noqa: F811
+    url: str,  # noqa: F811
+    fleet: tuple[FakeDrone, FakeDrone],
+) -> None:
+    kestrel, _ = fleet
+    page = await person(browser, url)
+    dock = page.get_by_role("region", name="Control of Kestrel")
+    await expect(dock.get_by_text("Start: Take control first", exact=True)).to_be_visible()
+    await page.get_by_role("button", name="Take control").click()
+    await expect(dock.get_by_text("Start: Grant commands first", exact=True)).to_be_visible()
+    low = {"name": "battery", "passed": False, "detail": "41 % is too little"}
+    kestrel.says |= {"control": "granted", "preflight": [*PREFLIGHT, low]}
+    why = "Start: Preflight has not passed: battery: 41 % is too little"
+    await expect(dock.get_by_text(why, exact=True)).to_be_visible()
+
+    many = [{"name": f"check {n}", "passed": True, "detail": "well"} for n in range(22)]
+    kestrel.says |= {"preflight": many}
+    await page.set_viewport_size({"width": 390, "height": 700})
+    await dock.get_by_role("button", name="Control").click()
+    await page.get_by_role("button", name="Start…").click()
+    dialog = page.get_by_role("dialog", name="Start this flight?")
+    await expect(dialog.get_by_text("North ridge")).to_be_in_viewport()
+    await expect(dialog.get_by_role("button", name="Start Kestrel")).to_be_in_viewport()
+    await page.keyboard.press("Escape")
+
+    because = "the mode changed from AUTO to LOITER, which the agent had not asked for"
+    kestrel.says |= {"control": "hands off", "control_reason": because, "armed": True}
+    kestrel.says["patrol"] = PATROL | {"phase": "interrupted", "item": 9}
+    await expect(page.locator(".alarms")).to_contain_text("Kestrel: Hands off")
+    await expect(page.locator(".alarms")).to_contain_text(because)
+
+
 async def test_a_station_with_operators_asks_for_a_key(browser: Browser, tmp_path: Any) -> None:  # noqa: F811
     from uplink.station.app import running
 
@@ -264,6 +297,10 @@ async def test_a_station_with_operators_asks_for_a_key(browser: Browser, tmp_pat
         await Drone(http).state()
         page = await person(browser, address)
         await expect(page.get_by_role("button", name="Take control")).to_have_count(0)
+        await page.get_by_role("button", name="Stand down", exact=True).click()
+        await expect(page.get_by_role("button", name="Stand down all")).to_be_disabled()
+        await expect(page.get_by_role("dialog")).to_contain_text("Orders need an operator's key.")
+        await page.keyboard.press("Escape")
         await page.get_by_label("Operator key").fill("wrong")
         await page.get_by_role("button", name="Sign in").click()
         await expect(page.get_by_text("does not know this key")).to_be_visible()

@@ -16,10 +16,13 @@ from uplink.station.orders import EXPIRES_S, LATEST, OVERTAKES, STAND_DOWN_EXPIR
 from .makers import DRONE, NOON, OTHER_DRONE
 
 LOSS = 0.3
+RUN, NEXT_RUN = uuid4(), uuid4()
 
 
-def make_order(kind: OrderKind, *, drone_id: str = DRONE, alert_id: UUID | None = None) -> Order:
-    return Order(id=uuid4(), drone_id=drone_id, kind=kind, by="Ann", at=NOON, alert_id=alert_id)
+def make_order(
+    kind: OrderKind, *, drone_id: str = DRONE, alert_id: UUID | None = None, run: UUID | None = None
+) -> Order:
+    return Order(id=uuid4(), drone_id=drone_id, kind=kind, by="Ann", at=NOON, alert_id=alert_id, run=run)
 
 
 def result_of(order: Order, state: OrderState = OrderState.DONE, reason: str = "") -> OrderResult:
@@ -93,10 +96,10 @@ def test_nothing_survives_a_stand_down_but_a_revoke() -> None:
     stand_down = make_order(OrderKind.STAND_DOWN)
     book.give(stand_down, 0.0)
     for kind in OrderKind:
-        assert bool(book.objection(DRONE, kind)) is (kind not in kept)
-        assert book.objection(OTHER_DRONE, kind) == ""
+        assert bool(book.objection(DRONE, kind, 0.0)) is (kind not in kept)
+        assert book.objection(OTHER_DRONE, kind, 0.0) == ""
     book.heard(DRONE, [result_of(stand_down, OrderState.ACCEPTED)])
-    assert book.objection(DRONE, OrderKind.GRANT) == ""
+    assert book.objection(DRONE, OrderKind.GRANT, 0.0) == ""
 
 
 def test_declining_one_look_leaves_the_other() -> None:
@@ -139,7 +142,7 @@ def test_a_stand_down_outlives_a_restart_of_the_station() -> None:
 
 def test_each_order_is_given_on_once() -> None:
     seen: list[Order] = []
-    intake, order = OrderIntake(DRONE, seen.append), make_order(OrderKind.START)
+    intake, order = OrderIntake(DRONE, RUN, seen.append), make_order(OrderKind.START, run=RUN)
     for _ in range(5):
         intake.take(body(order), 0.1)
     assert seen == [order]
@@ -151,7 +154,7 @@ def test_each_order_is_given_on_once() -> None:
 )
 def test_what_is_no_order_is_left_alone(answer: bytes) -> None:
     seen: list[Order] = []
-    OrderIntake(DRONE, seen.append).take(answer, 0.1)
+    OrderIntake(DRONE, RUN, seen.append).take(answer, 0.1)
     assert seen == []
 
 
@@ -160,20 +163,22 @@ def test_an_order_that_is_not_understood_does_not_hold_up_the_next() -> None:
     order = make_order(OrderKind.STAND_DOWN)
     strange = json.loads(order.model_dump_json()) | {"kind": "dance", "id": str(uuid4())}
     answer = json.dumps({"orders": [strange, json.loads(order.model_dump_json())]}).encode()
-    OrderIntake(DRONE, seen.append).take(answer, 0.1)
+    OrderIntake(DRONE, RUN, seen.append).take(answer, 0.1)
     assert seen == [order]
 
 
 def test_an_order_for_another_drone_is_refused() -> None:
     seen: list[Order] = []
-    OrderIntake(DRONE, seen.append).take(body(make_order(OrderKind.START, drone_id=OTHER_DRONE)), 0.1)
+    OrderIntake(DRONE, RUN, seen.append).take(
+        body(make_order(OrderKind.START, drone_id=OTHER_DRONE, run=RUN)), 0.1
+    )
     assert seen == []
 
 
 def test_of_a_late_answer_only_the_stand_down_is_taken_and_the_rest_may_come_again() -> None:
     seen: list[Order] = []
-    intake = OrderIntake(DRONE, seen.append)
-    start, stand_down = make_order(OrderKind.START), make_order(OrderKind.STAND_DOWN)
+    intake = OrderIntake(DRONE, RUN, seen.append)
+    start, stand_down = make_order(OrderKind.START, run=RUN), make_order(OrderKind.STAND_DOWN)
     intake.take(body(start, stand_down), FRESH_S + 0.1)
     assert seen == [stand_down]
     intake.take(body(start), 0.1)
@@ -188,8 +193,8 @@ def test_an_order_that_cannot_be_handed_on_costs_no_other() -> None:
         if order.kind is OrderKind.START:
             raise RuntimeError("boom")
 
-    orders = make_order(OrderKind.START), make_order(OrderKind.STAND_DOWN)
-    OrderIntake(DRONE, handler).take(body(*orders), 0.1)
+    orders = make_order(OrderKind.START, run=RUN), make_order(OrderKind.STAND_DOWN)
+    OrderIntake(DRONE, RUN, handler).take(body(*orders), 0.1)
     assert seen == list(orders)
 
 
@@ -203,8 +208,9 @@ def test_over_a_wire_that_loses_a_third_each_order_runs_at_most_once_and_its_fat
         ran.append(order.id)
         results.append(result_of(order))
 
-    intake = OrderIntake(DRONE, run)
+    intake = OrderIntake(DRONE, RUN, run)
     given = []
+    book.heard_run(DRONE, RUN)
     now_s = 0.0
     for step in range(400):
         now_s = step * 0.5

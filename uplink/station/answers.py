@@ -64,7 +64,8 @@ class Delivery(Message):
 
 
 class OrderFate(StrEnum):
-    """What became of an order, as the station knows it. Waiting: the drone has not fetched it."""
+    """What became of an order, as the station knows it. Waiting: the drone has not answered it. Lost: its
+    agent started anew before it told the end."""
 
     WAITING = "waiting"
     ACCEPTED = "accepted"
@@ -72,6 +73,7 @@ class OrderFate(StrEnum):
     REFUSED = "refused"
     EXPIRED = "expired"
     OVERTAKEN = "overtaken"
+    LOST = "lost"
 
 
 class LoggedOrder(Order):

@@ -24,6 +24,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from uplink.clock import elapsed_s
 from uplink.errors import StationError, StoreError
 from uplink.station.auth import KeyRing
 from uplink.station.body_limit import BodyLimit
@@ -58,7 +59,7 @@ def create_app(
     config: StationConfig,
     *,
     clock: Callable[[], float] = time.time,
-    monotonic: Callable[[], float] = time.monotonic,
+    monotonic: Callable[[], float] = elapsed_s,
     rng: random.Random | None = None,
     page_dir: Path = PAGE_DIR,
 ) -> FastAPI:
@@ -113,7 +114,7 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_middleware(BodyLimit)
     if config.on_loopback:
-        own_names = ["localhost", "127.0.0.1", "::1", "[::1]", config.host]
+        own_names = ["localhost", "127.0.0.1", "::1", "[::1]", config.host, *config.names]
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=own_names)
     _mount_page(app, page_dir)
     return app

@@ -37,6 +37,11 @@ class KeyRing:
         """How many owners there are."""
         return len(self._owner_by_digest)
 
+    @property
+    def owners(self) -> list[str]:
+        """Everybody with a key."""
+        return list(self._owner_by_digest.values())
+
     def owner_of(self, key: str) -> str | None:
         """Whose key this is. Takes the same time for every wrong key."""
         digest = _digest(key)

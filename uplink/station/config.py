@@ -54,6 +54,11 @@ class StationConfig(_Section):
         description="address to listen on; reading is open to whoever can reach it, so anything but loopback "
         "belongs into a trusted network",
     )
+    names: list[str] = Field(
+        default_factory=list,
+        description="host names under which a proxy with TLS in front of the station is reached; orders then "
+        "need operators, on loopback too",
+    )
     port: int = Field(default=8420, ge=0, le=65535, description="TCP port to listen on; 0 takes any free one")
     data_dir: FilePath = Field(
         description="folder for everything the station keeps; made if it does not exist"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID
 
 import uuid6
 
 from uplink.errors import StoreError
-from uplink.messages import Order, OrderKind, OrderResult
+from uplink.messages import DroneState, Order, OrderKind
 from uplink.station.answers import LeaseState, LoggedOrder
 from uplink.station.lease import ControlLease, Holder
 from uplink.station.live import LiveHub
@@ -93,7 +93,7 @@ class Control:
 
     def objection(self, drone_id: str, kind: OrderKind) -> str:
         """Why no such order can be given now; empty when it can."""
-        return self._book.objection(drone_id, kind)
+        return self._book.objection(drone_id, kind, self._monotonic())
 
     async def give(self, drone_id: str, kind: OrderKind, by: str, alert_id: UUID | None) -> LoggedOrder:
         """Takes an order in and writes it down. One that cannot be written yet goes all the same: a full
@@ -122,15 +122,18 @@ class Control:
         """What the drone is to be told now."""
         return self._book.waiting_for(drone_id, self._monotonic())
 
-    async def heard(self, drone_id: str, results: Iterable[OrderResult]) -> None:
-        """The drone tells what became of orders."""
-        changed = self._book.heard(drone_id, results)
+    async def heard(self, state: DroneState) -> None:
+        """The drone tells what became of orders, and whether its agent has started anew."""
+        changed = self._book.heard(state.drone_id, state.orders)
+        if state.run is not None:
+            changed += self._book.heard_run(state.drone_id, state.run)
         self._tell(changed)
         await self._write(changed)
 
     async def restore(self) -> None:
-        """What was on its way when the station stopped: stand-downs are still wanted, the rest is void."""
-        for order in await self._log.waiting():
+        """What was on its way when the station stopped: stand-downs are still wanted, the rest is void. What
+        a drone had begun is kept, so that its end is logged."""
+        for order in await self._log.unsettled():
             age_s = self._clock() - order.at.timestamp()
             remaining_s = STAND_DOWN_EXPIRES_S - age_s if order.kind is OrderKind.STAND_DOWN else 0.0
             self._book.restore(order, min(remaining_s, STAND_DOWN_EXPIRES_S), self._monotonic())

@@ -3,12 +3,16 @@
 An order is repeated to its drone until the drone tells a result. One that the drone did not fetch in time
 is void, because a start that comes a minute late surprises everybody; only a stand-down waits longer. What
 takes something away overtakes what it takes away.
+
+An order is for the run of the agent that was heard when it was given, or else for the first one heard after.
+When another run is heard it is lost: it may have been carried out, and must not be again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from uuid import UUID
 
 from uplink.messages import Order, OrderKind, OrderResult
 from uplink.station.answers import LoggedOrder, OrderFate
@@ -24,6 +28,7 @@ OVERTAKES: dict[OrderKind, frozenset[OrderKind]] = {
     OrderKind.NO_LOOK: frozenset({OrderKind.LOOK_AGAIN}),
 }
 UNDER_WAY = frozenset({OrderFate.WAITING, OrderFate.ACCEPTED})
+STARTED_ANEW = "the drone's agent started anew: whether this was done is not known"
 _AFTER_STAND_DOWN = frozenset({OrderKind.STAND_DOWN, OrderKind.REVOKE})
 
 
@@ -38,17 +43,18 @@ class OrderBook:
 
     def __init__(self) -> None:
         self._entries: dict[str, _Entry] = {}  # by id, the oldest first
+        self._runs: dict[str, UUID] = {}  # of each drone's agent, the latest heard
 
     @property
     def latest(self) -> list[LoggedOrder]:
         """The oldest first."""
         return [entry.order for entry in self._entries.values()]
 
-    def objection(self, drone_id: str, kind: OrderKind) -> str:
+    def objection(self, drone_id: str, kind: OrderKind, now_s: float) -> str:
         """Why no such order can be given now; empty when it can."""
         if kind in _AFTER_STAND_DOWN:
             return ""
-        standing_down = any(order.kind is OrderKind.STAND_DOWN for order in self._waiting(drone_id))
+        standing_down = any(one.kind is OrderKind.STAND_DOWN for one in self._waiting(drone_id, now_s))
         return "a stand-down is on its way to this drone" if standing_down else ""
 
     def give(self, order: Order, now_s: float) -> list[LoggedOrder]:
@@ -57,14 +63,15 @@ class OrderBook:
         The same order while one like it waits is that one: nothing new.
         """
         changed = []
-        for other in self._waiting(order.drone_id):
+        for other in self._waiting(order.drone_id, now_s):
             if (other.kind, other.alert_id) == (order.kind, order.alert_id):
                 return []
             same_alert = order.kind is not OrderKind.NO_LOOK or other.alert_id == order.alert_id
             if other.kind in OVERTAKES.get(order.kind, frozenset()) and same_alert:
                 reason = f"overtaken by {order.kind.value}"
                 changed.append(self._settle(other, OrderFate.OVERTAKEN, reason))
-        logged = LoggedOrder.model_validate(order.model_dump())
+        run = None if order.kind is OrderKind.STAND_DOWN else self._runs.get(order.drone_id)
+        logged = LoggedOrder.model_validate(order.model_dump() | {"run": run})
         wait_s = STAND_DOWN_EXPIRES_S if order.kind is OrderKind.STAND_DOWN else EXPIRES_S
         self._entries[str(order.id)] = _Entry(logged, now_s + wait_s)
         self._forget()
@@ -76,9 +83,7 @@ class OrderBook:
         orders = [
             Order.model_validate(entry.order.model_dump(include=names))
             for entry in self._entries.values()
-            if entry.order.drone_id == drone_id
-            and entry.order.fate is OrderFate.WAITING
-            and now_s < entry.expires_s
+            if _waits(entry, drone_id, now_s)
         ]
         return sorted(orders, key=lambda order: order.kind not in _AFTER_STAND_DOWN)[:16]
 
@@ -99,6 +104,24 @@ class OrderBook:
             changed.append(self._settle(entry.order, fate, result.reason))
         return changed
 
+    def heard_run(self, drone_id: str, run: UUID) -> list[LoggedOrder]:
+        """Which run of its agent the drone speaks for; what that changes comes back: orders that are lost
+        with an earlier one, and a stand-down that one had only begun, which waits again."""
+        self._runs[drone_id] = run
+        changed = []
+        for entry in self._entries.values():
+            order = entry.order
+            if order.drone_id != drone_id or order.fate not in UNDER_WAY:
+                continue
+            stands_down = order.kind is OrderKind.STAND_DOWN
+            if order.run is None and not (stands_down and order.fate is OrderFate.WAITING):
+                entry.order = order.model_copy(update={"run": run})
+            elif order.run not in (None, run) and stands_down:
+                changed.append(self._settle(order.model_copy(update={"run": None}), OrderFate.WAITING, ""))
+            elif order.run not in (None, run):
+                changed.append(self._settle(order, OrderFate.LOST, STARTED_ANEW))
+        return changed
+
     def expire(self, now_s: float) -> list[LoggedOrder]:
         """What nobody fetched in time; what is new comes back."""
         late = [
@@ -112,12 +135,8 @@ class OrderBook:
         """An order from before the station was started again."""
         self._entries[str(order.id)] = _Entry(order, now_s + remaining_s)
 
-    def _waiting(self, drone_id: str) -> list[LoggedOrder]:
-        return [
-            entry.order
-            for entry in self._entries.values()
-            if entry.order.drone_id == drone_id and entry.order.fate is OrderFate.WAITING
-        ]
+    def _waiting(self, drone_id: str, now_s: float) -> list[LoggedOrder]:
+        return [entry.order for entry in self._entries.values() if _waits(entry, drone_id, now_s)]
 
     def _settle(self, order: LoggedOrder, fate: OrderFate, reason: str) -> LoggedOrder:
         settled = order.model_copy(update={"fate": fate, "reason": reason})
@@ -134,3 +153,9 @@ class OrderBook:
             if len(self._entries) <= 4 * LATEST:
                 return
             del self._entries[key]
+
+
+def _waits(entry: _Entry, drone_id: str, now_s: float) -> bool:
+    """Not what has run out and is only not written off yet."""
+    order = entry.order
+    return order.drone_id == drone_id and order.fate is OrderFate.WAITING and now_s < entry.expires_s

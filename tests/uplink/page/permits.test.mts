@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DroneState, OrderKind, PatrolPhase, PatrolProgress } from "../../../uplink/station/ui/src/messages.ts";
-import { holding, may, permit, renews, type Circumstances } from "../../../uplink/station/ui/src/permits.ts";
+import { holding, may, permit, reasonOf, renews, type Circumstances } from "../../../uplink/station/ui/src/permits.ts";
 import { EMPTY_WORLD, ordersOf, reduce } from "../../../uplink/station/ui/src/state.ts";
 import type { LeaseState, LoggedOrder, OperatorState } from "../../../uplink/station/ui/src/station.ts";
 
@@ -59,14 +59,16 @@ test("a patrol is started, paused and resumed in its phases only", () => {
     ["waiting", "ready", "flying", "paused", "looking again", "returning", "done", "interrupted"];
   const allowed = (kind: OrderKind): PatrolPhase[] => phases.filter((phase) => may(permit(kind, drone({}, phase), MINE)));
   assert.deepEqual(allowed("start"), ["waiting", "ready", "done"]);
-  assert.deepEqual(allowed("pause"), ["flying", "looking again"]);
+  assert.deepEqual(allowed("pause"), ["flying", "looking again", "returning"]);
   assert.deepEqual(allowed("resume"), ["paused", "interrupted"]);
   assert.equal(permit("start", drone({ patrol: null }), MINE).why, "whyNoPatrol");
 });
 
 test("nothing starts on a plan that differs or a preflight that failed", () => {
-  const line = (passed: boolean | null): DroneState["preflight"] => [{ name: "Battery", passed, detail: "" }];
-  assert.equal(permit("start", drone({ preflight: line(false) }), MINE).why, "whyPreflight");
+  const line = (passed: boolean | null): DroneState["preflight"] => [{ name: "Battery", passed, detail: "41 %" }];
+  const failed = permit("start", drone({ preflight: [...line(null), ...line(false)] }), MINE);
+  assert.equal(failed.why, "whyPreflight");
+  assert.equal(reasonOf(failed, (key) => `<${key}>`), "<whyPreflight>: Battery: 41 %");
   assert.ok(may(permit("start", drone({ preflight: line(true) }), MINE)));
   const patrol = { phase: "paused", plan_matches: false } as PatrolProgress;
   assert.equal(permit("resume", drone({ patrol }), MINE).why, "whyPlan");

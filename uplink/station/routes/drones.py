@@ -27,7 +27,7 @@ async def put_state(drone_id: SenderOnItsOwnPath, state: DroneState, services: S
     refuse_mismatch("drone_id", drone_id, state.drone_id)
     services.fleet.put_state(state)
     services.live.publish("drone", drone_id, state)
-    await services.control.heard(drone_id, state.orders)
+    await services.control.heard(state)
     return Orders(orders=services.control.waiting_for(drone_id))
 
 

@@ -31,7 +31,7 @@ async def operator_state(request: Request, services: ServicesDep) -> OperatorSta
 @router.post("/drones/{drone_id}/lease", responses=HELD)
 async def take_lease(drone_id: DroneId, who: OperatorDep, services: ServicesDep) -> LeaseState:
     """Takes control if nobody has it. Otherwise whoever has it is asked to hand it over."""
-    _must_be_known(drone_id, services)
+    must_be_known(drone_id, services)
     control = services.control
     taken = control.lease(drone_id).take(who, control.now_s())
     state = control.tell_lease(drone_id)
@@ -48,6 +48,7 @@ async def renew_lease(
     hand_over: Annotated[bool, Body(embed=True, description="give it to who asks for it")] = False,
 ) -> LeaseState:
     """Keeps control for another minute, or hands it over."""
+    must_be_known(drone_id, services)
     control = services.control
     lease, now_s = control.lease(drone_id), control.now_s()
     if not lease.renew(who, now_s):
@@ -60,12 +61,14 @@ async def renew_lease(
 @router.delete("/drones/{drone_id}/lease", responses=HELD)
 async def release_lease(drone_id: DroneId, who: OperatorDep, services: ServicesDep) -> LeaseState:
     """Lets go of control. What the drone was granted goes on."""
+    must_be_known(drone_id, services)
     control = services.control
     if not control.lease(drone_id).release(who, control.now_s()):
         raise HTTPException(409, f"you do not have control of {drone_id}")
     return control.tell_lease(drone_id)
 
 
-def _must_be_known(drone_id: str, services: ServicesDep) -> None:
+def must_be_known(drone_id: str, services: ServicesDep) -> None:
+    """404 for a drone that has never spoken."""
     if not services.fleet.knows(drone_id):
         raise HTTPException(404, f"there is no drone {drone_id}")

@@ -9,7 +9,7 @@ from fastapi import APIRouter, HTTPException, Query
 from uplink.messages import DroneId, OrderKind
 from uplink.station.answers import LoggedOrder, OrderRequest
 from uplink.station.routes.dependencies import OperatorDep, ServicesDep
-from uplink.station.routes.lease import HELD, WHO
+from uplink.station.routes.lease import HELD, WHO, must_be_known
 
 router = APIRouter(tags=["control"])
 
@@ -25,10 +25,8 @@ async def give_order(
     202: the station has it. What becomes of it is told by the drone.
     """
     control = services.control
-    if order.kind is OrderKind.STAND_DOWN:
-        if not services.fleet.knows(drone_id):
-            raise HTTPException(404, f"there is no drone {drone_id}")
-    elif control.lease(drone_id).holder(control.now_s()) != who:
+    must_be_known(drone_id, services)
+    if order.kind is not OrderKind.STAND_DOWN and control.lease(drone_id).holder(control.now_s()) != who:
         raise HTTPException(409, f"take control of {drone_id} first")
     if (order.alert_id is not None) != (order.kind in ABOUT_AN_ALERT):
         raise HTTPException(422, "alert_id goes with look again and no look, and with nothing else")
@@ -39,10 +37,12 @@ async def give_order(
 
 @router.post("/stand-down", status_code=202, responses=WHO)
 async def stand_down(who: OperatorDep, services: ServicesDep) -> list[LoggedOrder]:
-    """Every drone returns. Needs no control of any of them: standing down is always safe."""
+    """Every drone returns, also one that the station has not heard yet: it may only be out of reach. Needs no
+    control of any of them: standing down is always safe."""
+    heard = [state.drone_id for state in services.fleet.states]
     return [
-        await services.control.give(state.drone_id, OrderKind.STAND_DOWN, who.name, None)
-        for state in services.fleet.states
+        await services.control.give(drone_id, OrderKind.STAND_DOWN, who.name, None)
+        for drone_id in dict.fromkeys([*heard, *services.keys.owners])
     ]
 
 

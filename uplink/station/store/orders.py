@@ -42,9 +42,10 @@ class OrderLog:
         """The newest first."""
         return await self._rows("order by given_at_s desc, id desc limit ?", [limit])
 
-    async def waiting(self) -> list[LoggedOrder]:
-        """What no drone has answered, the oldest first."""
-        return await self._rows("where fate = ? order by given_at_s, id", [OrderFate.WAITING.value])
+    async def unsettled(self) -> list[LoggedOrder]:
+        """What no drone has told the end of, the oldest first."""
+        under_way = [OrderFate.WAITING.value, OrderFate.ACCEPTED.value]
+        return await self._rows("where fate in (?, ?) order by given_at_s, id", under_way)
 
     async def _rows(self, condition: str, values: list[Any]) -> list[LoggedOrder]:
         sql = f"select body from orders {condition}"  # noqa: S608 (conditions are ours, values bound)

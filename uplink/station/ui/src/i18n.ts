@@ -35,6 +35,7 @@ const en = {
   blindSince: "Blind since {time}",
   blind: "Blind",
   blindHint: "A fire would not be seen now.",
+  handsOffHint: "The agent commands nothing until a new grant.",
 
   queue: "Alerts",
   queueCount: "{n} active",
@@ -171,6 +172,7 @@ const en = {
   "fate.refused": "refused",
   "fate.expired": "not fetched",
   "fate.overtaken": "overtaken",
+  "fate.lost": "not known",
   "phase.waiting": "Waiting",
   "phase.ready": "Ready",
   "phase.flying": "Flying",
@@ -231,6 +233,7 @@ const zh: Record<Key, string> = {
   blindSince: "自 {time} 起失明",
   blind: "失明",
   blindHint: "此时无法发现火情。",
+  handsOffHint: "在重新授权之前，机载程序不会发出任何指令。",
 
   queue: "告警",
   queueCount: "{n} 个未结束",
@@ -367,6 +370,7 @@ const zh: Record<Key, string> = {
   "fate.refused": "被拒绝",
   "fate.expired": "未送达",
   "fate.overtaken": "已被取代",
+  "fate.lost": "结果未知",
   "phase.waiting": "等待中",
   "phase.ready": "就绪",
   "phase.flying": "飞行中",

@@ -68,6 +68,7 @@ export interface Order {
   by: string;
   at: string;
   alert_id: string | null;
+  run: string | null;
 }
 
 export interface OrderResult {
@@ -120,6 +121,7 @@ export interface PreflightLine {
 export interface DroneState {
   drone_id: string;
   at: string;
+  run: string | null;
   name: string;
   linked: boolean;
   position: Position | null;

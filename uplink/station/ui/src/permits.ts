@@ -11,10 +11,15 @@ export function holding(lease: LeaseState | undefined, operator: OperatorState |
   return operator?.tag != null && lease.holder_tag === operator.tag ? "mine" : "other";
 }
 
-/** Empty texts: it may be ordered. `detail` is the drone's own word and comes as it is. */
+/** Empty texts: it may be ordered. `detail` is the drone's own word and comes as it is, after `why`. */
 export interface Permit {
   why: Key | "";
   detail: string;
+}
+
+/** Why not, in the words of the page and of the drone; empty when it may be ordered. */
+export function reasonOf(permit: Permit, t: (key: Key) => string): string {
+  return [permit.why && t(permit.why), permit.detail].filter(Boolean).join(": ");
 }
 
 export const YES: Permit = { why: "", detail: "" };
@@ -25,7 +30,7 @@ export function may(permit: Permit): boolean {
 
 const PHASES: Partial<Record<OrderKind, readonly PatrolPhase[]>> = {
   start: ["waiting", "ready", "done"],
-  pause: ["flying", "looking again"],
+  pause: ["flying", "looking again", "returning"],
   resume: ["paused", "interrupted"],
 };
 
@@ -67,7 +72,8 @@ function patrol(kind: "start" | "pause" | "resume", state: DroneState): Permit {
   if (!PHASES[kind]?.includes(state.patrol.phase)) return no("whyPhase");
   if (kind === "pause") return YES;
   if (state.patrol.plan_matches === false) return no("whyPlan");
-  if (kind === "start" && state.preflight.some((line) => line.passed === false)) return no("whyPreflight");
+  const failed = state.preflight.find((line) => line.passed === false);
+  if (kind === "start" && failed) return { why: "whyPreflight", detail: `${failed.name}: ${failed.detail}` };
   return YES;
 }
 

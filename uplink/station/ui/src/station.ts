@@ -22,7 +22,7 @@ export interface Delivery {
   delivered_at: string | null;
 }
 
-export type OrderFate = "waiting" | "accepted" | "done" | "refused" | "expired" | "overtaken";
+export type OrderFate = "waiting" | "accepted" | "done" | "refused" | "expired" | "overtaken" | "lost";
 
 export interface LoggedOrder extends Order {
   fate: OrderFate;
