@@ -50,8 +50,9 @@ types: $(VENV)/.installed-dev  ## strict types, of the page too
 bench: $(VENV)/.installed-dev  ## ratios against peers and bare limits, written as tables
 	@$(BIN)/python -m tests.benchmarks
 
-sitl: $(VENV)/.installed-dev  ## scenarios on real ArduPilot: ARDUPILOT_SITL=/path/arducopter make sitl
-	@$(BIN)/python -m pytest -m sitl
+sitl: $(VENV)/.installed-dev  ## scenarios on real ArduPilot, and their table: ARDUPILOT_SITL=/path/arducopter make sitl
+	@test -x "$(ARDUPILOT_SITL)" || { echo "Say where ArduPilot's simulator is: ARDUPILOT_SITL=/path/arducopter make sitl" >&2; exit 1; }
+	@$(BIN)/python -m pytest -p tests.flight.scenarios.table --scenario-table flight/README.md -m "" tests/flight/scenarios
 
 train: $(VENV)/.installed-train  ## install what makes detectors; then see models/README.md
 	@$(BIN)/emberwatch model --help

@@ -203,11 +203,15 @@ def signing_new(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="where the key goes; it must not be there yet")
     ],
+    passphrase: Annotated[
+        bool, typer.Option("--passphrase", help="ask for the one that the pilot's station has, not random")
+    ] = False,
 ) -> None:
-    """Make a key that only you can read."""
+    """Make a key that only you can read: random, or of a passphrase as ground stations make it."""
     from flight.signing import make_key
 
-    make_key(file)
+    words = typer.prompt("Passphrase", hide_input=True, confirmation_prompt=True) if passphrase else None
+    make_key(file, words)
     Console().print(
         f"written: {file}\nName it as [agent.mavlink] signing_key_file, give it to the pilot's station, and "
         "set up the autopilot: emberwatch signing set-up -c FILE",

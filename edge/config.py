@@ -149,6 +149,8 @@ class ResponseSection(Section):
         "ask", description="the most that this site allows; a patrol's on_detection may ask for less"
     )
     stand_off_m: float = Field(60.0, ge=20, le=500, description="least distance from the fire")
+    views: int = Field(3, ge=1, le=8, description="places to look from, one after another, at most")
+    look_s: float = Field(8.0, ge=1, le=300, description="from each of them")
     longest_s: float = Field(180.0, ge=20, le=1800, description="of one look again, the way included")
 
 

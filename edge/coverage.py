@@ -17,11 +17,11 @@ import numpy as np
 import rasterio.features
 from affine import Affine
 from numpy.typing import NDArray
+from scipy import ndimage
 from shapely.geometry import Polygon
 
 from edge.hotspot import Look
 from edge.march import march
-from edge.optics import Camera
 from flight.local_frame import LocalFrame
 from flight.terrain import FlatTerrain, Terrain
 
@@ -30,12 +30,14 @@ FloatArray = NDArray[np.float64]
 CELL_M = 5.0
 HALF_CELLS = 500  # 2.5 km each way; 12 MB in all
 RANGE_M = 500.0
+EDGE_M = 4 * CELL_M  # around where the rays end
 LEAST_PERIOD_S = 0.5
 DEPTH_RAYS = (33, 19)
 DEPTH_SLACK = 1.05  # terrain between the rays of the depth picture
 DEPTH_SLACK_M = 8.0
 # Centimetres of ground on one pixel, up to which ground counts as seen this finely.
 CLASSES_CM = (5.0, 10.0, 20.0, 50.0)
+SLICE_S, MOST_SLICES = 60.0, 60  # of time, in what is written
 
 
 class Coverage:
@@ -51,91 +53,67 @@ class Coverage:
         self._looked_s = -math.inf
         self.left_out = 0
         """Looks whose ground was beyond the grid."""
+        self.looks = 0
+        """Looks that were taken in, ever."""
 
     @property
     def seen_m2(self) -> float:
         """The area of ground seen at least once."""
         return float(np.isfinite(self._resolution_cm).sum()) * CELL_M**2
 
+    def clear(self) -> None:
+        """Begin anew, around the next look."""
+        self._frame, self._began = None, None
+        self._resolution_cm.fill(np.inf)
+        self._first_s.fill(np.inf)
+        self._last_s.fill(-np.inf)
+        self.left_out = 0
+
     def look(self, look: Look) -> None:
         """Take in a frame that was looked at and could be placed."""
-        if look.at_s - self._looked_s < LEAST_PERIOD_S or look.utc is None:
+        if 0.0 <= look.at_s - self._looked_s < LEAST_PERIOD_S or look.utc is None:
             return
         self._looked_s = look.at_s
         pose = look.pose
-        if self._frame is None:
+        if self._frame is None or self._began is None:
             self._frame = LocalFrame(pose.lat_deg, pose.lon_deg, pose.alt_amsl_m)
             self._began = look.utc
-        assert self._began is not None  # noqa: S101 - both are set together
         ground = look.terrain or FlatTerrain(pose.alt_amsl_m - pose.height_home_m)
-        east_m, north_m, _ = self._frame.from_geodetic(
-            np.array([pose.lat_deg]), np.array([pose.lon_deg]), np.array([pose.alt_amsl_m])
-        )
-        window = self._window(float(east_m[0]), float(north_m[0]))
+        here = LocalFrame(pose.lat_deg, pose.lon_deg, pose.alt_amsl_m)
+        rays, depth_m = _depths(here, look, ground)
+        window = self._window(self._frame, here, rays, depth_m)
         if window is None:
             self.left_out += 1
             return
+        self.looks += 1
         rows, columns = window
-        seen, resolution_cm = self._seen(look, look.camera, ground, rows, columns)
-        block = np.ix_(rows, columns)
+        seen, resolution_cm = _seen(
+            self._frame, here, look, ground, _middles(rows), _middles(columns), depth_m
+        )
+        block = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         at_s = np.float32((look.utc - self._began).total_seconds())
-        finest = np.where(
-            seen, np.minimum(self._resolution_cm[block], resolution_cm), self._resolution_cm[block]
-        )
-        self._resolution_cm[block] = finest
-        self._first_s[block] = np.where(seen, np.minimum(self._first_s[block], at_s), self._first_s[block])
-        self._last_s[block] = np.where(seen, np.maximum(self._last_s[block], at_s), self._last_s[block])
-
-    def _window(self, east_m: float, north_m: float) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
-        """Rows (northwards) and columns (eastwards) of cells that are near enough to be seen."""
-        reach = math.ceil(RANGE_M / CELL_M)
-        row, column = (math.floor(part / CELL_M) + HALF_CELLS for part in (north_m, east_m))
-        rows = np.arange(max(0, row - reach), min(2 * HALF_CELLS, row + reach + 1))
-        columns = np.arange(max(0, column - reach), min(2 * HALF_CELLS, column + reach + 1))
-        return (rows, columns) if rows.size and columns.size else None
-
-    def _seen(
-        self,
-        look: Look,
-        camera: Camera,
-        ground: Terrain,
-        rows: NDArray[np.intp],
-        columns: NDArray[np.intp],
-    ) -> tuple[NDArray[np.bool_], FloatArray]:
-        assert self._frame is not None  # noqa: S101 - there is a look
-        pose = look.pose
-        north_m, east_m = (
-            part.ravel() for part in np.meshgrid(_middles(rows), _middles(columns), indexing="ij")
-        )
-        lat_deg, lon_deg, _ = self._frame.to_geodetic(east_m, north_m, np.zeros(north_m.size))
-        height_m = ground.height_amsl_m(lat_deg, lon_deg)
-        here = LocalFrame(pose.lat_deg, pose.lon_deg, pose.alt_amsl_m)
-        points = np.stack(here.from_geodetic(lat_deg, lon_deg, height_m), axis=1)
-        slant_m = np.linalg.norm(points, axis=1)
-        seen = np.isfinite(height_m) & (slant_m <= RANGE_M)
-        pixels = np.full((points.shape[0], 2), -1.0)
-        pixels[seen] = camera.project(points[seen] @ pose.camera_to_enu)
-        seen &= camera.contains(pixels, 0.0)
-        depth_m = self._depth_m(here, look, camera, ground)
-        columns_px = np.linspace(0, camera.width_px - 1, DEPTH_RAYS[0])
-        rows_px = np.linspace(0, camera.height_px - 1, DEPTH_RAYS[1])
-        column = np.rint(pixels[seen, 0] / columns_px[1]).astype(int).clip(0, DEPTH_RAYS[0] - 1)
-        row = np.rint(pixels[seen, 1] / rows_px[1]).astype(int).clip(0, DEPTH_RAYS[1] - 1)
-        near = slant_m[seen] <= DEPTH_SLACK * depth_m[row, column] + DEPTH_SLACK_M
-        seen[seen] = near
-        shape = (rows.size, columns.size)
-        return seen.reshape(shape), (100 * slant_m / camera.fx_px).reshape(shape)
+        for kept, new, better in (
+            (self._resolution_cm[block], resolution_cm.astype(np.float32), np.minimum),
+            (self._first_s[block], at_s, np.minimum),
+            (self._last_s[block], at_s, np.maximum),
+        ):
+            better(kept, new, out=kept, where=seen)
 
     @staticmethod
-    def _depth_m(here: LocalFrame, look: Look, camera: Camera, ground: Terrain) -> FloatArray:
-        """How far the ground is along a coarse grid of rays; infinite where there is none."""
-        columns_px = np.linspace(0, camera.width_px - 1, DEPTH_RAYS[0])
-        rows_px = np.linspace(0, camera.height_px - 1, DEPTH_RAYS[1])
-        pixels = np.stack([part.ravel() for part in np.meshgrid(columns_px, rows_px)], axis=1)
-        rays = camera.rays(pixels) @ look.pose.camera_to_enu.T
-        ranges_m = march(here, rays, ground, RANGE_M).range_m
-        depth_m: FloatArray = np.where(np.isfinite(ranges_m), ranges_m, np.inf).reshape(DEPTH_RAYS[::-1])
-        return depth_m
+    def _window(
+        grid: LocalFrame, here: LocalFrame, rays: FloatArray, depth_m: FloatArray
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
+        """Rows (northwards) and columns (eastwards) of the cells that the picture's rays end among."""
+        ends = rays * np.minimum(depth_m, RANGE_M)[:, None]
+        lat_deg, lon_deg, alt_m = here.to_geodetic(ends[:, 0], ends[:, 1], ends[:, 2])
+        east_m, north_m, _ = grid.from_geodetic(lat_deg, lon_deg, alt_m)
+        cells = []
+        for part_m in (north_m, east_m):
+            low = math.floor((part_m.min() - EDGE_M) / CELL_M) + HALF_CELLS
+            high = math.floor((part_m.max() + EDGE_M) / CELL_M) + HALF_CELLS
+            cells.append(np.arange(max(0, low), min(2 * HALF_CELLS, high + 1)))
+        rows, columns = cells
+        return (rows, columns) if rows.size and columns.size else None
 
     def percent_of(
         self, area: Sequence[tuple[float, float]], *, finer_than_cm: float = math.inf
@@ -159,51 +137,128 @@ class Coverage:
         return 100.0 * int((seen & inside).sum()) / cells
 
     def to_geojson(self) -> bytes:
-        """A FeatureCollection with one MultiPolygon for each class of resolution, the finest first."""
-        classes = np.digitize(self._resolution_cm, CLASSES_CM).astype(np.uint8) + 1
-        classes[~np.isfinite(self._resolution_cm)] = 0
-        features = [self._feature(classes, number) for number in np.unique(classes) if number]
+        """A FeatureCollection of MultiPolygons: ground seen as finely, and last seen in the same minute.
+
+        May be called from another thread while looks come in: each cell is whole at any time.
+        """
+        resolution_cm, first_s, last_s = self._resolution_cm.copy(), self._first_s.copy(), self._last_s.copy()
+        seen = np.isfinite(resolution_cm) & np.isfinite(first_s) & np.isfinite(last_s)
+        groups = np.zeros(resolution_cm.shape, np.int32)
+        features: list[dict[str, Any]] = []
+        grid, began = self._frame, self._began
+        if seen.any() and grid is not None and began is not None:
+            slice_s = max(SLICE_S, float(last_s[seen].max()) / MOST_SLICES)
+            times = (last_s[seen] / slice_s).astype(np.int32)
+            groups[seen] = 1 + np.digitize(resolution_cm[seen], CLASSES_CM) + (1 + len(CLASSES_CM)) * times
+            features = _features(groups, first_s, last_s, _transform(grid), began)
         document = {
             "type": "FeatureCollection",
             "features": features,
-            "properties": {"seen_m2": self.seen_m2, "cell_m": CELL_M, "left_out_looks": self.left_out},
+            "properties": {
+                "seen_m2": float(seen.sum()) * CELL_M**2,
+                "cell_m": CELL_M,
+                "left_out_looks": self.left_out,
+            },
         }
         return json.dumps(document).encode()
 
-    def _feature(self, classes: NDArray[np.uint8], number: np.uint8) -> dict[str, Any]:
-        mask = classes == number
-        rings = [
-            shape["coordinates"]
-            for shape, _ in rasterio.features.shapes(classes, mask=mask, transform=self._transform())
-        ]
-        return {
-            "type": "Feature",
-            "geometry": {"type": "MultiPolygon", "coordinates": rings},
-            "properties": {
-                "finer_than_cm": CLASSES_CM[number - 1] if number <= len(CLASSES_CM) else None,
-                "first_seen_at": self._instant(self._first_s[mask].min()),
-                "last_seen_at": self._instant(self._last_s[mask].max()),
-            },
-        }
 
-    def _instant(self, seconds: np.float32) -> str:
-        assert self._began is not None  # noqa: S101 - something was seen
-        return (self._began + timedelta(seconds=float(seconds))).isoformat()
+def _depths(here: LocalFrame, look: Look, ground: Terrain) -> tuple[FloatArray, FloatArray]:
+    """A coarse grid of the picture's rays, and how far the ground is along each; infinite where there is
+    none."""
+    camera = look.camera
+    columns_px = np.linspace(0, camera.width_px - 1, DEPTH_RAYS[0])
+    rows_px = np.linspace(0, camera.height_px - 1, DEPTH_RAYS[1])
+    pixels = np.stack([part.ravel() for part in np.meshgrid(columns_px, rows_px)], axis=1)
+    rays = camera.rays(pixels) @ look.pose.camera_to_enu.T
+    ranges_m = march(here, rays, ground, RANGE_M).range_m
+    return rays, np.where(np.isfinite(ranges_m), ranges_m, np.inf)
 
-    def _transform(self) -> Affine:
-        """From cells to degrees; the grid is small enough for that to be linear within a cell."""
-        assert self._frame is not None  # noqa: S101 - something was seen
-        corner_m = HALF_CELLS * CELL_M
-        ends = np.array([-corner_m, corner_m])
-        zeros = np.zeros(2)
-        _, lon_deg, _ = self._frame.to_geodetic(ends, zeros, zeros)
-        lat_deg, _, _ = self._frame.to_geodetic(zeros, ends, zeros)
-        size = 2 * HALF_CELLS
-        return Affine(
-            (lon_deg[1] - lon_deg[0]) / size, 0, lon_deg[0], 0, (lat_deg[1] - lat_deg[0]) / size, lat_deg[0]
-        )
+
+def _seen(
+    grid: LocalFrame,
+    here: LocalFrame,
+    look: Look,
+    ground: Terrain,
+    north_m: FloatArray,
+    east_m: FloatArray,
+    depth_m: FloatArray,
+) -> tuple[NDArray[np.bool_], FloatArray]:
+    """Which cells of a block are in the picture with nothing before them, and centimetres on one pixel."""
+    camera = look.camera
+    shape = (north_m.size, east_m.size)
+    norths_m, easts_m = (part.ravel() for part in np.meshgrid(north_m, east_m, indexing="ij"))
+    lat_deg, lon_deg, _ = grid.to_geodetic(easts_m, norths_m, np.zeros(norths_m.size))
+    height_m = ground.height_amsl_m(lat_deg, lon_deg)
+    points = np.stack(here.from_geodetic(lat_deg, lon_deg, height_m), axis=1)
+    slant_m = np.linalg.norm(points, axis=1)
+    seen = np.isfinite(height_m) & (slant_m <= RANGE_M)
+    pixels = np.full((points.shape[0], 2), -1.0)
+    pixels[seen] = camera.project(points[seen] @ look.pose.camera_to_enu)
+    seen &= camera.contains(pixels, 0.0)
+    step_px = (
+        (camera.width_px - 1) / (DEPTH_RAYS[0] - 1),
+        (camera.height_px - 1) / (DEPTH_RAYS[1] - 1),
+    )
+    column, row = (
+        np.rint(pixels[seen, axis] / step_px[axis]).astype(int).clip(0, DEPTH_RAYS[axis] - 1)
+        for axis in (0, 1)
+    )
+    depths_m = depth_m.reshape(DEPTH_RAYS[::-1])
+    seen[seen] = slant_m[seen] <= DEPTH_SLACK * depths_m[row, column] + DEPTH_SLACK_M
+    return seen.reshape(shape), (100 * slant_m / camera.fx_px).reshape(shape)
 
 
 def _middles(cells: NDArray[np.intp]) -> FloatArray:
     """Of cells, metres from the grid's origin."""
     return (cells.astype(np.float64) - HALF_CELLS + 0.5) * CELL_M
+
+
+def _features(
+    groups: NDArray[np.int32],
+    first_s: NDArray[np.float32],
+    last_s: NDArray[np.float32],
+    transform: Affine,
+    began: datetime,
+) -> list[dict[str, Any]]:
+    rings: dict[int, list[Any]] = {}
+    for shape, number in rasterio.features.shapes(groups, mask=groups > 0, transform=transform):
+        # Turned round: GeoJSON wants the outer ring to run anticlockwise (RFC 7946, 3.1.6).
+        rings.setdefault(int(number), []).append([ring[::-1] for ring in shape["coordinates"]])
+    numbers = np.array(sorted(rings))
+    features = []
+    firsts, lasts = (
+        reduce(part, groups, numbers)
+        for reduce, part in ((ndimage.minimum, first_s), (ndimage.maximum, last_s))
+    )
+    for number, first, last in zip(numbers.tolist(), firsts, lasts, strict=True):
+        finer = (number - 1) % (1 + len(CLASSES_CM))
+        features.append(
+            {
+                "type": "Feature",
+                "geometry": {"type": "MultiPolygon", "coordinates": rings[number]},
+                "properties": {
+                    "finer_than_cm": CLASSES_CM[finer] if finer < len(CLASSES_CM) else None,
+                    "first_seen_at": _instant(began, first),
+                    "last_seen_at": _instant(began, last),
+                },
+            }
+        )
+    return features
+
+
+def _instant(began: datetime, seconds: float) -> str:
+    return (began + timedelta(seconds=float(seconds))).isoformat()
+
+
+def _transform(grid: LocalFrame) -> Affine:
+    """From cells to degrees; the grid is small enough for that to be linear within a cell."""
+    corner_m = HALF_CELLS * CELL_M
+    ends = np.array([-corner_m, corner_m])
+    zeros = np.zeros(2)
+    _, lon_deg, _ = grid.to_geodetic(ends, zeros, zeros)
+    lat_deg, _, _ = grid.to_geodetic(zeros, ends, zeros)
+    size = 2 * HALF_CELLS
+    return Affine(
+        (lon_deg[1] - lon_deg[0]) / size, 0, lon_deg[0], 0, (lat_deg[1] - lat_deg[0]) / size, lat_deg[0]
+    )

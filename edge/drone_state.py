@@ -140,11 +140,11 @@ def _traffic(warning: TrafficWarning) -> TrafficReport:
         emitter=warning.emitter,
         lat_deg=warning.lat_deg,
         lon_deg=warning.lon_deg,
-        alt_amsl_m=warning.alt_amsl_m,
+        alt_amsl_m=warning.alt_amsl_m if warning.height_known else None,
         pressure_altitude=warning.pressure_altitude,
         distance_m=warning.distance_m,
         bearing_deg=warning.bearing_deg,
         cpa_distance_m=warning.cpa_distance_m,
-        cpa_height_m=warning.cpa_height_m,
+        cpa_height_m=warning.cpa_height_m if warning.height_known else None,
         cpa_in_s=warning.cpa_in_s,
     )

@@ -38,11 +38,14 @@ class Health:
         self._ended = False
         self._latest = Seeing(SeeingState.BLIND, "no frame has been looked at yet", started_s)
 
-    def frame_looked_at(self, exposed_s: float, fingerprint: int, contrast: float) -> None:
-        """The detector has been over a frame that was exposed at ``exposed_s``."""
-        if fingerprint != self._fingerprint:
+    def frame_looked_at(self, exposed_s: float, fingerprint: int, contrast: float) -> bool:
+        """The detector has been over a frame that was exposed at ``exposed_s``. False when the frame proves
+        nothing about the ground: it is blank, or the very picture that came before."""
+        is_new = fingerprint != self._fingerprint
+        if is_new:
             self._fingerprint, self._changed_s = fingerprint, exposed_s
         self._exposed_s, self._contrast = exposed_s, contrast
+        return is_new and contrast >= BLANK_CONTRAST
 
     def pose_found(self, exposed_s: float) -> None:
         self._pose_good_s = exposed_s

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from edge.health import Seeing
 from flight.autopilots.autopilot import Finding
-from flight.commands import CommandError
 from flight.errors import EmberwatchError
 from flight.plans.fence import Fence
 from flight.vehicle import Vehicle
@@ -25,6 +24,8 @@ from uplink.messages import PreflightLine, SeeingState
 LEAST_FREE_BYTES = 500_000_000  # an hour's alerts with pictures, twice over
 ASK_AGAIN_S = 60.0
 DETAIL_LENGTH = 200
+PREARM = "PreArm: "
+PREARM_FRESH_S = 45.0  # ArduPilot says it again every 30 s
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class PlanFacts:
     """What is known of the plan that is flown next."""
 
     aboard: bool | None
+    trouble: str
+    """Why it is not aboard, if it could not be brought there."""
     problems: Sequence[str]
     flight_time_s: float
     fence: Fence | None
@@ -53,11 +56,15 @@ class Facts:
     endurance_s: float
     """Of a full battery."""
     reserve_percent: float
-    free_bytes: int
+    free_bytes: int | None
     seeing: Seeing
     model_name: str | None
     clock_synchronised: bool
     utc_known: bool
+    prearm_ok: bool | None = None
+    """What the autopilot's own check before arming says; None where it does not say."""
+    prearm_texts: Sequence[str] = field(default_factory=tuple)
+    """What it has said lately of why it would not arm."""
     vehicle_alarms: Sequence[str] = field(default_factory=tuple)
 
 
@@ -69,14 +76,11 @@ def judge(facts: Facts) -> list[PreflightLine]:
         _line("link", not facts.vehicle_alarms, "; ".join(facts.vehicle_alarms) or "the autopilot is heard"),
         _position(facts),
         _heading(facts),
+        _prearm(facts),
         *(_line(finding.name, finding.passed, finding.detail) for finding in facts.failsafes),
         *([] if facts.plan is None else _plan(facts.plan, facts.fence_aboard)),
         _battery(facts),
-        _line(
-            "storage",
-            facts.free_bytes >= LEAST_FREE_BYTES,
-            f"{facts.free_bytes / 1e9:.1f} GB free, {LEAST_FREE_BYTES / 1e9:.1f} GB are needed",
-        ),
+        _storage(facts),
         _line("camera", facts.seeing.state is SeeingState.SEEING, facts.seeing.reason or "sees"),
         _line("detector", facts.model_name is not None, facts.model_name or "no model is loaded yet"),
         _clock(facts),
@@ -103,6 +107,21 @@ def _heading(facts: Facts) -> PreflightLine:
     return _line("heading", known, f"{facts.heading_deg:.0f}°" if known else "the autopilot has no heading")
 
 
+def _prearm(facts: Facts) -> PreflightLine:
+    if facts.prearm_ok is None:
+        return _line("pre-arm check", None, "the autopilot does not say whether it would arm")
+    if facts.prearm_ok:
+        return _line("pre-arm check", True, "the autopilot would arm")
+    return _line("pre-arm check", False, "; ".join(facts.prearm_texts) or "the autopilot would not arm")
+
+
+def _storage(facts: Facts) -> PreflightLine:
+    if facts.free_bytes is None:
+        return _line("storage", False, "the disk for records cannot be read")
+    words = f"{facts.free_bytes / 1e9:.1f} GB free, {LEAST_FREE_BYTES / 1e9:.1f} GB are needed"
+    return _line("storage", facts.free_bytes >= LEAST_FREE_BYTES, words)
+
+
 def _plan(plan: PlanFacts, fence_aboard: bool | None) -> list[PreflightLine]:
     plan_words = {
         True: "the plan aboard is the plan shown",
@@ -122,7 +141,7 @@ def _plan(plan: PlanFacts, fence_aboard: bool | None) -> list[PreflightLine]:
     more = f" (and {len(plan.problems) - 1} more)" if len(plan.problems) > 1 else ""
     safe = "inside fence, ceiling and endurance, clear of the ground"
     return [
-        _line("plan aboard", plan.aboard, plan_words[plan.aboard]),
+        _line("plan aboard", False if plan.trouble else plan.aboard, plan.trouble or plan_words[plan.aboard]),
         fence,
         _line("plan is safe", not plan.problems, plan.problems[0][:180] + more if plan.problems else safe),
     ]
@@ -202,11 +221,13 @@ class Preflight:
                 battery_percent=battery,
                 endurance_s=self._endurance_s,
                 reserve_percent=self._reserve_percent,
-                free_bytes=shutil.disk_usage(self._data_dir).free,
+                free_bytes=_free_bytes(self._data_dir),
                 seeing=self._seeing(now_s),
                 model_name=self._model_name(),
                 clock_synchronised=self._vehicle.clock.synchronised,
                 utc_known=telemetry.utc_at(0.0) is not None,
+                prearm_ok=telemetry.prearm_ok,
+                prearm_texts=self._prearm_texts(now_s),
                 vehicle_alarms=self._vehicle.alarms,
             )
         )
@@ -218,5 +239,22 @@ class Preflight:
                 self._parameters = await self._vehicle.parameters.read_all(autopilot.safety_parameters)
             if fence is not None:
                 self._fence_aboard = await self._vehicle.fence.verify(fence.items())
-        except (EmberwatchError, CommandError):
-            self._asked_s = float("-inf")  # the lines say what is not known; it is asked for again
+        except EmberwatchError:
+            # What could not be read is not known, whatever it was before; it is asked for again.
+            self._parameters, self._fence_aboard = {}, None
+            self._asked_s = float("-inf")
+
+    def _prearm_texts(self, now_s: float) -> tuple[str, ...]:
+        lately = (
+            text.text.removeprefix(PREARM)
+            for text in self._vehicle.telemetry.status_texts
+            if text.text.startswith(PREARM) and now_s - text.received_s < PREARM_FRESH_S
+        )
+        return tuple(dict.fromkeys(lately))
+
+
+def _free_bytes(folder: Path) -> int | None:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -28,6 +27,7 @@ from edge.pose import Pose, PoseBuffer, PoseUnavailable
 from edge.vision.report import FrameReport, Ready, VisionSettings
 from edge.vision.supervisor import VisionSupervisor
 from flight.errors import EmberwatchError
+from flight.listeners import Listeners
 from flight.terrain import Terrain
 from flight.vehicle import Vehicle
 from uplink.errors import OutboxError
@@ -56,8 +56,8 @@ class Watch:
         self.frames_per_s = _Rate()
         self.inference_ms: float | None = None
         self.provenance: Provenance | None = None
-        self.on_look: list[Callable[[Look], None]] = []
-        self.on_change: list[Callable[[HotspotChange], None]] = []
+        self.on_look: Listeners[[Look]] = Listeners("looks")
+        self.on_change: Listeners[[HotspotChange]] = Listeners("hotspots")
         self._config = config
         self._vehicle = vehicle
         self._outbox = outbox
@@ -106,9 +106,9 @@ class Watch:
         exposed_s = report.exposed_s - self._config.camera.latency_s
         self.frames_per_s.count(time.monotonic())
         self.inference_ms = report.inference_ms
-        self.health.frame_looked_at(exposed_s, report.fingerprint, report.contrast)
+        proves = self.health.frame_looked_at(exposed_s, report.fingerprint, report.contrast)
         try:
-            self._work_on(report, exposed_s)
+            self._work_on(report, exposed_s, proves=proves)
         except PoseUnavailable as error:
             self.health.pose_missing(error.reason)
         except EmberwatchError as error:
@@ -119,7 +119,7 @@ class Watch:
         else:
             self.health.pose_found(exposed_s)
 
-    def _work_on(self, report: FrameReport, exposed_s: float) -> None:
+    def _work_on(self, report: FrameReport, exposed_s: float, *, proves: bool) -> None:
         """Place what is on a frame, and tell what has changed. Raises PoseUnavailable, CameraProfileError."""
         telemetry = self._vehicle.telemetry
         boot_s = self._vehicle.clock.boot_at(exposed_s)
@@ -134,6 +134,8 @@ class Watch:
         if not telemetry.armed:
             # On the ground it looks at its crew, their van and the sky: no place to raise an alarm from.
             return
+        if not proves:
+            return  # a covered lens sees no fire go out, and an old picture nothing from this new place
         sightings = locate_detections(report.detections, pose, camera, self._terrain)
         utc, time_source = self._utc(boot_s, exposed_s)
         self._shelf.put(exposed_s, Picture(report.jpeg, report.width_px, report.height_px, utc))
@@ -141,11 +143,9 @@ class Watch:
         changes = self._tracker.look(look)
         for change in changes:
             self._tell(change, time_source)
-        for hear_look in self.on_look:
-            hear_look(look)
+        self.on_look.tell(look)
         for change in changes:
-            for hear_change in self.on_change:
-                hear_change(change)
+            self.on_change.tell(change)
 
     def _tell(self, change: HotspotChange, time_source: Literal["gnss", "companion"]) -> None:
         assert self.provenance is not None  # noqa: S101 - a child says that it is ready before its first frame

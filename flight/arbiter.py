@@ -84,6 +84,8 @@ class _Request:
     accepted: bool = False
     then: str = ""
     """What the autopilot itself goes on to when that mode is over."""
+    overtaken: str = ""
+    """What we had asked for just before, and may still see first."""
 
 
 class Arbiter:
@@ -181,7 +183,10 @@ class Arbiter:
         """We are about to ask for this mode; raises NotInControl when we may not. ``then`` is the mode that
         the autopilot goes on to by itself, where there is one (PX4 holds after a take-off)."""
         self.require()
-        self._request = _Request(mode, now_s, then=then)
+        last = self._request
+        fresh = last is not None and now_s - last.at_s <= STALE_HEARTBEATS_S
+        overtaken = last.mode if last is not None and fresh and last.mode != mode else ""
+        self._request = _Request(mode, now_s, then=then, overtaken=overtaken)
 
     def mode_accepted(self, now_s: float) -> None:
         """The autopilot has acknowledged the mode that we asked for: a heartbeat must show it now."""
@@ -213,6 +218,9 @@ class Arbiter:
             if mode == self._request.mode:
                 self._then = self._request.then
                 self._request = None
+                before = mode
+            elif mode == self._request.overtaken and now_s - self._request.at_s <= STALE_HEARTBEATS_S:
+                self._request = replace(self._request, overtaken="")
                 before = mode
             elif mode == before and now_s - self._request.at_s > STALE_HEARTBEATS_S:
                 if self._request.accepted:

@@ -27,6 +27,7 @@ from flight.errors import EmberwatchError
 log = logging.getLogger(__name__)
 
 KEY_BYTES = 32
+LEAST_PASSPHRASE = 12
 UNITS_PER_S = 100_000  # timestamps count 10 µs …
 EPOCH_UNIX_S = 1_420_070_400  # … since 2015-01-01 00:00 UTC
 NEW_STREAM_UNITS = 60 * UNITS_PER_S  # a stream's first packet may be this much behind us
@@ -82,8 +83,19 @@ def read_key(path: Path) -> bytes:
     return key
 
 
-def make_key(path: Path) -> None:
-    """Write a new key that only this user can read. Raises SigningError; never replaces a file."""
+def make_key(path: Path, passphrase: str | None = None) -> None:
+    """Write a key that only this user can read: a random one, or the one that ground stations make of a
+    passphrase (its SHA-256, as MAVProxy's and pymavlink's ``passphrase_to_key``).
+
+    Raises SigningError; never replaces a file."""
+    if passphrase is not None and len(passphrase) < LEAST_PASSPHRASE:
+        raise SigningError(
+            f"a passphrase of {len(passphrase)} characters can be guessed",
+            hint=f"Take {LEAST_PASSPHRASE} or more, or a random key.",
+        )
+    key = (
+        secrets.token_bytes(KEY_BYTES) if passphrase is None else hashlib.sha256(passphrase.encode()).digest()
+    )
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
@@ -91,7 +103,7 @@ def make_key(path: Path) -> None:
     except OSError as error:
         raise SigningError(f"{path} cannot be written: {error.strerror}") from error
     with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(secrets.token_hex(KEY_BYTES) + "\n")
+        file.write(key.hex() + "\n")
 
 
 def is_signed(packet: bytes) -> bool:

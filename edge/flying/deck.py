@@ -2,7 +2,9 @@
 
 Wiring only. Rules are in the parts: who may command in ``flight.arbiter``, when to look again in
 ``edge.flying.response``, what is safe in ``flight.envelope``, where a patrol stands in
-``edge.flying.progress``.
+``edge.flying.progress``, when a flight may begin in ``edge.flying.launch``.
+
+Nothing that goes wrong in here ends the agent: it is in the air, and its heartbeat and its watch go on.
 """
 
 from __future__ import annotations
@@ -10,7 +12,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 
 from pydantic import ValidationError
 
@@ -18,20 +21,23 @@ from edge.config import AgentConfig
 from edge.coverage import Coverage
 from edge.files import write_whole
 from edge.flying.flight import PatrolError, PatrolFlight
+from edge.flying.launch import Launch
 from edge.flying.look_again import LookAgain
 from edge.flying.orders import OrderDesk
-from edge.preflight import PlanFacts, Preflight, failed
+from edge.preflight import PlanFacts, Preflight
 from edge.watch import Watch
 from flight.arbiter import NotInControl
+from flight.commands import CommandError
 from flight.envelope import Envelope
 from flight.errors import EmberwatchError
 from flight.plans.checks import Limits, check
 from flight.plans.flight_time import flight_time_s
+from flight.plans.plan import Plan
 from flight.terrain import Terrain
 from flight.traffic import Traffic, TrafficWarning, Volume
 from flight.vehicle import Vehicle
 from uplink.errors import OutboxError
-from uplink.messages import Order, OrderKind, PatrolPhase, PatrolRoute, PreflightLine
+from uplink.messages import Order, OrderKind, PatrolRoute, PreflightLine
 from uplink.outbox import Outbox
 
 log = logging.getLogger(__name__)
@@ -39,8 +45,10 @@ log = logging.getLogger(__name__)
 TICK_S = 0.2
 PREFLIGHT_PERIOD_S = 2.0
 RECORD_PERIOD_S = 15.0
-UNATTENDED_PERIOD_S = 1.0
+PATROL_PERIOD_S = 1.0
 WARN_AGAIN_S = 15.0
+FIRST_RETRY_S, LAST_RETRY_S = 2.0, 60.0
+STAND_DOWN_TRIES = 3
 
 
 class FlightDeck:
@@ -54,21 +62,37 @@ class FlightDeck:
         watch: Watch,
         outbox: Outbox,
         terrain: Terrain | None,
+        *,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config = config
+        self._now = now
         self._vehicle = vehicle
         self._watch = watch
         self._outbox = outbox
         self._terrain = terrain
         self.flight = flight
         self.coverage = Coverage()
-        self.look_again = None if flight is None else LookAgain(config, vehicle, flight, terrain)
+        self.look_again = None if flight is None else LookAgain(config, vehicle, flight, terrain, now=now)
         self.traffic: list[TrafficWarning] = []
         self.preflight: list[PreflightLine] = []
-        self.next_start: datetime | None = None
-        self._started_at: datetime | None = None
-        self._held_back = ""
+        self.launch = (
+            None
+            if flight is None
+            else Launch(
+                vehicle,
+                flight,
+                self._check_anew,
+                lambda: self.preflight,
+                unattended=config.patrol.unattended,
+                now=now,
+            )
+        )
         self._coverage_percent: float | None = None
+        self._pass_number = 0 if flight is None else flight.progress.record.pass_number
+        self._problems: tuple[tuple[str, float | None], list[str]] | None = None
+        self._logged: set[str] = set()
+        self._kept_looks = 0
         self._warned_s: dict[str, float] = {}
         volume = config.traffic
         self._traffic = Traffic(Volume(volume.radius_m, volume.height_m, volume.within_s))
@@ -99,23 +123,45 @@ class FlightDeck:
 
     @property
     def coverage_percent(self) -> float | None:
-        """How much of the patrol's area was seen; worked out every so often."""
+        """How much of the patrol's area was seen in this pass; worked out every so often."""
         return self._coverage_percent
+
+    @property
+    def next_start(self) -> datetime | None:
+        """When the next pass is due, where it is not held back."""
+        return None if self.launch is None else self.launch.next_start
 
     async def run(self) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.desk.run(), name="orders")
-            tasks.create_task(self._watch_over(), name="flight deck")
-            tasks.create_task(self._check(), name="preflight")
-            tasks.create_task(self._record(), name="coverage")
-            if self.flight is not None:
-                tasks.create_task(self._fly(self.flight), name="patrol")
+            tasks.create_task(self._again(self._watch_over, TICK_S), name="flight deck")
+            tasks.create_task(self._again(self._check, PREFLIGHT_PERIOD_S), name="preflight")
+            tasks.create_task(self._again(self._record, RECORD_PERIOD_S), name="coverage")
+            if self.flight is not None and self.launch is not None:
+                tasks.create_task(self._again(self.flight.keep, PATROL_PERIOD_S), name="progress")
+                tasks.create_task(self._again(self.launch.by_itself, PATROL_PERIOD_S), name="launch")
+                tasks.create_task(self._keep_aboard(self.flight), name="plan aboard")
+
+    async def _again(self, work: Callable[[], Awaitable[object]], period_s: float) -> None:
+        """Do it, and again, whatever it runs into: one that fails must not take the others with it."""
+        while True:
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001 - flight, heartbeat and uplink outlive it
+                self._log_once(getattr(work, "__name__", "a task"), error)
+            await asyncio.sleep(period_s)
+
+    def _log_once(self, what: str, error: Exception) -> None:
+        kind = f"{what}: {type(error).__name__}"
+        if kind not in self._logged:
+            self._logged.add(kind)
+            log.error("%s failed, and goes on", what, exc_info=error)
 
     # --- orders -----------------------------------------------------------------------------------
 
     async def _grant(self, order: Order) -> None:
-        now_s = time.monotonic()
+        now_s = self._now()
         if not self._vehicle.arbiter.grant(now_s, order.by):
             raise NotInControl(self._vehicle.arbiter.objection(now_s))
 
@@ -123,38 +169,53 @@ class FlightDeck:
         self._vehicle.arbiter.revoke(f"{order.by} took it back")
 
     async def _start(self, _order: Order) -> None:
-        flight = self._patrol()
-        self._vehicle.arbiter.require()
-        self._preflight.ask_anew()
-        await self._check_once()
-        bad = failed(self.preflight, unattended=False)
-        if bad:
-            raise PatrolError("preflight: " + "; ".join(f"{line.name}: {line.detail}" for line in bad[:3]))
-        await self._take_off(flight)
+        self._set_envelope()
+        await self._launch().by_order()
 
     async def _pause(self, _order: Order) -> None:
-        if self.look_again is not None:
-            self.look_again.drop()
+        self._drop_look_again("the patrol was paused")
         await self._patrol().pause()
 
     async def _resume(self, _order: Order) -> None:
-        if self.look_again is not None:
-            self.look_again.drop()
-        await self._patrol().resume()
+        flight = self._patrol()
+        if self._vehicle.telemetry.armed:
+            self._drop_look_again("the patrol was resumed")
+            await flight.resume()
+            self._launch().taken_on()
+        elif flight.progress.interrupted:
+            self._set_envelope()
+            await self._launch().by_order()
+        else:
+            raise PatrolError("there is nothing to resume: no flight was left in the middle")
 
     async def _stand_down(self, order: Order) -> None:
-        if self.look_again is not None:
-            self.look_again.drop()
+        self._drop_look_again("stand down")
+        if self.launch is not None:
+            self.launch.stand_down(order.by)
+        if self.flight is not None:
+            await self.flight.arming_is_settled()
         if not self._vehicle.telemetry.armed:
-            self._held_back = f"stand down by {order.by}"
             return
         try:
-            await self._vehicle.commands.return_home()
-        except NotInControl:
+            await self._send_home()
+        except EmberwatchError:
             self._vehicle.tell(f"Stand down ordered by {order.by}: return")
             raise
-        finally:
-            self._held_back = f"stand down by {order.by}"
+
+    async def _send_home(self) -> None:
+        """With more patience than any other order: it is the one that must not get lost."""
+        for left in reversed(range(STAND_DOWN_TRIES)):
+            try:
+                await self._vehicle.commands.return_home()
+            except CommandError:
+                if not left:
+                    raise
+            else:
+                return
+
+    def _drop_look_again(self, why: str) -> None:
+        if self.look_again is not None:
+            self.look_again.drop(why)
 
     async def _approve(self, order: Order) -> None:
         if self.look_again is None:
@@ -171,58 +232,31 @@ class FlightDeck:
             raise PatrolError("this drone has no patrol", hint="Name one: [agent.patrol] file = …")
         return self.flight
 
+    def _launch(self) -> Launch:
+        self._patrol()
+        assert self.launch is not None  # noqa: S101 - there is one for each patrol
+        return self.launch
+
     # --- the patrol -------------------------------------------------------------------------------
 
-    async def _fly(self, flight: PatrolFlight) -> None:
-        """Bring the patrol aboard, and start it where it says so, the site allows it and all is well."""
-        await flight.bring_aboard()
-        await self._show(flight)
-        unattended = flight.patrol.unattended and self._config.patrol.unattended
-        if not unattended:
-            log.info("the patrol %s waits for a person to start it", flight.patrol.name)
+    async def _keep_aboard(self, flight: PatrolFlight) -> None:
+        """The plan aboard, and known to be: the next flight of several, or the link was bad."""
+        pause_s = FIRST_RETRY_S
         while True:
-            await asyncio.sleep(UNATTENDED_PERIOD_S)
-            if flight.progress.aboard is None and not self._vehicle.telemetry.armed:
-                await flight.bring_aboard()  # the next flight of several, or the link was bad
+            aboard, armed = flight.progress.aboard, self._vehicle.telemetry.armed
+            if aboard is True or (aboard is False and armed):
+                pause_s = FIRST_RETRY_S
+                await asyncio.sleep(PATROL_PERIOD_S)
+                continue
+            try:
+                await flight.bring_aboard()
+                self._preflight.ask_anew()
                 await self._show(flight)
-            self.next_start = self._due(flight)
-            if unattended and self._may_start(flight):
-                await self._start_unattended(flight)
-
-    def _due(self, flight: PatrolFlight) -> datetime | None:
-        """When the next pass is to start; None when there is none or it is flown now."""
-        if self._vehicle.telemetry.armed:
-            return None
-        record, schedule, now = flight.progress.record, flight.patrol.schedule, datetime.now(UTC)
-        if schedule is None:
-            return None if record.done else now
-        passes = record.pass_number if record.done else record.pass_number - 1
-        return schedule.next_start(self._started_at, passes, now)
-
-    def _may_start(self, flight: PatrolFlight) -> bool:
-        due = self.next_start
-        if self._held_back or due is None or due > datetime.now(UTC) + timedelta(seconds=1):
-            return False
-        if flight.phase is PatrolPhase.INTERRUPTED:
-            return False  # somebody, or a failsafe, ended it: a person decides how it goes on
-        return not failed(self.preflight, unattended=True) and bool(self.preflight)
-
-    async def _start_unattended(self, flight: PatrolFlight) -> None:
-        arbiter = self._vehicle.arbiter
-        if self._vehicle.telemetry.armed or not arbiter.grant(time.monotonic(), "its own patrol, unattended"):
-            return
-        try:
-            await self._take_off(flight)
-        except EmberwatchError as error:
-            log.warning("the patrol does not start: %s", error)
-            self._held_back = error.message
-            arbiter.revoke("the patrol did not start")
-
-    async def _take_off(self, flight: PatrolFlight) -> None:
-        self._set_envelope()
-        self._started_at = datetime.now(UTC)
-        self._held_back = ""
-        await flight.start()
+            except Exception as error:  # noqa: BLE001 - as above
+                self._log_once("bringing the plan aboard", error)
+            if flight.progress.aboard is not True:
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, LAST_RETRY_S)
 
     def _set_envelope(self) -> None:
         limits = self._config.limits
@@ -253,18 +287,27 @@ class FlightDeck:
     # --- watching over ----------------------------------------------------------------------------
 
     async def _watch_over(self) -> None:
-        while True:
-            if self.flight is not None:
-                await self.flight.hear()
-            if self.look_again is not None and self.desk.idle:
-                self._set_envelope()
-                await self.look_again.step()
+        if self.flight is not None and self.launch is not None:
+            self.flight.hear()
+            self.launch.watch()
+            self._begin_coverage_anew(self.flight.progress.record.pass_number)
+        try:
             self._look_out()
-            await asyncio.sleep(TICK_S)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._log_once("traffic", error)
+        if self.look_again is not None and self.desk.idle:
+            self._set_envelope()
+            await self.look_again.step()
+
+    def _begin_coverage_anew(self, pass_number: int) -> None:
+        if pass_number != self._pass_number:
+            self._pass_number = pass_number
+            self.coverage.clear()
+            self._coverage_percent = None
 
     def _look_out(self) -> None:
         """For other aircraft: the station hears of them with the state, the pilot by a line of text."""
-        position, now_s = self._vehicle.telemetry.position, time.monotonic()
+        position, now_s = self._vehicle.telemetry.position, self._now()
         self.traffic = [] if position is None else self._traffic.warnings(position, now_s)
         for warning in self.traffic:
             if now_s - self._warned_s.get(warning.icao, float("-inf")) >= WARN_AGAIN_S:
@@ -274,50 +317,60 @@ class FlightDeck:
         self._warned_s = {icao: s for icao, s in self._warned_s.items() if now_s - s < 10 * WARN_AGAIN_S}
 
     async def _check(self) -> None:
-        while True:
-            if self._vehicle.telemetry.armed is False:
-                await self._check_once()
-            await asyncio.sleep(PREFLIGHT_PERIOD_S)
+        if self._vehicle.telemetry.armed is False:
+            await self._check_once()
+
+    async def _check_anew(self) -> Sequence[PreflightLine]:
+        self._preflight.ask_anew()
+        await self._check_once()
+        return self.preflight
 
     async def _check_once(self) -> None:
-        self.preflight = await self._preflight.lines(self._plan_facts(), time.monotonic())
+        facts = await self._plan_facts()
+        lines = await self._preflight.lines(facts, self._now())
+        if self.launch is not None and self.launch.unattended and self.launch.held_back:
+            why = f"only a person may start it: {self.launch.held_back}"
+            lines.append(PreflightLine(name="starts by itself", passed=None, detail=why[:256]))
+        self.preflight = lines
 
-    def _plan_facts(self) -> PlanFacts | None:
+    async def _plan_facts(self) -> PlanFacts | None:
         if self.flight is None:
             return None
-        plan, limits = self.flight.progress.part, self._config.limits
-        home = self._vehicle.telemetry.home
-        problems = check(
-            plan,
-            self._terrain,
-            Limits(
-                ceiling_home_m=limits.ceiling_home_m,
-                least_height_agl_m=limits.least_height_agl_m,
-                range_m=limits.range_m,
-                endurance_s=limits.endurance_s * (1 - limits.reserve_percent / 100),
-            ),
-            home_amsl_m=None if home is None else home.alt_amsl_m,
-        )
+        plan, home = self.flight.progress.part, self._vehicle.telemetry.home
+        home_amsl_m = None if home is None else home.alt_amsl_m
+        if self._problems is None or self._problems[0] != (plan.sha256, home_amsl_m):
+            # In a thread: a long plan with a fence takes a small computer longer than a heartbeat may wait.
+            problems = await asyncio.to_thread(self._problems_of, plan, home_amsl_m)
+            self._problems = (plan.sha256, home_amsl_m), problems
         return PlanFacts(
             aboard=self.flight.progress.aboard,
-            problems=[problem.words for problem in problems],
+            trouble=self.flight.trouble,
+            problems=self._problems[1],
             flight_time_s=flight_time_s(plan),
             fence=plan.fence,
         )
 
+    def _problems_of(self, plan: Plan, home_amsl_m: float | None) -> list[str]:
+        limits = self._config.limits
+        allowed = Limits(
+            ceiling_home_m=limits.ceiling_home_m,
+            least_height_agl_m=limits.least_height_agl_m,
+            range_m=limits.range_m,
+            endurance_s=limits.endurance_s * (1 - limits.reserve_percent / 100),
+        )
+        problems = check(plan, self._terrain, allowed, home_amsl_m=home_amsl_m)
+        return [problem.words for problem in problems]
+
     async def _record(self) -> None:
         """Keep the coverage on the disk while there is something new."""
-        path, kept_m2 = self._config.data_dir / "coverage.geojson", 0.0
-        while True:
-            await asyncio.sleep(RECORD_PERIOD_S)
-            seen_m2 = self.coverage.seen_m2
-            if seen_m2 == kept_m2:
-                continue
-            if self.flight is not None and self.flight.patrol.area:
-                self._coverage_percent = self.coverage.percent_of(self.flight.patrol.area)
-            try:
-                document = await asyncio.to_thread(self.coverage.to_geojson)
-                await asyncio.to_thread(write_whole, path, document)
-                kept_m2 = seen_m2
-            except OSError as error:
-                log.warning("the coverage is not kept: %s", error)
+        coverage, path = self.coverage, self._config.data_dir / "coverage.geojson"
+        if coverage.looks == self._kept_looks:
+            return
+        looks = coverage.looks
+        if self.flight is not None and self.flight.patrol.area:
+            self._coverage_percent = coverage.percent_of(self.flight.patrol.area)
+        try:
+            await asyncio.to_thread(lambda: write_whole(path, coverage.to_geojson()))
+            self._kept_looks = looks
+        except OSError as error:
+            log.warning("the coverage is not kept: %s", error)

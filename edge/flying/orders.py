@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 
+from edge.flying.errand import Errand
 from flight.errors import EmberwatchError
 from uplink.messages import Order, OrderKind, OrderResult, OrderState
 
@@ -32,7 +33,7 @@ class OrderDesk:
         self._handlers = handlers
         self._waiting: deque[Order] = deque()
         self._results: dict[str, OrderResult] = {}
-        self._current: asyncio.Task[None] | None = None
+        self._current = Errand()
         self._wake = asyncio.Event()
 
     @property
@@ -43,7 +44,7 @@ class OrderDesk:
     @property
     def idle(self) -> bool:
         """Whether no order is under way or waiting."""
-        return self._current is None and not self._waiting
+        return not self._current.under_way and not self._waiting
 
     def take(self, order: Order) -> None:
         """A new order. Each id comes once."""
@@ -51,8 +52,7 @@ class OrderDesk:
         if order.kind in URGENT:
             while self._waiting:
                 self._end(self._waiting.popleft(), OrderState.REFUSED, f"overtaken by {order.kind.value}")
-            if self._current is not None:
-                self._current.cancel(f"overtaken by {order.kind.value}")
+            self._current.break_off(f"overtaken by {order.kind.value}")
         elif len(self._waiting) >= MOST_WAITING:
             self._end(order, OrderState.REFUSED, "too many orders at once")
             return
@@ -73,23 +73,16 @@ class OrderDesk:
         if handler is None:
             self._end(order, OrderState.REFUSED, "this drone cannot do that")
             return
-        self._current = asyncio.ensure_future(_run(handler, order))
         try:
-            await self._current
-        except asyncio.CancelledError as cancelled:
-            if not self._current.cancelled():
-                self._current.cancel()  # we are the ones who end
-                raise
-            self._end(order, OrderState.REFUSED, str(cancelled) or "broken off")
+            done = await self._current.run(_run(handler, order))
         except EmberwatchError as error:
             self._end(order, OrderState.REFUSED, error.message)
         except Exception as error:
             log.exception("the order %s failed", order.kind.value)
             self._end(order, OrderState.REFUSED, f"it failed ({type(error).__name__})")
         else:
-            self._end(order, OrderState.DONE, "")
-        finally:
-            self._current = None
+            state = OrderState.DONE if done else OrderState.REFUSED
+            self._end(order, state, "" if done else self._current.why or "broken off")
 
     def _end(self, order: Order, state: OrderState, reason: str) -> None:
         key = str(order.id)

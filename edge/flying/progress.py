@@ -24,7 +24,7 @@ from enum import StrEnum
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from flight.plans.items import Command, MissionItem
-from flight.plans.qgc import Plan
+from flight.plans.plan import Plan, PlanError
 from flight.plans.resume import remainder
 from uplink.messages import PatrolPhase as Phase
 
@@ -50,6 +50,7 @@ class Record(BaseModel):
     item: int = Field(0, ge=0, description="of that flight: the one flown to; 0 before the start")
     begun_at_item: int = Field(0, ge=0, description="what is aboard is the remainder from here; 0: the whole")
     done: bool = False
+    held_back: str = Field("", description="why no flight of it starts by itself, until a person starts one")
     finished_at: AwareDatetime | None = None
 
 
@@ -85,12 +86,13 @@ class Progress:
     aboard: bool | None = None
     """Whether ``part`` is what the autopilot holds."""
     _flying: bool = field(default=False, init=False)
+    _remainder: tuple[int, int, Plan] | None = field(default=None, init=False, repr=False)
 
     @classmethod
     def of(cls, flights: Sequence[Plan], kept: Record | None) -> Progress:
         """Go on from what was kept, if that was of this same patrol."""
         sha256 = sha256_of(flights)
-        if kept is None or kept.patrol_sha256 != sha256 or kept.flight >= len(flights):
+        if kept is None or kept.patrol_sha256 != sha256 or not _is_of(kept, flights):
             kept = Record(patrol_sha256=sha256)
         return cls(flights, kept)
 
@@ -102,8 +104,12 @@ class Progress:
     @property
     def part(self) -> Plan:
         """What is to be aboard for it."""
-        begun = self.record.begun_at_item
-        return remainder(self.plan, begun) if begun else self.plan
+        flight, begun = self.record.flight, self.record.begun_at_item
+        if not begun:
+            return self.plan
+        if self._remainder is None or self._remainder[:2] != (flight, begun):
+            self._remainder = flight, begun, remainder(self.plan, begun)
+        return self._remainder[2]
 
     @property
     def interrupted(self) -> bool:
@@ -115,16 +121,28 @@ class Progress:
         return next((item.seq for item in self.plan.items[1:] if item.is_place), 0)
 
     def take_up(self) -> None:
-        """Make the remainder of an interrupted flight the part to fly."""
-        if self.interrupted:
+        """Make the remainder of an interrupted flight the part to fly.
+
+        Raises PlanError, and changes nothing, where that cannot be flown by itself.
+        """
+        if self.interrupted and self.record.begun_at_item != self.record.item:
+            remainder(self.plan, self.record.item)
             self.record = replace_record(self.record, begun_at_item=self.record.item)
             self.aboard = None
 
     def next_pass(self) -> None:
         """Begin the patrol from its first flight again."""
         number = self.record.pass_number + 1
-        self.record = Record(patrol_sha256=self.record.patrol_sha256, pass_number=number)
+        before = self.record
+        self.record = Record(
+            patrol_sha256=before.patrol_sha256, pass_number=number, held_back=before.held_back
+        )
         self.aboard = None
+
+    def hold_back(self, why: str) -> None:
+        """No flight of it starts by itself any more, until this is called with nothing."""
+        if why != self.record.held_back:
+            self.record = replace_record(self.record, held_back=why)
 
     def hear(self, heard: Heard, now: datetime) -> Phase:
         """Take in how the vehicle is; the phase. ``record`` may be another one afterwards."""
@@ -135,8 +153,8 @@ class Progress:
             if heard.mission_item:
                 self._reach(self._in_whole(heard.mission_item))
         if not heard.armed:
-            if self._flying:
-                self._landed(now)
+            if self._flying or self.record.item >= self._turns_home:
+                self._landed(now)  # the second: while the agent was not looking
             self._flying = False
             self.task = Task.NOTHING
         return self._phase(heard, in_mission)
@@ -147,7 +165,7 @@ class Progress:
                 return Phase.DONE
             return Phase.INTERRUPTED if self.interrupted else Phase.READY
         if not self._flying and not self.task_in_air:
-            return Phase.READY if self.record.item <= self._first_place else Phase.INTERRUPTED
+            return Phase.INTERRUPTED if self.record.item else Phase.READY
         if heard.mode == heard.return_mode or (in_mission and self.record.item >= self._turns_home):
             return Phase.RETURNING
         if in_mission:
@@ -179,7 +197,7 @@ class Progress:
             self.record = replace_record(self.record, item=item)
 
     def _landed(self, now: datetime) -> None:
-        if self.record.item < self._turns_home:
+        if self.record.done or self.record.item < self._turns_home:
             return  # interrupted: the item stays
         last = self.record.flight == len(self.flights) - 1
         if last:
@@ -187,6 +205,20 @@ class Progress:
         else:
             self.record = replace_record(self.record, flight=self.record.flight + 1, item=0, begun_at_item=0)
             self.aboard = None
+
+
+def _is_of(record: Record, flights: Sequence[Plan]) -> bool:
+    """Whether a kept record can be one of this patrol's."""
+    if record.flight >= len(flights):
+        return False
+    count = len(flights[record.flight].items)
+    if record.item >= count or record.begun_at_item >= count:
+        return False
+    try:
+        Progress(flights, record).part  # noqa: B018 - whether there is one
+    except PlanError:
+        return False
+    return True
 
 
 def replace_record(record: Record, **changes: object) -> Record:

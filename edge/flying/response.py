@@ -11,17 +11,22 @@
 
 Pure: told the time and the situation, it returns what is to be done. ``automatic`` leaves ASKED out; ``off``
 stays IDLE. One fire at a time; a few more wait. A fire that was looked at is left alone for a while.
+
+Estimate and wind change while it flies: every few seconds it is looked whether the way and the view still
+keep every rule, and where they do not, the views are found anew from where the vehicle is.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from typing import Protocol
 from uuid import UUID
 
-from edge.flying.standoff import Fire, NoViewError, View
+from edge.flying.clearance import Fire
+from edge.flying.standoff import NoViewError, Place, View
 from flight.plans.fence import distance_m
 
 MOST_WAITING = 8
@@ -61,6 +66,8 @@ class Rules:
     need_percent: float = 10.0  # above the reserve, to begin at all
     arrived_m: float = 6.0
     good_enough_m: float = 5.0  # the ellipse's larger semi-axis: nothing more to gain
+    check_s: float = 2.0  # between two looks at whether the way is still safe
+    retry_s: float = 5.0  # between two tries to go on with the patrol
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +100,16 @@ class Resume:
 
 
 Action = FlyTo | LookAt | LookAhead | Resume
-Place = tuple[float, float, float]
-"""Latitude and longitude in degrees, height above sea level in metres."""
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """The flight now. ``patrolling``: in the air, flying its patrol, in our hands."""
+    """The flight now."""
 
     patrolling: bool
+    """It flies its patrol, at the patrol's height: a look again may begin."""
+    on_mission: bool
+    """It flies its mission, the climb and the way home included."""
     granted: bool
     lat_deg: float
     lon_deg: float
@@ -117,22 +125,25 @@ class Target:
     fire: Fire
 
 
+class Ways(Protocol):
+    """What is safe to fly around a fire, from where the vehicle is now."""
+
+    def views(self, fire: Fire, count: int) -> Sequence[View]:
+        """Up to ``count`` views; raises NoViewError."""
+
+    def way(self, fire: Fire, place: Place) -> Sequence[Place] | None:
+        """The places to fly over to there, that one the last; None where there is no safe way."""
+
+    def is_clear(self, fire: Fire, place: Place) -> bool:
+        """Whether the straight way there is safe, and it is safe to be there."""
+
+
 class Response:
-    """One vehicle's.
+    """One vehicle's."""
 
-    ``find_views(fire, count)`` gives views of a fire from where the vehicle is, or raises NoViewError;
-    ``find_way(fire, place)`` the places to fly over from here to there, that one the last, or None.
-    """
-
-    def __init__(
-        self,
-        rules: Rules,
-        find_views: Callable[[Fire, int], Sequence[View]],
-        find_way: Callable[[Fire, Place], Sequence[Place] | None],
-    ) -> None:
+    def __init__(self, rules: Rules, ways: Ways) -> None:
         self._rules = rules
-        self._find_views = find_views
-        self._find_way = find_way
+        self._ways = ways
         self.phase = Phase.IDLE
         self.reason = ""
         """How the last look again ended, or what is waited for."""
@@ -141,6 +152,8 @@ class Response:
         self._looked_s: OrderedDict[UUID, float] = OrderedDict()
         self._since_s = 0.0
         self._begun_s = 0.0
+        self._checked_s = 0.0
+        self._tried_s = 0.0
         self._views: list[View] = []
         self._way: list[Place] = []
         self._left: Place | None = None  # where the patrol was left
@@ -186,18 +199,22 @@ class Response:
         self._finish(now_s, "declined")
         return True
 
-    def hands_off(self, now_s: float) -> None:
-        """The pilot has taken over: the task is dropped, and nothing is sent for it any more."""
-        if self.phase in (Phase.GOING, Phase.LOOKING, Phase.GOING_BACK, Phase.RETURNING):
-            self._finish(now_s, "the pilot took over")
-        elif self.phase is Phase.ASKED:
-            self._finish(now_s, "the pilot took over", looked=False)
+    def hands_off(self, now_s: float, why: str = "the pilot took over") -> None:
+        """Somebody else decides now: the task is dropped, and nothing is sent for it any more."""
+        if self.phase is not Phase.IDLE:
+            self._finish(now_s, why, looked=self.phase is not Phase.ASKED)
 
     def failed(self, reason: str, now_s: float) -> list[Action]:
-        """An action could not be done: go on with the patrol, if that was not itself the action."""
-        if self.phase in (Phase.GOING, Phase.LOOKING, Phase.GOING_BACK):
-            return self._resume(now_s, reason)
-        self._finish(now_s, reason)
+        """An action could not be done: back to the patrol, or once more if that was the action itself."""
+        match self.phase:
+            case Phase.GOING | Phase.LOOKING:
+                return self._return(now_s, reason)
+            case Phase.GOING_BACK:
+                return self._resume(now_s, self.reason)
+            case Phase.RETURNING:
+                pass  # once more in a while
+            case Phase.ASKED:
+                self._finish(now_s, reason)
         return []
 
     # --- time -------------------------------------------------------------------------------------
@@ -214,11 +231,7 @@ class Response:
             case Phase.GOING_BACK:
                 return self._go_back(now_s, situation)
             case Phase.RETURNING:
-                if situation.patrolling:
-                    self._finish(now_s, self.reason)
-                elif now_s - self._since_s > self._rules.longest_s:
-                    self._finish(now_s, "the patrol was not resumed")
-        return []
+                return self._await_patrol(now_s, situation)
 
     def _take_up(self, now_s: float, situation: Situation) -> list[Action]:
         if not self._targets or not situation.patrolling or not situation.granted:
@@ -246,16 +259,22 @@ class Response:
     def _begin(self, now_s: float, situation: Situation) -> list[Action]:
         fire = self._fire
         try:
-            self._views = list(self._find_views(fire, self._rules.views))
+            self._views = list(self._ways.views(fire, self._rules.views))
         except NoViewError as error:
             self._finish(now_s, error.message)
             return []
         self._begun_s = now_s
         self._left = (situation.lat_deg, situation.lon_deg, situation.alt_amsl_m)
         self._flown = [self._left]
+        return self._go(now_s, take_over=True)
+
+    def _go(self, now_s: float, *, take_over: bool = False) -> list[Action]:
+        """To the first of the views that are left."""
+        fire = self._fire
         self._way = self._next_way()
+        self._checked_s = now_s
         self._become(Phase.GOING, now_s, "")
-        return [self._leg(take_over=True), LookAt(fire.lat_deg, fire.lon_deg, fire.alt_amsl_m)]
+        return [self._leg(take_over=take_over), LookAt(fire.lat_deg, fire.lon_deg, fire.alt_amsl_m)]
 
     def _look(self, now_s: float, situation: Situation) -> list[Action]:
         rules = self._rules
@@ -263,6 +282,10 @@ class Response:
             return self._return(now_s, "it took too long")
         if not self._battery_allows(situation, 0.0):
             return self._return(now_s, "the battery has reached its reserve")
+        if now_s - self._checked_s >= rules.check_s:
+            self._checked_s = now_s
+            if not self._is_still_safe():
+                return self._go_elsewhere(now_s)
         if self.phase is Phase.GOING:
             if not self._arrived(situation):
                 return []
@@ -277,13 +300,30 @@ class Response:
         if not self._views or self._fire.radius_m <= rules.good_enough_m:
             return self._return(now_s, "looked at")
         self._way = self._next_way()
-        self._become(Phase.GOING, now_s, "")
-        return [self._leg(take_over=False)]
+        return self._go(now_s) if self._is_still_safe() else self._go_elsewhere(now_s)
+
+    def _is_still_safe(self) -> bool:
+        """The leg that is flown now and the ones after it; of a view that is looked from, the view itself."""
+        fire = self._fire
+        if self.phase is Phase.LOOKING and not self._way:
+            view = self._views[0]
+            return self._ways.is_clear(fire, (view.lat_deg, view.lon_deg, view.alt_amsl_m))
+        return self._ways.is_clear(fire, self._way[0])
+
+    def _go_elsewhere(self, now_s: float) -> list[Action]:
+        try:
+            self._views = list(self._ways.views(self._fire, max(1, len(self._views))))
+        except NoViewError as error:
+            return self._return(now_s, error.message)
+        return self._go(now_s)
 
     def _return(self, now_s: float, reason: str) -> list[Action]:
         """Back to where the patrol was left: straight if that way is clear, else by the way it came."""
         assert self._left is not None  # noqa: S101 - it was left to come here
-        way = self._find_way(self._fire, self._left)
+        try:
+            way = self._ways.way(self._fire, self._left)
+        except NoViewError:
+            way = None
         self._way = list(way) if way is not None else self._flown[::-1]
         self._become(Phase.GOING_BACK, now_s, reason)
         return [LookAhead(), self._leg(take_over=False)]
@@ -298,7 +338,18 @@ class Response:
 
     def _resume(self, now_s: float, reason: str) -> list[Action]:
         self._become(Phase.RETURNING, now_s, reason)
-        return [LookAhead(), Resume()]
+        self._tried_s = now_s
+        return [Resume()]
+
+    def _await_patrol(self, now_s: float, situation: Situation) -> list[Action]:
+        if situation.on_mission:
+            self._finish(now_s, self.reason)
+        elif now_s - self._since_s > self._rules.longest_s:
+            self._finish(now_s, "the patrol was not resumed")
+        elif situation.granted and now_s - self._tried_s >= self._rules.retry_s:
+            self._tried_s = now_s
+            return [Resume()]
+        return []
 
     # --- inside -----------------------------------------------------------------------------------
 

@@ -17,26 +17,22 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.sighting import ellipse
-from flight.envelope import Envelope
+from edge.flying.clearance import Clearance, direction
 from flight.errors import EmberwatchError
-from flight.local_frame import LocalFrame
-from flight.terrain import Terrain
 
 FloatArray = NDArray[np.float64]
+Place = tuple[float, float, float]
+"""Latitude and longitude in degrees, height above sea level in metres."""
 
 BEARING_STEP_DEG = 15
 DISTANCE_FACTORS = (1.0, 1.4, 2.0)
-LEAST_WIND_M_S = 1.5  # below it smoke goes anywhere
-SMOKE_HALF_ANGLE_DEG = 50.0
-SMOKE_REACH_M = 400.0
+SLACK_M = 10.0  # a vehicle overshoots, and an estimate moves a little
 STEEPEST_DEG, FLATTEST_DEG = 80.0, 8.0
-PATH_STEP_M = 15.0
 HEIGHT_MARGIN_M = 3.0  # a ridge proves something only where it stands out by more than the model may err
 # What one view is good for: the main terms of ``edge.locate``'s budget.
 ANGLE_SIGMA_RAD = math.radians(2.1)  # heading and gimbal
@@ -49,29 +45,6 @@ class NoViewError(EmberwatchError):
     """There is no place to look from that keeps every rule."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Fire:
-    """What is to be looked at, as it is known now."""
-
-    lat_deg: float
-    lon_deg: float
-    alt_amsl_m: float
-    covariance_m2: FloatArray
-
-    @property
-    def radius_m(self) -> float:
-        """It may be this far from where it is thought to be (90 %)."""
-        return ellipse(self.covariance_m2)[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Wind:
-    """Where it comes from, and how strong it is."""
-
-    from_deg: float
-    speed_m_s: float
-
-
 @dataclass(frozen=True, slots=True)
 class View:
     """A place to look from. ``via`` are places to fly over first, so that the way is safe, too."""
@@ -82,16 +55,17 @@ class View:
     bearing_deg: float
     """Of the view, seen from the fire."""
     distance_m: float
-    via: tuple[tuple[float, float, float], ...] = ()
+    via: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Here:
-    """Where the vehicle is, and the height below which the patrol is not flown there."""
+    """Where the vehicle is. ``floor_amsl_m`` is the patrol's height there: no view is below it."""
 
     lat_deg: float
     lon_deg: float
     alt_amsl_m: float
+    floor_amsl_m: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,60 +78,40 @@ class _Spot:
     view: View
 
 
-@dataclass(slots=True, eq=False)
 class StandOff:
-    """The rules around one fire."""
+    """Finds views of one fire, and ways."""
 
-    fire: Fire
-    envelope: Envelope
-    terrain: Terrain | None
-    wind: Wind | None
-    stand_off_m: float
-    _frame: LocalFrame = field(init=False)
-
-    def __post_init__(self) -> None:
-        fire = self.fire
-        self._frame = LocalFrame(fire.lat_deg, fire.lon_deg, fire.alt_amsl_m)
-
-    @property
-    def wind_is_known(self) -> bool:
-        return self.wind is not None and self.wind.speed_m_s >= LEAST_WIND_M_S
-
-    @property
-    def clear_m(self) -> float:
-        """Nobody comes nearer to the fire's estimate than this."""
-        clear_m = self.stand_off_m + self.fire.radius_m
-        return clear_m if self.wind_is_known else 2 * clear_m
+    def __init__(self, clearance: Clearance) -> None:
+        self._rules = clearance
+        self._fire = clearance.fire
+        self._envelope = clearance.envelope
 
     def views(self, here: Here, count: int) -> list[View]:
         """Up to ``count`` views to be flown to one after another, the most telling first.
 
         Raises NoViewError, whose words say which rule left nothing.
         """
-        spots, refusals = self._spots(here)
+        spots, refusals = self._spots(here.floor_amsl_m)
+        net = _Net(self._rules, spots)
         chosen: list[View] = []
-        covariance_m2 = self.fire.covariance_m2
-        at, alt_m = self._metres(here.lat_deg, here.lon_deg), here.alt_amsl_m
+        covariance_m2 = self._fire.covariance_m2
+        at, alt_m = self._rules.metres(here.lat_deg, here.lon_deg), here.alt_amsl_m
         for _ in range(count):
-            ranked = sorted(spots, key=lambda spot: _left_m2(covariance_m2, spot))
-            best = next(
-                (
-                    (spot, via)
-                    for spot in ranked
-                    if not any(spot.view.bearing_deg == view.bearing_deg for view in chosen)
-                    and (via := self._way(at, alt_m, spot, ranked)) is not None
-                ),
-                None,
-            )
-            if best is None:
+            ranked = sorted(range(len(spots)), key=lambda index: _left_m2(covariance_m2, spots[index]))
+            bearings = {view.bearing_deg for view in chosen}
+            ways = net.from_(at, alt_m)
+            for index in ranked:
+                if spots[index].view.bearing_deg in bearings:
+                    continue
+                via = ways.to(index, ranked)
+                if via is not None:
+                    break
+            else:
                 break
-            spot, via = best
-            view = spot.view
-            chosen.append(
-                View(view.lat_deg, view.lon_deg, view.alt_amsl_m, view.bearing_deg, view.distance_m, via)
-            )
+            spot = spots[index]
+            chosen.append(replace(spot.view, via=via))
             covariance_m2 = np.linalg.inv(np.linalg.inv(covariance_m2) + np.linalg.inv(_view_m2(spot)))
-            at, alt_m = spot.at, view.alt_amsl_m
+            at, alt_m = spot.at, spot.view.alt_amsl_m
         if not chosen:
             why = max(refusals, key=lambda words: refusals[words]) if refusals and not spots else ""
             raise NoViewError(
@@ -166,23 +120,35 @@ class StandOff:
             )
         return chosen
 
-    def way(self, here: Here, there: Here) -> list[tuple[float, float, float]] | None:
+    def way(self, here: Here, there: Place) -> list[Place] | None:
         """The places to fly over from here to there, ``there`` the last; None where there is no safe way."""
-        end = self._metres(there.lat_deg, there.lon_deg)
-        goal = _Spot(
-            end, 0.0, View(there.lat_deg, there.lon_deg, there.alt_amsl_m, 0.0, float(np.hypot(*end)))
-        )
-        start = self._metres(here.lat_deg, here.lon_deg)
-        via = self._way(start, here.alt_amsl_m, goal, self._spots(here)[0])
-        return None if via is None else [*via, (there.lat_deg, there.lon_deg, there.alt_amsl_m)]
+        if self.is_clear(here, there):
+            return [there]
+        if self._envelope.objection(*there):
+            return None
+        lat_deg, lon_deg, alt_m = there
+        end = self._rules.metres(lat_deg, lon_deg)
+        goal = _Spot(end, 0.0, View(lat_deg, lon_deg, alt_m, 0.0, float(np.hypot(*end))))
+        spots = [*self._spots(here.floor_amsl_m)[0], goal]
+        ways = _Net(self._rules, spots).from_(self._rules.metres(here.lat_deg, here.lon_deg), here.alt_amsl_m)
+        via = ways.to(len(spots) - 1, range(len(spots) - 1))
+        return None if via is None else [*via, there]
 
-    def _spots(self, here: Here) -> tuple[list[_Spot], dict[str, int]]:
+    def is_clear(self, here: Here, there: Place) -> bool:
+        """Whether the straight way from here to there keeps every rule."""
+        if self._envelope.objection(*there):
+            return False
+        start, end = self._rules.metres(here.lat_deg, here.lon_deg), self._rules.metres(there[0], there[1])
+        alts_m = np.array([here.alt_amsl_m]), np.array([there[2]])
+        return bool(self._rules.are_clear(start[None], alts_m[0], end[None], alts_m[1])[0])
+
+    def _spots(self, floor_amsl_m: float) -> tuple[list[_Spot], dict[str, int]]:
         spots: list[_Spot] = []
         refusals: dict[str, int] = {}
         for factor, bearing_deg in itertools.product(DISTANCE_FACTORS, range(0, 360, BEARING_STEP_DEG)):
-            distance_m = factor * self.clear_m * 1.02
-            at = distance_m * _direction(bearing_deg)
-            spot, objection = self._spot(at, float(bearing_deg), distance_m, here.alt_amsl_m)
+            distance_m = factor * (self._rules.clear_m + SLACK_M)
+            at = distance_m * direction(bearing_deg)
+            spot, objection = self._spot(at, float(bearing_deg), distance_m, floor_amsl_m)
             if spot is not None:
                 spots.append(spot)
             else:
@@ -192,104 +158,85 @@ class StandOff:
     def _spot(
         self, at: FloatArray, bearing_deg: float, distance_m: float, floor_amsl_m: float
     ) -> tuple[_Spot | None, str]:
-        lat_deg, lon_deg = self._place(at)
+        lat_deg, lon_deg = self._rules.place(at)
         alt_m = floor_amsl_m
-        if self.terrain is not None:
-            ground_m = float(self.terrain.height_amsl_m(np.array([lat_deg]), np.array([lon_deg]))[0])
+        if self._rules.terrain is not None:
+            ground_m = float(self._rules.ground_m(at[None])[0])
             if math.isnan(ground_m):
                 return None, "the terrain model ends there"
-            alt_m = max(alt_m, ground_m + self.envelope.least_height_agl_m)
-        down_rad = math.atan2(alt_m - self.fire.alt_amsl_m, distance_m)
-        if self._in_smoke(at):
+            alt_m = max(alt_m, ground_m + self._envelope.least_height_agl_m)
+        down_rad = math.atan2(alt_m - self._fire.alt_amsl_m, distance_m)
+        if self._rules.in_smoke(at):
             return None, "its smoke is there"
         if not FLATTEST_DEG <= math.degrees(down_rad) <= STEEPEST_DEG:
             return None, "the fire would be looked at too flat or too steeply"
-        objection = self.envelope.objection(lat_deg, lon_deg, alt_m)
+        objection = self._envelope.objection(lat_deg, lon_deg, alt_m)
         if objection:
             return None, objection
         if not self._is_seen_from(at, alt_m):
             return None, "a ridge hides the fire"
         return _Spot(at, down_rad, View(lat_deg, lon_deg, alt_m, bearing_deg, distance_m)), ""
 
-    def _way(
-        self, start: FloatArray, alt_m: float, spot: _Spot, others: Sequence[_Spot]
-    ) -> tuple[tuple[float, float, float], ...] | None:
-        """Places to fly over on the way to a spot: none, one other spot, or there is no safe way (None)."""
-        if self._is_clear(start, alt_m, spot.at, spot.view.alt_amsl_m):
-            return ()
-        for other in others:
-            view = other.view
-            if self._is_clear(start, alt_m, other.at, view.alt_amsl_m) and self._is_clear(
-                other.at, view.alt_amsl_m, spot.at, spot.view.alt_amsl_m
-            ):
-                return ((view.lat_deg, view.lon_deg, view.alt_amsl_m),)
-        return None
-
-    def _is_clear(self, start: FloatArray, start_alt_m: float, end: FloatArray, end_alt_m: float) -> bool:
-        """Whether the straight way keeps every rule. Who is too near, or in the smoke, may only get out."""
-        way = end - start
-        length_m = float(np.hypot(*way))
-        steps = max(1, math.ceil(length_m / PATH_STEP_M))
-        was_near_m = float(np.hypot(*start))
-        in_smoke = self._in_smoke(start)
-        for part in np.linspace(0.0, 1.0, steps + 1)[1:]:
-            at = start + part * way
-            away_m = float(np.hypot(*at))
-            if away_m < self.clear_m and away_m < was_near_m + 1e-6:
-                return False
-            was_near_m = away_m
-            smoke = self._in_smoke(at)
-            if smoke and not in_smoke:
-                return False
-            in_smoke = smoke
-            lat_deg, lon_deg = self._place(at)
-            if self.envelope.objection(lat_deg, lon_deg, start_alt_m + part * (end_alt_m - start_alt_m)):
-                return False
-        fence = self.envelope.fence
-        return fence is None or not fence.crossing(
-            self._place(start), self._place(end), margin_m=self.envelope.fence_margin_m / 2
-        )
-
-    def _in_smoke(self, at: FloatArray) -> bool:
-        if not self.wind_is_known or self.wind is None:
-            return False
-        downwind = _direction(self.wind.from_deg + 180.0)
-        away_m = float(np.hypot(*at))
-        if away_m < 1e-9 or away_m > SMOKE_REACH_M:
-            return False
-        return float(at @ downwind) / away_m > math.cos(math.radians(SMOKE_HALF_ANGLE_DEG))
-
     def _is_seen_from(self, at: FloatArray, alt_m: float) -> bool:
-        if self.terrain is None:
+        if self._rules.terrain is None:
             return True
         parts = np.linspace(0.1, 0.95, 40)
-        points = parts[:, None] * at
-        lat_deg, lon_deg, _ = self._frame.to_geodetic(points[:, 0], points[:, 1], np.zeros(len(parts)))
-        ray_m = self.fire.alt_amsl_m + parts * (alt_m - self.fire.alt_amsl_m)
-        ground_m = self.terrain.height_amsl_m(lat_deg, lon_deg)
+        ray_m = self._fire.alt_amsl_m + parts * (alt_m - self._fire.alt_amsl_m)
+        ground_m = self._rules.ground_m(parts[:, None] * at)
         # A hole in the model proves no ridge; where it ends no view is taken at all.
         return bool(np.all(np.isnan(ground_m) | (ground_m < ray_m + HEIGHT_MARGIN_M)))
 
-    def _metres(self, lat_deg: float, lon_deg: float) -> FloatArray:
-        east_m, north_m, _ = self._frame.from_geodetic(
-            np.array([lat_deg]), np.array([lon_deg]), np.array([self.fire.alt_amsl_m])
-        )
-        return np.array([east_m[0], north_m[0]])
 
-    def _place(self, at: FloatArray) -> tuple[float, float]:
-        lat_deg, lon_deg, _ = self._frame.to_geodetic(at[:1], at[1:], np.zeros(1))
-        return float(lat_deg[0]), float(lon_deg[0])
+class _Net:
+    """Ways between spots: straight, or over one other spot. Each is worked out once, and only when needed."""
+
+    def __init__(self, rules: Clearance, spots: Sequence[_Spot]) -> None:
+        self._rules = rules
+        self.spots = spots
+        self._at = np.array([spot.at for spot in spots]).reshape(-1, 2)
+        self._alt_m = np.array([spot.view.alt_amsl_m for spot in spots])
+        self._into: dict[int, NDArray[np.bool_]] = {}
+
+    def from_(self, at: FloatArray, alt_m: float) -> _Ways:
+        """All ways from a place."""
+        count = len(self.spots)
+        starts = np.broadcast_to(at, (count, 2))
+        return _Ways(self, self._rules.are_clear(starts, np.full(count, alt_m), self._at, self._alt_m))
+
+    def into(self, index: int) -> NDArray[np.bool_]:
+        """From which spots one comes straight to this one."""
+        if index not in self._into:
+            ends = np.broadcast_to(self._at[index], self._at.shape)
+            alts_m = np.full(len(self.spots), self._alt_m[index])
+            self._into[index] = self._rules.are_clear(self._at, self._alt_m, ends, alts_m)
+        return self._into[index]
 
 
-def _direction(bearing_deg: float) -> FloatArray:
-    angle_rad = math.radians(bearing_deg)
-    return np.array([math.sin(angle_rad), math.cos(angle_rad)])
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ways:
+    """From one place."""
+
+    net: _Net
+    straight: NDArray[np.bool_]
+
+    def to(self, index: int, over: Sequence[int]) -> tuple[Place, ...] | None:
+        """Places to fly over on the way to a spot; None where there is no safe way."""
+        if self.straight[index]:
+            return ()
+        if not self.straight.any():
+            return None
+        into = self.net.into(index)
+        for other in over:
+            if self.straight[other] and into[other]:
+                view = self.net.spots[other].view
+                return ((view.lat_deg, view.lon_deg, view.alt_amsl_m),)
+        return None
 
 
 def _view_m2(spot: _Spot) -> FloatArray:
     """The covariance, east and north, that one sighting from there would have."""
     view = spot.view
-    along = -_direction(view.bearing_deg)
+    along = -direction(view.bearing_deg)
     across = np.array([along[1], -along[0]])
     slant_m = view.distance_m / math.cos(spot.down_rad)
     # Along the view a height error and an elevation error both move the point where the ray meets the ground.

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from flight.local_frame import LocalFrame
 from edge.optics import Camera
 from edge.pose import Pose, PoseSigmas, camera_rotation
+from flight.local_frame import LocalFrame
 
 FloatArray = NDArray[np.float64]
 

@@ -11,11 +11,11 @@ import pytest
 
 from edge.foot import foot_of
 from edge.footprint import footprint
-from flight.local_frame import LocalFrame
 from edge.locate import locate, locate_detection, locate_detections
 from edge.optics import Camera
 from edge.pose import Pose, PoseSigmas
 from edge.sighting import Sighting, ellipse
+from flight.local_frame import LocalFrame
 from flight.terrain import FlatTerrain, Terrain
 from models.detector import Detection
 from tests.edge.ground_truth import (

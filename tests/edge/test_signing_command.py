@@ -130,3 +130,23 @@ async def test_what_is_missing_is_said_with_what_to_do(tmp_path: Path) -> None:
     assert "signing new" in str(caught.value)
     with pytest.raises(SigningError, match="no heartbeat from an autopilot"):
         await set_up(config(tmp_path, f"serial:{tmp_path}/nothing:57600"), None, quiet())
+
+
+def test_a_passphrase_gives_the_key_that_ground_stations_make_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "link.key"
+    words = "a long enough passphrase"
+    result = CliRunner().invoke(
+        cli.app, ["signing", "new", "--passphrase", str(path)], input=f"{words}\n{words}\n"
+    )
+    assert result.exit_code == 0, result.output
+    # printf %s 'a long enough passphrase' | sha256sum
+    assert path.read_text().strip() == "c90689da1049c53599340544e2c41190c09a020c7d616d18d0be277152f93d84"
+    assert words not in result.output
+
+
+def test_a_passphrase_that_can_be_guessed_is_refused(tmp_path: Path) -> None:
+    result = CliRunner().invoke(
+        cli.app, ["signing", "new", "--passphrase", str(tmp_path / "link.key")], input="ember\nember\n"
+    )
+    assert isinstance(result.exception, SigningError)
+    assert not (tmp_path / "link.key").exists()

@@ -344,6 +344,26 @@ def test_the_end_of_a_veto_gives_nothing_back_by_itself() -> None:
     assert arbiter.grant(NOW_S + 1, "a test")
 
 
+def test_a_mode_of_ours_that_a_newer_order_has_overtaken_may_still_show_first() -> None:
+    arbiter = granted()  # a look again has just asked for GUIDED when the stand down comes
+    arbiter.mode_requested("GUIDED", NOW_S)
+    arbiter.mode_requested("RTL", NOW_S + 0.2)
+    arbiter.heartbeat("GUIDED", True, NOW_S + 0.5)
+    assert arbiter.may_command, "the stand down may be sent again"
+    arbiter.heartbeat("RTL", True, NOW_S + 1.0)
+    assert arbiter.may_command
+    arbiter.heartbeat("GUIDED", True, NOW_S + 2.0)
+    assert not arbiter.may_command, "but once: now it is somebody else"
+
+
+def test_a_mode_overtaken_long_ago_is_somebody_elses() -> None:
+    arbiter = granted()
+    arbiter.mode_requested("GUIDED", NOW_S)
+    arbiter.mode_requested("RTL", NOW_S + 0.2)
+    arbiter.heartbeat("GUIDED", True, NOW_S + 4.0)
+    assert not arbiter.may_command
+
+
 def test_what_the_autopilot_says_of_a_failsafe_just_after_its_heartbeat_is_told_as_well() -> None:
     arbiter = granted()
     arbiter.heartbeat("RTL", True, NOW_S, failsafe=True)

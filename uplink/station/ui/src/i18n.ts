@@ -193,6 +193,7 @@ const en = {
   trafficAbove: "{n} m above",
   trafficBelow: "{n} m below",
   trafficPressure: "height by air pressure",
+  trafficNoHeight: "height unknown",
 };
 
 export type Key = keyof typeof en;
@@ -391,6 +392,7 @@ const zh: Record<Key, string> = {
   trafficAbove: "高 {n} m",
   trafficBelow: "低 {n} m",
   trafficPressure: "气压高度",
+  trafficNoHeight: "高度未知",
 };
 
 export const LANGUAGES = { en: "English", zh: "简体中文" } as const;

@@ -1,0 +1,189 @@
+"""Where one may fly around a fire: straight ways that keep clear of it, of its smoke and of the fence.
+
+All on a plane that touches the earth at the fire, in metres east and north of it, and many ways at once: a
+companion computer has to judge thousands of them between two heartbeats.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry import Polygon as Shape
+
+from edge.sighting import ellipse
+from flight.envelope import Envelope
+from flight.local_frame import LocalFrame
+from flight.plans.fence import Circle, Zone
+from flight.terrain import Terrain
+
+FloatArray = NDArray[np.float64]
+
+LEAST_WIND_M_S = 1.5  # below it smoke goes anywhere
+SMOKE_HALF_ANGLE_DEG = 50.0
+SMOKE_REACH_M = 400.0
+PATH_STEP_M = 15.0
+LONGEST_OUT = 2.0  # of a way out of the smoke, to the shortest there is
+FAR_M = 1e5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fire:
+    """What is to be looked at, as it is known now."""
+
+    lat_deg: float
+    lon_deg: float
+    alt_amsl_m: float
+    covariance_m2: FloatArray
+
+    @property
+    def radius_m(self) -> float:
+        """It may be this far from where it is thought to be (90 %)."""
+        return ellipse(self.covariance_m2)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Wind:
+    """Where it comes from, and how strong it is."""
+
+    from_deg: float
+    speed_m_s: float
+
+
+class Clearance:
+    """The rules around one fire."""
+
+    def __init__(
+        self,
+        fire: Fire,
+        envelope: Envelope,
+        terrain: Terrain | None,
+        wind: Wind | None,
+        stand_off_m: float,
+    ) -> None:
+        self.fire = fire
+        self.envelope = envelope
+        self.terrain = terrain
+        self._wind = wind if wind is not None and wind.speed_m_s >= LEAST_WIND_M_S else None
+        self._stand_off_m = stand_off_m
+        self._frame = LocalFrame(fire.lat_deg, fire.lon_deg, fire.alt_amsl_m)
+        self._allowed = self._fenced()
+        self._smoke = self._smoke_sector()
+
+    @property
+    def clear_m(self) -> float:
+        """Nobody comes nearer to the fire's estimate than this."""
+        clear_m = self._stand_off_m + self.fire.radius_m
+        return clear_m if self._wind is not None else 2 * clear_m
+
+    def in_smoke(self, at: FloatArray) -> bool:
+        """Whether a place is in the sector where the smoke goes."""
+        return self._smoke is not None and bool(shapely.intersects_xy(self._smoke, *at))
+
+    def are_clear(
+        self, starts: FloatArray, start_alts_m: FloatArray, ends: FloatArray, end_alts_m: FloatArray
+    ) -> NDArray[np.bool_]:
+        """Which straight ways keep every rule (N, 2; metres). Who is too near, or in the smoke, may only get
+        out, and by a short way. Ceiling and range hold on a straight way where they hold at its ends; those
+        are not looked at here."""
+        clear = self._keeps_off(starts, ends)
+        lines = shapely.linestrings(np.stack([starts, ends], axis=1))
+        if self._smoke is not None:
+            inside_m = shapely.length(shapely.intersection(lines, self._smoke))
+            out_m = shapely.distance(shapely.points(starts), self._smoke.exterior)
+            begins = shapely.covers(self._smoke, shapely.points(starts))
+            ends_in = shapely.intersects(self._smoke, shapely.points(ends))
+            gets_out = begins & ~ends_in & (inside_m <= LONGEST_OUT * out_m + PATH_STEP_M)
+            clear &= gets_out | ~shapely.intersects(lines, self._smoke)
+        if self._allowed is not None:
+            clear &= shapely.covers(self._allowed, lines)
+        if self.terrain is not None and clear.any():
+            clear[clear] = self._above_ground(
+                *(part[clear] for part in (starts, start_alts_m, ends, end_alts_m))
+            )
+        return clear
+
+    def _keeps_off(self, starts: FloatArray, ends: FloatArray) -> NDArray[np.bool_]:
+        ways = ends - starts
+        lengths2 = np.maximum(np.sum(ways**2, axis=1), 1e-12)
+        nearest = np.clip(-np.sum(starts * ways, axis=1) / lengths2, 0.0, 1.0)
+        nearest_m = np.linalg.norm(starts + nearest[:, None] * ways, axis=1)
+        # Outwards from the first metre on, and far enough to be out.
+        gets_out = (nearest == 0.0) & (np.linalg.norm(ends, axis=1) >= self.clear_m)
+        result: NDArray[np.bool_] = (nearest_m >= self.clear_m) | gets_out
+        return result
+
+    def _above_ground(
+        self, starts: FloatArray, start_alts_m: FloatArray, ends: FloatArray, end_alts_m: FloatArray
+    ) -> NDArray[np.bool_]:
+        ways = ends - starts
+        assert self.terrain is not None  # noqa: S101 - whoever asks has one
+        step_m = max(1.0, min(PATH_STEP_M, self.terrain.resolution_m))
+        steps = max(1, math.ceil(float(np.linalg.norm(ways, axis=1).max()) / step_m))
+        parts = np.linspace(0.0, 1.0, steps + 1)[1:, None]
+        points = starts[:, None] + parts * ways[:, None]
+        height_m = start_alts_m[:, None] + parts[:, 0] * (end_alts_m - start_alts_m)[:, None]
+        ground_m = self.ground_m(points.reshape(-1, 2)).reshape(height_m.shape)
+        high: NDArray[np.bool_] = height_m - ground_m >= self.envelope.least_height_agl_m - 1e-6
+        kept: NDArray[np.bool_] = np.logical_and.reduce(high, axis=1)
+        return kept  # where the model has a hole, nobody knows: no way
+
+    def ground_m(self, points: FloatArray) -> FloatArray:
+        """Of the terrain model (N, 2); there must be one."""
+        assert self.terrain is not None  # noqa: S101 - whoever asks has one
+        lat_deg, lon_deg, _ = self._frame.to_geodetic(points[:, 0], points[:, 1], np.zeros(len(points)))
+        return self.terrain.height_amsl_m(lat_deg, lon_deg)
+
+    def metres(self, lat_deg: float, lon_deg: float) -> FloatArray:
+        """East and north of the fire."""
+        east_m, north_m, _ = self._frame.from_geodetic(
+            np.array([lat_deg]), np.array([lon_deg]), np.array([self.fire.alt_amsl_m])
+        )
+        return np.array([east_m[0], north_m[0]])
+
+    def place(self, at: FloatArray) -> tuple[float, float]:
+        """Latitude and longitude, degrees."""
+        lat_deg, lon_deg, _ = self._frame.to_geodetic(at[:1], at[1:], np.zeros(1))
+        return float(lat_deg[0]), float(lon_deg[0])
+
+    def _fenced(self) -> Shape | None:
+        """Where the fence lets one fly, its margin taken off; None without a fence."""
+        fence = self.envelope.fence
+        if fence is None:
+            return None
+        margin_m = self.envelope.fence_margin_m / 2
+        everywhere = shapely.box(-FAR_M, -FAR_M, FAR_M, FAR_M)
+        allowed = shapely.intersection_all(
+            [everywhere, *(self._zone(zone).buffer(-margin_m) for zone in fence.inclusions)]
+        )
+        for zone in fence.exclusions:
+            allowed = allowed.difference(self._zone(zone).buffer(margin_m))
+        shapely.prepare(allowed)
+        return allowed
+
+    def _zone(self, zone: Zone) -> Shape:
+        if isinstance(zone, Circle):
+            return shapely.Point(self.metres(zone.lat_deg, zone.lon_deg)).buffer(zone.radius_m, quad_segs=32)
+        return Shape([self.metres(lat_deg, lon_deg) for lat_deg, lon_deg in zone.vertices])
+
+    def _smoke_sector(self) -> Shape | None:
+        """Downwind of the fire; None where nobody knows where its smoke goes."""
+        if self._wind is None:
+            return None
+        downwind_deg = self._wind.from_deg + 180.0
+        turns_deg = np.linspace(-SMOKE_HALF_ANGLE_DEG, SMOKE_HALF_ANGLE_DEG, 21)
+        # The corners stand out a little, so that the chords between them are nowhere inside the arc.
+        reach_m = SMOKE_REACH_M / math.cos(math.radians(turns_deg[1] - turns_deg[0]) / 2)
+        arc = [reach_m * direction(downwind_deg + turn_deg) for turn_deg in turns_deg]
+        sector = Shape([(0.0, 0.0), *arc])
+        shapely.prepare(sector)
+        return sector
+
+
+def direction(bearing_deg: float) -> FloatArray:
+    """East and north, of length 1."""
+    angle_rad = math.radians(bearing_deg)
+    return np.array([math.sin(angle_rad), math.cos(angle_rad)])

@@ -1,0 +1,126 @@
+"""The order desk: one after the other, each with a known end, and what may overtake."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+
+from edge.flying.flight import PatrolError
+from edge.flying.orders import MOST_WAITING, OrderDesk
+from tests.edge.flying.simulation import in_simulation_time
+from uplink.messages import Order, OrderKind, OrderState
+
+
+def order(kind: OrderKind) -> Order:
+    return Order(id=uuid4(), drone_id="d1", kind=kind, by="Ann", at=datetime.now(UTC))
+
+
+class Desk:
+    """One at work; its handlers take as long as they are told."""
+
+    def __init__(self) -> None:
+        self.done: list[OrderKind] = []
+        self.desk = OrderDesk(
+            {kind: self._work for kind in OrderKind if kind is not OrderKind.LOOK_AGAIN}
+            | {OrderKind.NO_LOOK: self._fails}
+        )
+        self.error: Exception = PatrolError("there is nothing to decline")
+        self._task = asyncio.create_task(self.desk.run())
+
+    async def _work(self, order: Order) -> None:
+        await asyncio.sleep(0.0 if order.kind in (OrderKind.STAND_DOWN, OrderKind.REVOKE) else 10.0)
+        self.done.append(order.kind)
+
+    async def _fails(self, _order: Order) -> None:
+        raise self.error
+
+    def take(self, kind: OrderKind) -> Order:
+        taken = order(kind)
+        self.desk.take(taken)
+        return taken
+
+    def result(self, of: Order) -> tuple[OrderState, str]:
+        [found] = [result for result in self.desk.results if result.order_id == of.id]
+        return found.state, found.reason
+
+    async def stop(self) -> None:
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+
+@in_simulation_time
+async def test_orders_are_carried_out_in_turn() -> None:
+    desk = Desk()
+    first, second = desk.take(OrderKind.GRANT), desk.take(OrderKind.START)
+    await asyncio.sleep(11.0)
+    assert desk.result(first) == (OrderState.DONE, "")
+    assert desk.result(second) == (OrderState.ACCEPTED, "")
+    idle = [desk.desk.idle]
+    await asyncio.sleep(10.0)
+    assert desk.done == [OrderKind.GRANT, OrderKind.START]
+    assert [*idle, desk.desk.idle] == [False, True]
+    await desk.stop()
+
+
+@pytest.mark.parametrize("urgent", [OrderKind.STAND_DOWN, OrderKind.REVOKE])
+def test_what_is_urgent_breaks_off_what_is_under_way_and_what_waits(urgent: OrderKind) -> None:
+    @in_simulation_time
+    async def story() -> None:
+        desk = Desk()
+        under_way, waiting = desk.take(OrderKind.START), desk.take(OrderKind.PAUSE)
+        await asyncio.sleep(1.0)
+        it = desk.take(urgent)
+        await asyncio.sleep(0.1)
+        why = (OrderState.REFUSED, f"overtaken by {urgent.value}")
+        assert [desk.result(each) for each in (under_way, waiting)] == [why, why]
+        assert desk.result(it) == (OrderState.DONE, "")
+        assert desk.done == [urgent]
+        await desk.stop()
+
+    story()
+
+
+@in_simulation_time
+async def test_a_refusal_says_why_and_the_next_order_is_carried_out() -> None:
+    desk = Desk()
+    refused, unknown = desk.take(OrderKind.NO_LOOK), desk.take(OrderKind.LOOK_AGAIN)
+    await asyncio.sleep(0.1)
+    desk.error = ArithmeticError("a division by zero")
+    broken = desk.take(OrderKind.NO_LOOK)
+    fine = desk.take(OrderKind.GRANT)
+    await asyncio.sleep(11.0)
+    assert desk.result(refused) == (OrderState.REFUSED, "there is nothing to decline")
+    assert desk.result(unknown) == (OrderState.REFUSED, "this drone cannot do that")
+    assert desk.result(broken) == (OrderState.REFUSED, "it failed (ArithmeticError)")
+    assert desk.result(fine) == (OrderState.DONE, "")
+    await desk.stop()
+
+
+@in_simulation_time
+async def test_too_many_orders_are_refused_and_an_urgent_one_never_is() -> None:
+    desk = Desk()
+    for _ in range(MOST_WAITING + 1):
+        desk.take(OrderKind.GRANT)
+        await asyncio.sleep(0.0)
+    last = desk.take(OrderKind.GRANT)
+    assert desk.result(last) == (OrderState.REFUSED, "too many orders at once")
+    urgent = desk.take(OrderKind.STAND_DOWN)
+    await asyncio.sleep(0.1)
+    assert desk.result(urgent)[0] is OrderState.DONE
+    assert len(desk.desk.results) <= 8
+    await desk.stop()
+
+
+@in_simulation_time
+async def test_a_desk_that_is_closed_in_the_middle_of_an_order_ends() -> None:
+    """Or the agent would never end: its task group waits for it."""
+    desk = Desk()
+    desk.take(OrderKind.START)
+    await asyncio.sleep(1.0)
+    async with asyncio.timeout(1.0):
+        await desk.stop()
+    await asyncio.sleep(20.0)
+    assert desk.done == []

@@ -1,0 +1,138 @@
+"""What the drone tells the station of itself, as a virtual copter is flown."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import numpy as np
+
+from edge.drone_state import drone_state
+from edge.hotspot import Look
+from edge.optics import Camera
+from flight.plans.items import Command
+from tests.edge.flying.simulation import Companion, hotspot, in_simulation_time, now_s, scene, until
+from tests.edge.ground_truth import pose_at
+from uplink.messages import DroneState, OrderKind, PatrolPhase, ResponsePhase, SeeingState
+
+CAMERA = Camera.load("generic_78")
+
+
+def state(companion: Companion) -> DroneState:
+    """As it crosses the wire."""
+    told = drone_state(
+        companion.config,
+        companion.vehicle,
+        companion.watch,
+        companion.deck,
+        companion.outbox,
+        CAMERA,
+        None,
+        now_s(),
+    )
+    return DroneState.model_validate_json(told.model_dump_json())
+
+
+@in_simulation_time
+async def test_on_the_ground_it_tells_of_its_preflight_and_its_plan(tmp_path: Path) -> None:
+    async with scene(tmp_path) as (_, companion):
+        await companion.ready()
+        told = state(companion)
+        assert (told.armed, told.linked, told.seeing) == (False, True, SeeingState.SEEING)
+        assert len(told.preflight) > 10
+        assert told.patrol is not None
+        assert (told.patrol.phase, told.patrol.plan_matches, told.patrol.items) == (
+            PatrolPhase.READY,
+            True,
+            8,
+        )
+        assert told.response is not None
+        assert told.response.phase is ResponsePhase.IDLE
+
+
+@in_simulation_time
+async def test_in_flight_it_tells_of_item_look_again_and_the_last_orders(tmp_path: Path) -> None:
+    async with scene(tmp_path, look_again="ask") as (_, companion):
+        await companion.flies()
+        fire = hotspot(300.0, 130.0)
+        companion.look_again.changed(fire)
+        await asyncio.sleep(1.0)
+        told = state(companion)
+        assert told.patrol is not None
+        assert (told.patrol.phase, told.patrol.item) == (PatrolPhase.FLYING, 4)
+        assert told.response is not None
+        assert (told.response.phase, told.response.alert_id) == (ResponsePhase.ASKED, fire.hotspot.id)
+        assert told.preflight == []
+        assert [result.kind for result in told.orders][-1] is OrderKind.START
+        assert (told.control.value, told.granted_by) == ("granted", "Ann")
+
+        await companion.do(OrderKind.LOOK_AGAIN, alert_id=fire.hotspot.id)
+        await until(lambda: companion.flight.phase is PatrolPhase.LOOKING_AGAIN, 5.0)
+        told = state(companion)
+        assert told.response is not None
+        assert told.response.phase is ResponsePhase.FLYING_THERE
+
+
+@in_simulation_time
+async def test_a_no_to_a_look_again_needs_no_grant(tmp_path: Path) -> None:
+    async with scene(tmp_path, look_again="ask") as (_, companion):
+        await companion.flies()
+        fire = hotspot(300.0, 130.0)
+        companion.look_again.changed(fire)
+        await asyncio.sleep(1.0)
+        refused = await companion.order(OrderKind.LOOK_AGAIN, alert_id=None)
+        assert "nobody asks" in refused.reason
+        await companion.do(OrderKind.NO_LOOK, alert_id=fire.hotspot.id)
+        told = state(companion)
+        assert told.response is not None
+        assert (told.response.phase, told.response.reason) == (ResponsePhase.IDLE, "declined")
+
+
+@in_simulation_time
+async def test_blind_it_says_why_and_since_when_and_claims_no_footprint(tmp_path: Path) -> None:
+    async with scene(tmp_path) as (_, companion):
+        await companion.ready()
+        companion.watch.pose = pose_at(height_m=60.0, pitch_deg=-45.0)
+        assert state(companion).footprint
+        companion.sees = False
+        await asyncio.sleep(8.0)
+        told = state(companion)
+        assert (told.seeing, told.blind_reason) == (SeeingState.BLIND, "no fresh frame is looked at")
+        assert told.blind_since is not None
+        assert told.footprint == []
+
+
+@in_simulation_time
+async def test_another_plan_aboard_is_not_the_plan_shown(tmp_path: Path) -> None:
+    async with scene(tmp_path) as (_, companion):
+        await companion.ready()
+        items = [
+            item for item in companion.flight.progress.part.items if item.command != Command.DO_CHANGE_SPEED
+        ]
+        await companion.vehicle.missions.upload(
+            [
+                type(item)(seq, *[getattr(item, n) for n in item.__slots__[1:]])
+                for seq, item in enumerate(items)
+            ]
+        )
+        told = state(companion)
+        assert told.patrol is not None
+        assert told.patrol.plan_matches is False
+
+
+@in_simulation_time
+async def test_the_share_of_the_area_that_was_seen_is_told(tmp_path: Path) -> None:
+    from dataclasses import replace
+    from datetime import UTC, datetime
+
+    async with scene(tmp_path) as (_, companion):
+        area = [(-35.3631, 149.1651), (-35.3631, 149.1653), (-35.3634, 149.1653), (-35.3634, 149.1651)]
+        companion.flight.patrol = replace(companion.flight.patrol, area=area)
+        companion.deck.coverage.look(
+            Look(1.0, datetime(2026, 1, 1, tzinfo=UTC), pose_at(height_m=90.0, pitch_deg=-90.0), CAMERA, ())
+        )
+        await asyncio.sleep(16.0)
+        told = state(companion)
+        assert told.patrol is not None
+        assert told.patrol.coverage_percent is not None
+        assert np.isclose(told.patrol.coverage_percent, 100.0)

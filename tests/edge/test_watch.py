@@ -1,0 +1,230 @@
+"""Frames in, alerts out: with the real parts, and a vehicle whose telemetry the test writes."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge.config import load_agent_config
+from edge.hotspot import HotspotChange, Look
+from edge.optics import Camera
+from edge.vision.report import FrameReport, Ready
+from edge.watch import Watch
+from flight.telemetry import AttitudeSample, PositionSample
+from flight.vehicle import Vehicle
+from models.detection import Detection
+from uplink.errors import OutboxError
+from uplink.messages import Alert, AlertState, SeeingState
+from uplink.outbox import Outbox
+
+CONFIG = """\
+[agent]
+data_dir = "data"
+[agent.drone]
+id = "d1"
+[agent.camera]
+source = "photos"
+mount_pitch_deg = -45
+[agent.uplink]
+key_file = "drone.key"
+"""
+FIRE = Detection("fire", 0.8, 620.0, 340.0, 660.0, 380.0)
+FRAMES_PER_S = 5
+
+
+class Flight:
+    """A watch 80 m up, looking ahead and down. Time is what the test says."""
+
+    def __init__(self, folder: Path, outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+        (folder / "agent.toml").write_text(CONFIG)
+        config = load_agent_config(folder / "agent.toml")
+        self.vehicle = Vehicle("udpin:127.0.0.1:0")
+        monkeypatch.setattr(self.vehicle.clock, "boot_at", lambda monotonic_s: monotonic_s)
+        monkeypatch.setattr(
+            type(self.vehicle.telemetry), "position_ok", property(lambda _telemetry: self.position_ok)
+        )
+        self.position_ok = True
+        self.watch = Watch(config, self.vehicle, outbox, Camera.load("generic_78"), None)
+        self.watch._on_ready(Ready("ember", "0" * 64, 0.3))
+        self.looks: list[Look] = []
+        self.changes: list[HotspotChange] = []
+        self.watch.on_look.append(self.looks.append)
+        self.watch.on_change.append(self.changes.append)
+        self._seq = 0
+
+    def see(
+        self,
+        seconds: float,
+        *detections: Detection,
+        posed: bool = True,
+        size_px: tuple[int, int] = (1280, 720),
+        contrast: float = 40.0,
+        frozen: bool = False,
+    ) -> None:
+        for _ in range(int(seconds * FRAMES_PER_S)):
+            self._seq += 1
+            at_s = self._seq / FRAMES_PER_S
+            if posed:
+                self.watch._poses.add_attitude(AttitudeSample(at_s, 0.0, 0.0, math.radians(30)))
+                self.watch._poses.add_position(
+                    PositionSample(at_s, -35.363, 149.165, 664.0, 80.0, 0.0, 0.0, 0.0)
+                )
+            self.watch._on_frame(
+                FrameReport(
+                    seq=self._seq,
+                    exposed_s=at_s,
+                    width_px=size_px[0],
+                    height_px=size_px[1],
+                    detections=detections,
+                    inference_ms=20.0,
+                    dropped=0,
+                    fingerprint=0 if frozen else self._seq,
+                    contrast=contrast,
+                    jpeg=b"\xff\xd8 picture",
+                )
+            )
+
+    @property
+    def now_s(self) -> float:
+        return self._seq / FRAMES_PER_S + 0.1
+
+    @property
+    def alerts(self) -> list[Alert]:
+        found = []
+        while not self.watch._to_keep.empty():
+            found.append(self.watch._to_keep.get_nowait()[0])
+        return found
+
+
+@pytest.fixture
+def flight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flight]:
+    with Outbox(tmp_path / "outbox.db") as outbox:
+        flown = Flight(tmp_path, outbox, monkeypatch)
+        flown.vehicle.telemetry.armed = True
+        yield flown
+
+
+def test_a_fire_seen_from_the_air_becomes_one_alert(flight: Flight) -> None:
+    flight.see(4.0, FIRE)
+    alerts = flight.alerts
+    assert len({alert.id for alert in alerts}) == 1
+    assert [alert.revision for alert in alerts] == list(range(1, len(alerts) + 1))
+    assert alerts[0].method == "flat"
+    assert alerts[0].evidence
+    assert [change.hotspot.id for change in flight.changes] == [alerts[0].id] * len(alerts)
+
+
+def test_on_the_ground_the_agent_sees_and_says_nothing_and_counts_no_ground_as_seen(flight: Flight) -> None:
+    flight.vehicle.telemetry.armed = False
+    flight.see(4.0, FIRE)
+    assert (flight.alerts, flight.looks) == ([], [])
+    assert flight.watch.health.state(flight.now_s).state is SeeingState.SEEING
+
+
+def test_frames_that_cannot_be_placed_raise_no_alert_and_make_it_blind(flight: Flight) -> None:
+    flight.see(10.0, FIRE, posed=False)
+    assert (flight.alerts, flight.looks) == ([], [])
+    state = flight.watch.health.state(flight.now_s)
+    assert state.state is SeeingState.BLIND
+    assert "cannot be placed" in state.reason
+
+
+def test_a_lost_position_makes_it_blind_though_the_numbers_look_fresh(flight: Flight) -> None:
+    flight.see(2.0)
+    flight.position_ok = False
+    seen = len(flight.looks)
+    flight.see(8.0, FIRE)
+    assert (flight.alerts, len(flight.looks)) == ([], seen)
+    assert "does not know where it is" in flight.watch.health.state(flight.now_s).reason
+
+
+@pytest.mark.parametrize("covered", [True, False])
+def test_a_covered_lens_or_a_frozen_picture_is_no_proof_that_a_fire_is_out(
+    flight: Flight, covered: bool
+) -> None:
+    flight.see(4.0, FIRE)
+    seen = len(flight.looks)
+    if covered:
+        flight.see(30.0, contrast=0.5)
+    else:
+        flight.see(30.0, frozen=True)
+    assert len(flight.looks) <= seen + 1  # the first of equal pictures is a new one
+    assert {alert.state for alert in flight.alerts} == {AlertState.CONFIRMED}
+    assert flight.watch.health.state(flight.now_s).state is SeeingState.BLIND
+
+
+def test_a_fire_that_good_frames_do_not_see_any_more_is_lost(flight: Flight) -> None:
+    flight.see(4.0, FIRE)
+    flight.see(30.0)
+    assert flight.alerts[-1].state is AlertState.LOST
+
+
+def test_a_picture_of_another_shape_than_the_profile_makes_blind_and_kills_nobody(flight: Flight) -> None:
+    flight.vehicle.telemetry.armed = False
+    flight.see(10.0, FIRE, size_px=(640, 480))
+    state = flight.watch.health.state(flight.now_s)
+    assert state.state is SeeingState.BLIND
+    assert "640" in state.reason
+
+
+def test_a_frame_that_cannot_be_worked_on_makes_blind_and_kills_nobody(
+    flight: Flight, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(look: object) -> None:
+        raise ArithmeticError("a singular matrix")
+
+    monkeypatch.setattr(flight.watch._tracker, "look", broken)
+    flight.see(10.0, FIRE)
+    assert flight.watch.health.state(flight.now_s).state is SeeingState.BLIND
+    assert len(caplog.records) == 1
+
+
+def test_a_listener_that_fails_keeps_nobody_else_from_hearing_and_blinds_nobody(flight: Flight) -> None:
+    def broken(_look: Look) -> None:
+        raise ArithmeticError("a bug in the map")
+
+    flight.watch.on_look.insert(0, broken)
+    flight.see(4.0, FIRE)
+    assert flight.looks
+    assert flight.changes
+    assert flight.watch.health.state(flight.now_s).state is SeeingState.SEEING
+
+
+async def test_an_alert_that_the_disk_refuses_is_tried_again(
+    flight: Flight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[Alert] = []
+    refusals = [OutboxError("no room"), OutboxError("no room")]
+
+    def put(alert: Alert, media: object) -> bool:
+        if refusals:
+            raise refusals.pop()
+        kept.append(alert)
+        return True
+
+    monkeypatch.setattr("edge.watch.KEEP_RETRY_S", 0.01)
+    monkeypatch.setattr(flight.watch._outbox, "put_alert", put)
+    flight.see(2.0, FIRE)
+    waiting = flight.watch._to_keep.qsize()
+    keeping = asyncio.create_task(flight.watch._keep_alerts())
+    async with asyncio.timeout(10):
+        while len(kept) < waiting:
+            await asyncio.sleep(0.01)
+    keeping.cancel()
+    assert [alert.revision for alert in kept] == list(range(1, waiting + 1))
+
+
+def test_alerts_that_the_disk_does_not_take_make_room_for_newer_ones(flight: Flight) -> None:
+    queue = flight.watch._to_keep
+    flight.see(4.0, FIRE)
+    while not queue.full():
+        queue.put_nowait(queue.get_nowait())
+        queue.put_nowait(queue._queue[0])  # type: ignore[attr-defined]
+    flight.see(30.0, FIRE)
+    assert queue.full()
+    newest = flight.alerts[-1]
+    assert newest.last_seen_at > newest.first_seen_at
