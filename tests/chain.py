@@ -15,8 +15,9 @@ import numpy as np
 
 from edge.demo.programs import Programs
 from edge.demo.sink import WebhookSink
-from edge.demo.site import DemoSite, home_of, lay_out, new_webhook_secret
-from flight.plans.items import gimbal_pitch, takeoff, waypoint
+from edge.demo.site import FENCE_RADIUS_M, DemoSite, home_of, lay_out, new_webhook_secret
+from flight.plans.fence import Circle, Fence
+from flight.plans.items import gimbal_pitch, return_to_launch, takeoff, waypoint
 from flight.plans.qgc import Plan, write_plan
 from hardware.virtual.world.world import World
 
@@ -85,8 +86,15 @@ def plan_to_look_at(world: World, fire_east_north_m: tuple[float, float]) -> Pla
         takeoff(HEIGHT_M),
         gimbal_pitch(CAMERA_PITCH_DEG),
         waypoint(float(lat), float(lon), HEIGHT_M, hold_s=600.0),
+        return_to_launch(),
     ]
-    return Plan.build("look at one fire", home_of(world), steps)
+    return Plan.build("look at one fire", home_of(world), steps, fence=fence_around(world))
+
+
+def fence_around(world: World) -> Fence:
+    """A patrol without one does not start by itself."""
+    home = home_of(world)
+    return Fence((Circle(home.lat_deg, home.lon_deg, FENCE_RADIUS_M),))
 
 
 def seconds_between(first: str, last: str) -> float:

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from edge.demo.site import home_of
-from flight.plans.items import takeoff, waypoint
+from flight.plans.items import return_to_launch, takeoff, waypoint
 from flight.plans.qgc import Plan, write_plan
-from tests.chain import Chain, seconds_between
+from tests.chain import Chain, fence_around, seconds_between
 
 CLIP = Path(__file__).resolve().parents[2] / "shared" / "data" / "clips" / "street_fire.mp4"
 SEEN_FOR_S = 20.0
+HEIGHT_M = 25.0
 
 pytestmark = [
     pytest.mark.e2e,
@@ -27,8 +28,13 @@ pytestmark = [
 def chain(tmp_path: Path) -> Iterator[Chain]:
     chain = Chain.lay_out(tmp_path, seed=3)
     home = home_of(chain.site.world)
-    hover = [takeoff(10.0), waypoint(home.lat_deg, home.lon_deg, 10.0, hold_s=600.0)]
-    write_plan(tmp_path / "patrol.plan", Plan.build("hover", home, hover))
+    hover = [
+        takeoff(HEIGHT_M),
+        waypoint(home.lat_deg, home.lon_deg, HEIGHT_M, hold_s=600.0),
+        return_to_launch(),
+    ]
+    plan = Plan.build("hover", home, hover, fence=fence_around(chain.site.world))
+    write_plan(tmp_path / "patrol.plan", plan)
     profile = tmp_path / "street.toml"
     facts = 'name = "that camera"\nsource = "a guess"\nwidth_px = 854\nheight_px = 480\nhfov_deg = 70.0\n'
     profile.write_text(facts)
