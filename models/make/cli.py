@@ -40,21 +40,38 @@ def scenes_command(
     judge: Annotated[int, typer.Option(min=1, help="Pictures for each of the two judging splits.")] = 200,
     seed: Annotated[int, typer.Option(min=10_000, help="First seed; the demo's lie below 1000.")] = 10_000,
     processes: Annotated[int, typer.Option(min=1, help="Processes that render at the same time.")] = 1,
+    composites: Annotated[
+        int,
+        typer.Option(min=0, help="Also put smoke, fog or a low sun into so many clear photos, for train."),
+    ] = 0,
+    photos: Annotated[
+        Path, typer.Option(help="Labelled photos whose clear ones --composites takes.")
+    ] = DEFAULT_PHOTOS,
 ) -> None:
     """Render labelled scenes of the virtual world: fires, smoke and things that only look alike.
 
     Writes three splits that share no seed: `train`, `rendered-val` (the same families of country)
     and `rendered-unseen` (a family that is never trained on), and a contact sheet of each.
+    Composites, if asked for, are made of clear photos and go to `train` alone.
     """
-    from models.make.rendered import SceneCounts, render
+    from models.make.composites import PREFIX, compose
+    from models.make.dataset import examples
+    from models.make.rendered import TRAIN, SceneCounts, contact_sheet, render
 
+    to_compose = examples(photos, TRAIN) if composites else []
     with _bar("rendering") as advance:
         report = render(
             out, SceneCounts(train, judge, judge), first_seed=seed, processes=processes, on_picture=advance
         )
     for split, count in report.pictures.items():
         console.print(f"{split}: {count} pictures, {report.clear[split]} with nothing burning")
-    console.print(f"Look at them: {', '.join(str(sheet) for sheet in report.sheets)}")
+    sheets = list(report.sheets)
+    if composites:
+        with _bar("putting smoke into photos") as advance:
+            smoking = compose(out, to_compose, composites, seed=seed, processes=processes, on_picture=advance)
+        sheets.append(contact_sheet(out, TRAIN, prefix=PREFIX))
+        console.print(f"{TRAIN}: {composites} composites more, {smoking} of them with smoke")
+    console.print(f"Look at them: {', '.join(str(sheet) for sheet in sheets)}")
 
 
 @app.command("dataset")
@@ -63,7 +80,7 @@ def dataset_command(
     / "dataset",
     photos: Annotated[Path, typer.Option(help="Labelled photos with train/ and val/.")] = DEFAULT_PHOTOS,
     scenes: Annotated[
-        Path | None, typer.Option(help="Rendered scenes to add (emberwatch model scenes).")
+        Path | None, typer.Option(help="Scenes and composites to add (emberwatch model scenes).")
     ] = None,
 ) -> None:
     """Lay labelled photos and rendered scenes together as one training folder, with checksum and licences."""
@@ -85,9 +102,9 @@ def train_command(
     start: Annotated[
         Path | None, typer.Option(help="Weights to start from: .npz of arrays, or .pt of an earlier run.")
     ] = DEFAULT_START,
-    epochs: Annotated[int, typer.Option(min=1)] = 5,
+    epochs: Annotated[int, typer.Option(min=1, help="Times to go through all pictures.")] = 5,
     input_px: Annotated[int, typer.Option(min=32, help="Side of the training pictures in pixels.")] = 384,
-    batch: Annotated[int, typer.Option(min=1)] = 16,
+    batch: Annotated[int, typer.Option(min=1, help="Pictures in each step.")] = 16,
     lr: Annotated[float, typer.Option(help="Highest learning rate; falls as a cosine.")] = 0.001,
     lr_final_share: Annotated[float, typer.Option(help="Share of it left at the end.")] = 0.01,
     warmup_epochs: Annotated[float, typer.Option(min=0.0, help="The rate rises over these.")] = 0.3,
@@ -98,8 +115,16 @@ def train_command(
     minutes: Annotated[
         float | None, typer.Option(help="End after so many minutes, if not before by --epochs.")
     ] = None,
-    seed: Annotated[int, typer.Option()] = 0,
+    seed: Annotated[int, typer.Option(help="Of everything that is drawn at random.")] = 0,
     bfloat16: Annotated[bool, typer.Option(help="Twice as fast on CPUs that have it.")] = False,
+    on_device: Annotated[
+        bool,
+        typer.Option(help="Keep all pictures in the GPU's memory (or main memory) and make batches there."),
+    ] = False,
+    mosaic_off_share: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="Last part of --minutes, with --on-device, without mosaics."),
+    ] = 0.0,
     resume: Annotated[bool, typer.Option(help="Go on with the interrupted run in --run.")] = False,
 ) -> None:
     """Train a YOLOv5n for fire and smoke; settings are kept beside the weights (run.json)."""
@@ -119,6 +144,8 @@ def train_command(
         minutes=minutes,
         seed=seed,
         bfloat16=bfloat16,
+        on_device=on_device,
+        mosaic_off_share=mosaic_off_share,
     )
     with _progress() as progress:
         task = progress.add_task("starting", total=None)

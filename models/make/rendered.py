@@ -111,9 +111,12 @@ def render(
     return SceneReport(out, dict(pictures), dict(clear), sheets)
 
 
-def contact_sheet(folder: Path, split: str) -> Path:
-    """Writes ``SPLIT.png``: pictures from all over the split with their boxes drawn, to be looked at."""
-    files = sorted((folder / "images" / split).glob("*.jpg"))
+def contact_sheet(folder: Path, split: str, *, prefix: str = "") -> Path:
+    """Writes ``SPLIT.png``: pictures from all over the split with their boxes drawn, to be looked at.
+
+    With a ``prefix``, only of pictures whose names begin so, and ``PREFIX.png``.
+    """
+    files = sorted((folder / "images" / split).glob(f"{prefix}*.jpg"))
     shown = files[:: max(1, len(files) // (_SHEET_COLUMNS * _SHEET_ROWS))][: _SHEET_COLUMNS * _SHEET_ROWS]
     width, height = _SHEET_TILE
     sheet = np.zeros((-(-len(shown) // _SHEET_COLUMNS) * height, _SHEET_COLUMNS * width, 3), np.uint8)
@@ -132,7 +135,7 @@ def contact_sheet(folder: Path, split: str) -> Path:
         small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         top, left = index // _SHEET_COLUMNS * height, index % _SHEET_COLUMNS * width
         sheet[top : top + small.shape[0], left : left + small.shape[1]] = small
-    path = folder / f"{split}.png"
+    path = folder / f"{prefix or split}.png"
     cv2.imwrite(str(path), sheet)
     return path
 

@@ -16,11 +16,12 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from flight.errors import EmberwatchError
-from models.make.dataset import read_sha256
+from models.make.dataset import examples, read_sha256
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,10 @@ class TrainSettings:
     bfloat16: bool = False
     minutes: float | None = None
     """End after so long instead of after ``epochs``; the learning rate then falls with the clock."""
+    on_device: bool = False
+    """Keep all pictures where the network is and make batches there (see :mod:`models.make.batches`)."""
+    mosaic_off_share: float = 0.0
+    """With ``minutes`` and ``on_device``: the last part of the time is on whole pictures only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +164,11 @@ def train(
     epoch is what is kept, not the best on the validation photos: those are for judging only.
     Raises :class:`TrainError`.
     """
+    if settings.mosaic_off_share and not (settings.minutes and settings.on_device):
+        raise TrainError(
+            "--mosaic-off-share works with --minutes and --on-device only",
+            hint="Otherwise mosaics can end between epochs: --mosaic-off-epochs.",
+        )
     data_sha256 = read_sha256(data_yaml.parent)
     last, run_file = run_folder / "weights" / "last.pt", run_folder / "run.json"
     if start is not None and not start.is_file():
@@ -179,10 +189,26 @@ def train(
         }
     quiet_ultralytics(run_folder / "ultralytics")
     record["versions"] = _versions()
-    trainer = _trainer(data_yaml, run_folder, settings, start=start, resume=resume, on_progress=on_progress)
+    before_min = record.get("minutes_saved", 0.0)
+    trainer = _trainer(
+        data_yaml,
+        run_folder,
+        settings,
+        start=start,
+        resume=resume,
+        before_min=before_min,
+        on_progress=on_progress,
+    )
+
+    def note(running: Any) -> None:
+        record["minutes_saved"] = before_min + (time.time() - running.train_time_start) / 60
+        run_file.write_text(json.dumps(record, indent=2) + "\n")
+
+    trainer.add_callback("on_model_save", note)
     run_file.write_text(json.dumps(record, indent=2) + "\n")
     trainer.train()
-    record["minutes"] = round((time.time() - began) / 60, 1)
+    record.pop("minutes_saved", None)
+    record["minutes"] = round(before_min + (time.time() - began) / 60, 1)
     record["last_sha256"] = hashlib.sha256(last.read_bytes()).hexdigest()
     run_file.write_text(json.dumps(record, indent=2) + "\n")
     return last
@@ -211,12 +237,15 @@ def _trainer(
     *,
     start: Path | None,
     resume: bool,
+    before_min: float,
     on_progress: Callable[[TrainProgress], None] | None,
 ) -> Any:
+    """Ultralytics' trainer, set up; ``before_min`` is the time that a resumed run has had already."""
     import torch
     from ultralytics.models.yolo.detect import DetectionTrainer
 
     on_gpu = torch.cuda.is_available()
+    own_batches = _supply(data_yaml.parent, settings)
 
     class Trainer(DetectionTrainer):  # type: ignore[misc]
         """Ultralytics' trainer with our start weights and a memory layout that CPUs like."""
@@ -233,6 +262,8 @@ def _trainer(
         def get_dataloader(
             self, dataset_path: str, batch_size: int = 16, rank: int = 0, mode: str = "train"
         ) -> Any:
+            if settings.on_device:
+                return own_batches(self.args.imgsz, batch_size, self.device)
             # Ultralytics allows no loader process on a CPU; one keeps the second core busy
             # while the first is in the optimiser's single-threaded parts.
             self.args.workers = 1 if mode == "train" else 0
@@ -291,7 +322,7 @@ def _trainer(
     trainer = Trainer(overrides=overrides)
 
     def prepare(running: Any) -> None:
-        running.batches_seen = 0
+        running.batches_seen = running.start_epoch * len(running.train_loader)
         if not on_gpu:
             torch.set_num_threads(os.cpu_count() or 1)
             running.model.to(memory_format=torch.channels_last)
@@ -315,8 +346,10 @@ def _trainer(
     def follow_the_clock(running: Any) -> None:
         if settings.minutes is None:
             return
-        share = (time.time() - running.train_time_start) / (60 * settings.minutes)
+        share = (before_min + (time.time() - running.train_time_start) / 60) / settings.minutes
         running.stop = running.stop or share >= 1
+        if settings.mosaic_off_share and share >= 1 - settings.mosaic_off_share:
+            running.train_loader.close_mosaic()
         warming_up = running.batches_seen < settings.warmup_epochs * len(running.train_loader)
         if not warming_up:
             cosine = (1 + math.cos(math.pi * min(share, 1.0))) / 2
@@ -326,8 +359,35 @@ def _trainer(
 
     trainer.add_callback("on_train_start", prepare)
     trainer.add_callback("on_train_batch_end", tick)
+    # Before the step as well: Ultralytics sets its own rate at the start of every epoch.
+    trainer.add_callback("on_train_batch_start", follow_the_clock)
     trainer.add_callback("on_train_batch_end", follow_the_clock)
     return trainer
+
+
+def _supply(folder: Path, settings: TrainSettings) -> Callable[[int, int, Any], Any]:
+    """Makes supplies of batches: (side in px, pictures in a batch, device). Pictures are read only once."""
+
+    @cache
+    def album(side_px: int, device: Any) -> Any:
+        from models.make.batches import Album
+
+        return Album(examples(folder, "train"), side_px, device)
+
+    def batches(side_px: int, batch_size: int, device: Any) -> Any:
+        from models.make.batches import Batches, Changes
+
+        changes = Changes(
+            mosaic=settings.mosaic,
+            scale=settings.scale,
+            degrees=settings.degrees,
+            hue=settings.hsv_h,
+            saturation=settings.hsv_s,
+            brightness=settings.hsv_v,
+        )
+        return Batches(album(side_px, device), batch_size, changes, settings.seed)
+
+    return batches
 
 
 def _use_bfloat16(model: Any, device_type: str) -> None:

@@ -72,6 +72,27 @@ def test_dataset_verb_tells_what_it_laid_together(tmp_path: Path, photos: Path) 
     assert "train: 2 pictures; boxes: 1 fire" in result.output
 
 
+def test_composites_are_added_to_the_scenes_to_train_on_alone(tmp_path: Path, photos: Path) -> None:
+    out = tmp_path / "scenes"
+    options = ["--out", str(out), "--train", "1", "--judge", "1", "--composites", "3"]
+    result = runner.invoke(app, ["scenes", *options, "--photos", str(photos)])
+    assert result.exit_code == 0, result.output
+    composites = sorted(out.rglob("composite_*.jpg"))
+    assert len(composites) == 3
+    assert {picture.parent for picture in composites} == {out / "images" / "train"}
+    assert (out / "composite.png").is_file()
+    assert "3 composites more" in result.output
+
+
+def test_composites_of_photos_that_are_not_there_are_refused_before_anything_is_rendered(
+    tmp_path: Path,
+) -> None:
+    options = ["--out", str(tmp_path / "scenes"), "--composites", "3", "--photos", str(tmp_path / "none")]
+    result = runner.invoke(app, ["scenes", *options])
+    assert isinstance(result.exception, DatasetError)
+    assert not (tmp_path / "scenes").exists()
+
+
 def test_training_without_the_extra_names_the_extra(
     tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,6 +113,8 @@ def test_training_refuses_what_is_not_there(tmp_path: Path, photos: Path) -> Non
     with pytest.raises(DatasetError, match="not a built dataset"):
         train(photos / "data.yaml", tmp_path / "run", TrainSettings(), start=None)
     data = build(tmp_path / "dataset", photos=photos).data_yaml
+    with pytest.raises(TrainError, match="--minutes and --on-device only"):
+        train(data, tmp_path / "run", TrainSettings(minutes=5, mosaic_off_share=0.1), start=None)
     with pytest.raises(TrainError, match="nothing to resume"):
         train(data, tmp_path / "run", TrainSettings(), start=None, resume=True)
     with pytest.raises(TrainError, match=r"start\.npz"):
