@@ -301,6 +301,7 @@ async def test_a_station_with_operators_asks_for_a_key(browser: Browser, tmp_pat
         await expect(page.get_by_role("button", name="Stand down all")).to_be_disabled()
         await expect(page.get_by_role("dialog")).to_contain_text("Orders need an operator's key.")
         await page.keyboard.press("Escape")
+        await expect(page.get_by_role("dialog")).to_have_count(0)
         await page.get_by_label("Operator key").fill("wrong")
         await page.get_by_role("button", name="Sign in").click()
         await expect(page.get_by_text("does not know this key")).to_be_visible()
