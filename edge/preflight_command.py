@@ -24,15 +24,15 @@ from edge.config import AgentConfig
 from edge.flying.flight import PatrolFlight
 from edge.health import Seeing
 from edge.optics import Camera
+from edge.patrols.limits import limits_of
 from edge.patrols.load import load_patrol
 from edge.preflight import PlanFacts, Preflight
 from edge.vision.supervisor import VisionError
 from edge.watch import Watch
 from flight.errors import EmberwatchError
 from flight.link import LinkError
-from flight.plans.checks import Limits, check
+from flight.plans.checks import check
 from flight.plans.flight_time import flight_time_s
-from flight.plans.plan import Plan
 from flight.terrain import RasterTerrain, Terrain
 from flight.vehicle import Vehicle
 from uplink.messages import PreflightLine, SeeingState
@@ -56,10 +56,10 @@ async def preflight(config: AgentConfig, *, wait_s: float, console: Console | No
     terrain = None if config.terrain.dem is None else RasterTerrain.open(config.terrain.dem)
     config.data_dir.mkdir(parents=True, exist_ok=True)
     vehicle = vehicle_of(config, read_only=True)
-    plan = _next_plan(config, vehicle, terrain)
+    flight = _flight(config, vehicle, terrain)
     with tempfile.TemporaryDirectory() as folder, Outbox(Path(folder) / "outbox.db") as outbox:
         watch = Watch(config, vehicle, outbox, Camera.load(config.camera.profile), terrain)
-        look = _Look(config, vehicle, watch, plan, terrain)
+        look = _Look(config, vehicle, watch, flight, terrain)
         await _opened(vehicle, lambda: look.until_steady(wait_s))
     _print(console, look.lines)
     if not vehicle.telemetry.linked or vehicle.link.counts.impostors:
@@ -82,23 +82,30 @@ async def _opened(vehicle: Vehicle, work: Callable[[], Awaitable[None]]) -> None
         raise
 
 
-def _next_plan(config: AgentConfig, vehicle: Vehicle, terrain: Terrain | None) -> Plan | None:
+def _flight(config: AgentConfig, vehicle: Vehicle, terrain: Terrain | None) -> PatrolFlight | None:
     """What the agent would fly next: the rest of a flight that was left in the middle, too."""
     if config.patrol.file is None:
         return None
     patrol = load_patrol(config.patrol.file, terrain)
-    return PatrolFlight(vehicle, patrol, config.data_dir / "patrol.json").progress.part
+    return PatrolFlight(vehicle, patrol, config.data_dir / "patrol.json")
 
 
 class _Look:
     """Gathers what the lines say, over and over."""
 
     def __init__(
-        self, config: AgentConfig, vehicle: Vehicle, watch: Watch, plan: Plan | None, terrain: Terrain | None
+        self,
+        config: AgentConfig,
+        vehicle: Vehicle,
+        watch: Watch,
+        flight: PatrolFlight | None,
+        terrain: Terrain | None,
     ) -> None:
         self.lines: list[PreflightLine] = []
         self._config, self._vehicle, self._watch = config, vehicle, watch
-        self._plan, self._terrain = plan, terrain
+        self._plan, self._terrain = None if flight is None else flight.progress.part, terrain
+        site = limits_of(config.limits)
+        self._limits = site if flight is None else flight.patrol.within(site)
         self._blind = ""
         self._aboard: bool | None = None
         self._verify_due_s = float("-inf")
@@ -151,21 +158,11 @@ class _Look:
         self.lines = [line if self._config.mavlink.read_only else _yet_to_come(line) for line in lines]
 
     def _plan_facts(self) -> PlanFacts | None:
-        plan, limits = self._plan, self._config.limits
+        plan, home = self._plan, self._vehicle.telemetry.home
         if plan is None:
             return None
-        home = self._vehicle.telemetry.home
-        problems = check(
-            plan,
-            self._terrain,
-            Limits(
-                ceiling_home_m=limits.ceiling_home_m,
-                least_height_agl_m=limits.least_height_agl_m,
-                range_m=limits.range_m,
-                endurance_s=limits.endurance_s * (1 - limits.reserve_percent / 100),
-            ),
-            home_amsl_m=None if home is None else home.alt_amsl_m,
-        )
+        home_amsl_m = None if home is None else home.alt_amsl_m
+        problems = check(plan, self._terrain, self._limits, home_amsl_m=home_amsl_m)
         words = [problem.words for problem in problems]
         return PlanFacts(self._aboard, "", words, flight_time_s(plan, self._terrain), plan.fence)
 

@@ -24,13 +24,14 @@ from edge.flying.flight import PatrolError, PatrolFlight
 from edge.flying.launch import Launch
 from edge.flying.look_again import LookAgain
 from edge.flying.orders import OrderDesk
+from edge.patrols.limits import limits_of
 from edge.preflight import PlanFacts, Preflight
 from edge.watch import Watch
 from flight.arbiter import NotInControl
 from flight.commands import CommandError
 from flight.envelope import Envelope
 from flight.errors import EmberwatchError
-from flight.plans.checks import Limits, check
+from flight.plans.checks import check
 from flight.plans.flight_time import flight_time_s
 from flight.plans.plan import Plan
 from flight.terrain import Terrain
@@ -72,6 +73,8 @@ class FlightDeck:
         self._outbox = outbox
         self._terrain = terrain
         self.flight = flight
+        site = limits_of(config.limits)
+        self._limits = site if flight is None else flight.patrol.within(site)
         self.coverage = Coverage()
         self.look_again = None if flight is None else LookAgain(config, vehicle, flight, terrain, now=now)
         self.traffic: list[TrafficWarning] = []
@@ -259,7 +262,7 @@ class FlightDeck:
                 pause_s = min(2 * pause_s, LAST_RETRY_S)
 
     def _set_envelope(self) -> None:
-        limits = self._config.limits
+        limits = self._limits
         self._vehicle.commands.envelope = Envelope(
             home=self._vehicle.telemetry.home,
             fence=None if self.flight is None else self.flight.progress.plan.fence,
@@ -351,14 +354,7 @@ class FlightDeck:
         )
 
     def _problems_of(self, plan: Plan, home_amsl_m: float | None) -> list[str]:
-        limits = self._config.limits
-        allowed = Limits(
-            ceiling_home_m=limits.ceiling_home_m,
-            least_height_agl_m=limits.least_height_agl_m,
-            range_m=limits.range_m,
-            endurance_s=limits.endurance_s * (1 - limits.reserve_percent / 100),
-        )
-        problems = check(plan, self._terrain, allowed, home_amsl_m=home_amsl_m)
+        problems = check(plan, self._terrain, self._limits, home_amsl_m=home_amsl_m)
         return [problem.words for problem in problems]
 
     async def _record(self) -> None:

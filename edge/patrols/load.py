@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from edge.config_errors import explain, explain_syntax
+from edge.patrols.limits import limits_of
 from edge.patrols.patrol import FlyablePatrol, OnDetection, Schedule
 from edge.patrols.planner import plan_flights
 from flight.plans.patrol_file import PatrolFile
@@ -41,6 +42,7 @@ def load_patrol(path: Path, terrain: Terrain | None) -> FlyablePatrol:
         if repeat is None
         else Schedule(repeat.every_min, tuple(sorted(repeat.daily_utc)), repeat.times),
         area=patrol.area or (),
+        limits=limits_of(patrol),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Literal
 
+from flight.plans.checks import Limits
 from flight.plans.plan import Plan
 
 OnDetection = Literal["off", "ask", "automatic"]
@@ -50,6 +51,12 @@ class FlyablePatrol:
     schedule: Schedule | None = None
     area: Sequence[tuple[float, float]] = ()
     """Its ground as (lat, lon), for the share of it that was seen; empty where the file names none."""
+    limits: Limits | None = None
+    """Its file's own."""
+
+    def within(self, site: Limits) -> Limits:
+        """What both this patrol and the site allow."""
+        return site if self.limits is None else site.stricter(self.limits)
 
     @property
     def route(self) -> list[tuple[float, float]]:

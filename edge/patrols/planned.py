@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from edge.config import LimitsSection
 from edge.optics import Camera
 from edge.patrols.foreseen import Foreseen, foresee
+from edge.patrols.limits import limits_of
 from edge.patrols.load import read_any_plan, read_patrol_file
 from edge.patrols.planner import Swath, plan_flights, swath_of
 from edge.patrols.site import Site
@@ -97,19 +98,11 @@ class Planned:
 
     def limits(self, section: LimitsSection | None) -> Limits:
         """What it may ask for: of the patrol's own limits and a configuration's, always the stricter."""
-        defaults = Limits()
-        ceilings_m, leasts_m, endurances_s = [], [], []
-        for each in (self.patrol, section):
-            if each is not None:
-                ceilings_m.append(each.ceiling_home_m)
-                leasts_m.append(each.least_height_agl_m)
-                endurances_s.append(each.endurance_s * (1 - each.reserve_percent / 100))
-        return Limits(
-            ceiling_home_m=min(ceilings_m, default=defaults.ceiling_home_m),
-            least_height_agl_m=max(leasts_m, default=defaults.least_height_agl_m),
-            range_m=defaults.range_m if section is None else section.range_m,
-            endurance_s=min(endurances_s, default=defaults.endurance_s),
-        )
+        usual = Limits()
+        own = usual if self.patrol is None else limits_of(self.patrol)
+        if section is None:
+            return replace(own, range_m=usual.range_m)
+        return limits_of(section) if self.patrol is None else limits_of(section).stricter(own)
 
     def problems(self, limits: Limits, *, home_amsl_m: float | None = None) -> list[tuple[Plan, Problem]]:
         """Everything that is unsafe, flight by flight."""

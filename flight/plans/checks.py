@@ -43,6 +43,16 @@ class Limits:
     endurance_s: float = 1125.0
     fence_margin_m: float = 0.0
 
+    def stricter(self, other: Limits) -> Limits:
+        """What both allow."""
+        return Limits(
+            ceiling_home_m=min(self.ceiling_home_m, other.ceiling_home_m),
+            least_height_agl_m=max(self.least_height_agl_m, other.least_height_agl_m),
+            range_m=min(self.range_m, other.range_m),
+            endurance_s=min(self.endurance_s, other.endurance_s),
+            fence_margin_m=max(self.fence_margin_m, other.fence_margin_m),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

@@ -19,6 +19,7 @@ import hardware
 from edge import cli
 from edge.config import LimitsSection
 from edge.patrols.command import Sources, check_command, plan_command
+from edge.patrols.limits import limits_of
 from edge.patrols.load import load_patrol, read_any_plan, read_patrol_file
 from edge.patrols.planned import Planned
 from flight.errors import EmberwatchError
@@ -306,3 +307,15 @@ def test_a_missing_file_is_one_line_and_no_traceback(
     error = capsys.readouterr().err
     assert error.startswith("emberwatch: the patrol")
     assert len(error.splitlines()) == 1
+
+
+def test_in_flight_the_stricter_of_the_patrols_and_the_sites_limits_counts_too(tmp_path: Path) -> None:
+    file = tmp_path / "patrol.toml"
+    text = PATROL.replace("height_agl_m = 60", "height_agl_m = 60\nceiling_home_m = 90\nendurance_s = 1000\n")
+    file.write_text(text.replace("rally =", f"home_alt_amsl_m = {HOME.alt_amsl_m}\nrally ="))
+    site = LimitsSection(ceiling_home_m=120, least_height_agl_m=30, range_m=800, endurance_s=1500)
+    allowed = load_patrol(file, None).within(limits_of(site))
+    assert allowed.ceiling_home_m == 90, "the patrol's"
+    assert allowed.endurance_s == pytest.approx(750), "the patrol's, without its reserve"
+    assert allowed.least_height_agl_m == 30, "the site's"
+    assert allowed.range_m == 800, "the site's: a patrol file has none"
