@@ -7,8 +7,11 @@ kept. The grid is of one size for good, so its memory is bounded; ground beyond 
 
 from __future__ import annotations
 
+import io
 import json
 import math
+import zipfile
+import zlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -114,6 +117,42 @@ class Coverage:
             cells.append(np.arange(max(0, low), min(2 * HALF_CELLS, high + 1)))
         rows, columns = cells
         return (rows, columns) if rows.size and columns.size else None
+
+    def to_bytes(self, of_what: str) -> bytes:
+        """All of it, for ``take_up``; ``of_what`` says which pass of which patrol it is."""
+        grid, began = self._frame, self._began
+        about = None
+        if grid is not None and began is not None:
+            about = {"grid": [grid.lat_deg, grid.lon_deg, grid.alt_m], "began": began.isoformat()}
+        file = io.BytesIO()
+        np.savez_compressed(
+            file,
+            about=np.frombuffer(json.dumps({"of": of_what, "seen": about}).encode(), np.uint8),
+            resolution_cm=self._resolution_cm,
+            first_s=self._first_s,
+            last_s=self._last_s,
+        )
+        return file.getvalue()
+
+    def take_up(self, data: bytes, of_what: str) -> bool:
+        """Go on from what ``to_bytes`` gave, if that was of the same thing. Raises ValueError for a file
+        that is none."""
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as kept:
+                about = json.loads(bytes(kept["about"]))
+                layers = [kept[name] for name in ("resolution_cm", "first_s", "last_s")]
+            if about["of"] != of_what or about["seen"] is None:
+                return False
+            grid, began = LocalFrame(*about["seen"]["grid"]), datetime.fromisoformat(about["seen"]["began"])
+            own = (self._resolution_cm, self._first_s, self._last_s)
+            if any(layer.shape != mine.shape for layer, mine in zip(layers, own, strict=True)):
+                return False
+        except (KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise ValueError(f"it is no coverage: {error}") from error
+        for layer, mine in zip(layers, own, strict=True):
+            mine[:] = layer
+        self._frame, self._began = grid, began
+        return True
 
     def percent_of(
         self, area: Sequence[tuple[float, float]], *, finer_than_cm: float = math.inf

@@ -118,7 +118,7 @@ def _patrol(deck: FlightDeck, vehicle: Vehicle) -> PatrolProgress | None:
         items=len(progress.plan.items) - 1,
         pass_number=progress.record.pass_number,
         next_start=deck.next_start,
-        coverage_percent=deck.coverage_percent,
+        coverage_percent=deck.searched.percent,
         plan_aboard_sha256=aboard_sha256,
         plan_matches=matches,
     )

@@ -18,12 +18,11 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from edge.config import AgentConfig
-from edge.coverage import Coverage
-from edge.files import write_whole
 from edge.flying.flight import PatrolError, PatrolFlight
 from edge.flying.launch import Launch
 from edge.flying.look_again import LookAgain
 from edge.flying.orders import OrderDesk
+from edge.flying.searched import Searched
 from edge.patrols.limits import limits_of
 from edge.preflight import PlanFacts, Preflight
 from edge.watch import Watch
@@ -75,7 +74,7 @@ class FlightDeck:
         self.flight = flight
         site = limits_of(config.limits)
         self._limits = site if flight is None else flight.patrol.within(site)
-        self.coverage = Coverage()
+        self.searched = Searched(config.data_dir, flight)
         self.look_again = None if flight is None else LookAgain(config, vehicle, flight, terrain, now=now)
         self.traffic: list[TrafficWarning] = []
         self.preflight: list[PreflightLine] = []
@@ -91,11 +90,8 @@ class FlightDeck:
                 now=now,
             )
         )
-        self._coverage_percent: float | None = None
-        self._pass_number = 0 if flight is None else flight.progress.record.pass_number
         self._problems: tuple[tuple[str, float | None], list[str]] | None = None
         self._logged: set[str] = set()
-        self._kept_looks = 0
         self._warned_s: dict[str, float] = {}
         volume = config.traffic
         self._traffic = Traffic(Volume(volume.radius_m, volume.height_m, volume.within_s))
@@ -120,14 +116,9 @@ class FlightDeck:
             }
         )
         vehicle.link.subscribe(self._traffic.handle, "ADSB_VEHICLE")
-        watch.on_look.append(self.coverage.look)
+        watch.on_look.append(self.searched.coverage.look)
         if self.look_again is not None:
             watch.on_change.append(self.look_again.changed)
-
-    @property
-    def coverage_percent(self) -> float | None:
-        """How much of the patrol's area was seen in this pass; worked out every so often."""
-        return self._coverage_percent
 
     @property
     def next_start(self) -> datetime | None:
@@ -140,7 +131,7 @@ class FlightDeck:
             tasks.create_task(self.desk.run(), name="orders")
             tasks.create_task(self._again(self._watch_over, TICK_S), name="flight deck")
             tasks.create_task(self._again(self._check, PREFLIGHT_PERIOD_S), name="preflight")
-            tasks.create_task(self._again(self._record, RECORD_PERIOD_S), name="coverage")
+            tasks.create_task(self._again(self.searched.keep, RECORD_PERIOD_S), name="coverage")
             if self.flight is not None and self.launch is not None:
                 tasks.create_task(self._again(self.flight.keep, PATROL_PERIOD_S), name="progress")
                 tasks.create_task(self._again(self.launch.by_itself, PATROL_PERIOD_S), name="launch")
@@ -293,7 +284,7 @@ class FlightDeck:
         if self.flight is not None and self.launch is not None:
             self.flight.hear()
             self.launch.watch()
-            self._begin_coverage_anew(self.flight.progress.record.pass_number)
+            self.searched.watch()
         try:
             self._look_out()
         except Exception as error:  # noqa: BLE001 - as above
@@ -301,12 +292,6 @@ class FlightDeck:
         if self.look_again is not None and self.desk.idle:
             self._set_envelope()
             await self.look_again.step()
-
-    def _begin_coverage_anew(self, pass_number: int) -> None:
-        if pass_number != self._pass_number:
-            self._pass_number = pass_number
-            self.coverage.clear()
-            self._coverage_percent = None
 
     def _look_out(self) -> None:
         """For other aircraft: the station hears of them with the state, the pilot by a line of text."""
@@ -356,17 +341,3 @@ class FlightDeck:
     def _problems_of(self, plan: Plan, home_amsl_m: float | None) -> list[str]:
         problems = check(plan, self._terrain, self._limits, home_amsl_m=home_amsl_m)
         return [problem.words for problem in problems]
-
-    async def _record(self) -> None:
-        """Keep the coverage on the disk while there is something new."""
-        coverage, path = self.coverage, self._config.data_dir / "coverage.geojson"
-        if coverage.looks == self._kept_looks:
-            return
-        looks = coverage.looks
-        if self.flight is not None and self.flight.patrol.area:
-            self._coverage_percent = coverage.percent_of(self.flight.patrol.area)
-        try:
-            await asyncio.to_thread(lambda: write_whole(path, coverage.to_geojson()))
-            self._kept_looks = looks
-        except OSError as error:
-            log.warning("the coverage is not kept: %s", error)

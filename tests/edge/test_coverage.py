@@ -179,3 +179,31 @@ def test_cleared_it_begins_around_the_next_look() -> None:
     assert (coverage.seen_m2, features(coverage)) == (0.0, [])
     look(coverage, 5.0, 4000.0)
     assert classes_at(coverage, 0.0, 4000.0)
+
+
+def test_after_a_restart_in_the_middle_of_a_pass_it_goes_on_from_what_was_kept() -> None:
+    before, after = Coverage(), Coverage()
+    look(before)
+    kept = before.to_bytes("patrol 1")
+    assert len(kept) < 200_000
+    assert after.take_up(kept, "patrol 1")
+    look(after, at_s=60.0, north_m=300.0)
+    assert after.seen_m2 > 1.9 * before.seen_m2
+    assert classes_at(after, 0.0, 0.0) == classes_at(before, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("of_what", ["patrol 2", ""])
+def test_what_was_kept_of_another_pass_is_left_alone(of_what: str) -> None:
+    before, after = Coverage(), Coverage()
+    look(before)
+    assert not after.take_up(before.to_bytes("patrol 1"), of_what)
+    assert after.seen_m2 == 0
+
+
+@pytest.mark.parametrize("cut", [0, 10, 500, -1])
+def test_a_broken_file_is_said_to_be_one_and_changes_nothing(cut: int) -> None:
+    before, after = Coverage(), Coverage()
+    look(before)
+    with pytest.raises(ValueError, match=r"no coverage|pickled|magic"):
+        after.take_up(before.to_bytes("patrol 1")[:cut], "patrol 1")
+    assert after.seen_m2 == 0

@@ -128,7 +128,7 @@ async def test_the_share_of_the_area_that_was_seen_is_told(tmp_path: Path) -> No
     async with scene(tmp_path) as (_, companion):
         area = [(-35.3631, 149.1651), (-35.3631, 149.1653), (-35.3634, 149.1653), (-35.3634, 149.1651)]
         companion.flight.patrol = replace(companion.flight.patrol, area=area)
-        companion.deck.coverage.look(
+        companion.deck.searched.coverage.look(
             Look(1.0, datetime(2026, 1, 1, tzinfo=UTC), pose_at(height_m=90.0, pitch_deg=-90.0), CAMERA, ())
         )
         await asyncio.sleep(16.0)

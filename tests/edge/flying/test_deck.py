@@ -16,14 +16,23 @@ from tests.edge.ground_truth import CAMERA, pose_at
 from uplink.messages import OrderKind, OrderState, PatrolPhase
 
 
-@pytest.mark.parametrize("part", ["_look_out", "_record", "_check", "_watch_over", "_show"])
+@pytest.mark.parametrize(
+    "part",
+    [
+        "deck.FlightDeck._look_out",
+        "searched.Searched.keep",
+        "deck.FlightDeck._check",
+        "deck.FlightDeck._watch_over",
+        "deck.FlightDeck._show",
+    ],
+)
 def test_a_mistake_in_one_part_ends_neither_the_flight_nor_the_orders(
     tmp_path: Path, part: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_args: object) -> None:
         raise ArithmeticError("a division by zero")
 
-    monkeypatch.setattr(f"edge.flying.deck.FlightDeck.{part}", broken)
+    monkeypatch.setattr(f"edge.flying.{part}", broken)
 
     @in_simulation_time
     async def story() -> None:
@@ -130,7 +139,7 @@ async def test_a_grant_that_cannot_be_says_what_stands_against_it(tmp_path: Path
 @in_simulation_time
 async def test_the_coverage_of_a_new_pass_begins_anew(tmp_path: Path) -> None:
     async with scene(tmp_path) as (_, companion):
-        coverage = companion.deck.coverage
+        coverage = companion.deck.searched.coverage
         coverage.look(
             Look(1.0, datetime(2026, 1, 1, tzinfo=UTC), pose_at(height_m=60.0, pitch_deg=-90.0), CAMERA, ())
         )
@@ -140,3 +149,21 @@ async def test_the_coverage_of_a_new_pass_begins_anew(tmp_path: Path) -> None:
         companion.flight.progress.next_pass()
         await asyncio.sleep(1.0)
         assert coverage.seen_m2 == 0
+
+
+@in_simulation_time
+async def test_an_agent_that_was_switched_off_with_the_battery_goes_on_with_its_coverage(
+    tmp_path: Path,
+) -> None:
+    async with scene(tmp_path) as (_, companion):
+        companion.deck.searched.coverage.look(
+            Look(1.0, datetime(2026, 1, 1, tzinfo=UTC), pose_at(height_m=60.0, pitch_deg=-90.0), CAMERA, ())
+        )
+        seen_m2 = companion.deck.searched.coverage.seen_m2
+        await asyncio.sleep(16.0)
+    async with scene(tmp_path) as (_, companion):
+        assert companion.deck.searched.coverage.seen_m2 == seen_m2 > 0
+    (tmp_path / "data" / "coverage.npz").write_bytes(b"half a fi")
+    async with scene(tmp_path) as (_, companion):
+        assert companion.deck.searched.coverage.seen_m2 == 0
+        assert companion.lives
