@@ -47,6 +47,10 @@ SET_UP: Mapping[str, float] = {
     "FENCE_ENABLE": 1,
     "FENCE_TYPE": 6,  # circle and polygons
     "FENCE_RADIUS": 1000,
+    # Without these it has no estimate of the wind, and tells none; its simulator suggests them.
+    "EK3_DRAG_BCOEF_X": 17.209,
+    "EK3_DRAG_BCOEF_Y": 17.209,
+    "EK3_DRAG_MCOEF": 0.209,
     "MNT1_TYPE": 1,
     "MNT1_PITCH_MIN": -90,
     "MNT1_PITCH_MAX": 20,

@@ -380,3 +380,11 @@ def test_a_configuration_that_cannot_fly_is_refused() -> None:
         Station(config(speed=0.0))
     with pytest.raises(ParameterError, match="NO_SUCH"):
         Station(config(parameters={"NO_SUCH": 1.0}))
+
+
+def test_it_tells_the_wind_only_where_its_owner_has_told_it_its_drag() -> None:
+    for drag, told in ((17.2, True), (0.0, False)):
+        station = Station(config(parameters={"EK3_DRAG_BCOEF_X": drag}))
+        station.stream(mavlink.MAVLINK_MSG_ID_WIND, 1.0)
+        station.wait(3.0)
+        assert bool(station.of("WIND")) is told

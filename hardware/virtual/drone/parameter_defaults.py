@@ -89,5 +89,8 @@ DEFAULTS: Mapping[str, tuple[int, float]] = {
     "SIM_ADSB_COUNT": (INT16, -1),
     "SIM_WIND_SPD": (REAL32, 0.0),
     "SIM_WIND_DIR": (REAL32, 180.0),
+    "EK3_DRAG_BCOEF_X": (REAL32, 17.2),  # ArduCopter: 0, and no estimate of the wind
+    "EK3_DRAG_BCOEF_Y": (REAL32, 17.2),
+    "EK3_DRAG_MCOEF": (REAL32, 0.2),
     "STAT_BOOTCNT": (INT16, 1),
 }

@@ -155,8 +155,11 @@ class Reports:
             mavlink.MAV_BATTERY_CHARGE_STATE_OK + self._failsafe.battery.level,
         )
 
-    def wind(self) -> Any:
-        """The estimate of an autopilot that has settled: the wind without its gusts."""
+    def wind(self) -> Any | None:
+        """The estimate of an autopilot that has settled: the wind without its gusts. None where its owner has
+        not told it the drag of its airframe (``GCS_MAVLINK_Copter::send_wind``)."""
+        if not self._copter.parameters["EK3_DRAG_BCOEF_X"] > 0:
+            return None
         north, east = self._copter.body.steady_wind_m_s
         return mavlink.MAVLink_wind_message(
             math.degrees(math.atan2(-east, -north)), math.hypot(north, east), 0.0

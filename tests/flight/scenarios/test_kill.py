@@ -80,7 +80,8 @@ async def test_an_agent_killed_in_an_upload_is_followed_by_one_that_brings_the_w
         try:
             await one.until(lambda: len(given) >= 8, "the upload is under way", 600.0)
             await first.kill()
-            assert max(given) < 19, "it did not come to its end"
+            last = max(given)
+            assert last < 19, "it did not come to its end"
             await one.wait(3.0)
             assert not one.armed
             second = await CompanionProcess.start(companion_port, tmp_path, speed=3.0)
@@ -88,7 +89,7 @@ async def test_an_agent_killed_in_an_upload_is_followed_by_one_that_brings_the_w
             assert second.state["control"] == "hands off"
             assert not one.armed
             assert away_m(one) < 5.0
-            record(f"killed after item {max(given)} of 19; whole and verified by the next agent")
+            record(f"killed after item {last} of 19; whole and verified by the next agent")
         finally:
             one.router.on_message.remove(end_it)
             for process in (first, second):
