@@ -6,8 +6,9 @@ for, and another run leaves it alone: nobody knows whether the earlier one had b
 every run; to be told twice to come home does no harm.
 
 What comes late is worse than what is lost: an answer that took long may hold a start that its person
-has given up on, so only a stand-down is taken from it; anything still wanted comes again with the next
-answer. What is no order (a captive portal's page, a newer station's word) is left alone and said once.
+has given up on, so only a stand-down, a revoke and a pause are taken from it; anything still wanted comes
+again with the next answer. What is no order (a captive portal's page, a newer station's word) is left alone
+and said once.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from uplink.messages import Order, OrderKind
 log = logging.getLogger(__name__)
 
 FRESH_S = 5.0  # an answer that took longer than this holds yesterday's wishes
+LATE_TOO = frozenset({OrderKind.REVOKE, OrderKind.PAUSE})  # they only take away, and may be needed most then
 REMEMBERED = 512
 
 
@@ -59,7 +61,7 @@ class OrderIntake:
         if order.drone_id != self._drone_id:
             self._complain(f"the station sent an order for drone {order.drone_id} here")
             return
-        void = late or order.run != self._run
+        void = order.run != self._run or (late and order.kind not in LATE_TOO)
         if order.id in self._known or (void and order.kind is not OrderKind.STAND_DOWN):
             return
         self._known[order.id] = None

@@ -10,6 +10,7 @@ Nothing that goes wrong in here ends the agent: it is in the air, and its heartb
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -26,7 +27,7 @@ from edge.flying.searched import Searched
 from edge.patrols.limits import limits_of
 from edge.preflight import PlanFacts, Preflight
 from edge.watch import Watch
-from flight.arbiter import NotInControl
+from flight.arbiter import Control, NotInControl
 from flight.commands import CommandError
 from flight.envelope import Envelope
 from flight.errors import EmberwatchError
@@ -37,7 +38,7 @@ from flight.terrain import Terrain
 from flight.traffic import Traffic, TrafficWarning, Volume
 from flight.vehicle import Vehicle
 from uplink.errors import OutboxError
-from uplink.messages import Order, OrderKind, PatrolRoute, PreflightLine
+from uplink.messages import Order, OrderKind, PatrolPhase, PatrolRoute, PreflightLine
 from uplink.outbox import Outbox
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ PATROL_PERIOD_S = 1.0
 WARN_AGAIN_S = 15.0
 FIRST_RETRY_S, LAST_RETRY_S = 2.0, 60.0
 STAND_DOWN_TRIES = 3
+FAILURES_TOLD = 25  # in a row: then the pilot is told, and again after as many
 
 
 class FlightDeck:
@@ -91,6 +93,7 @@ class FlightDeck:
             )
         )
         self._problems: tuple[tuple[str, float | None], list[str]] | None = None
+        self._standing_down = False
         self._logged: set[str] = set()
         self._warned_s: dict[str, float] = {}
         volume = config.traffic
@@ -130,6 +133,7 @@ class FlightDeck:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.desk.run(), name="orders")
             tasks.create_task(self._again(self._watch_over, TICK_S), name="flight deck")
+            tasks.create_task(self._again(self._look_again, TICK_S), name="look again")
             tasks.create_task(self._again(self._check, PREFLIGHT_PERIOD_S), name="preflight")
             tasks.create_task(self._again(self.searched.keep, RECORD_PERIOD_S), name="coverage")
             if self.flight is not None and self.launch is not None:
@@ -139,11 +143,16 @@ class FlightDeck:
 
     async def _again(self, work: Callable[[], Awaitable[object]], period_s: float) -> None:
         """Do it, and again, whatever it runs into: one that fails must not take the others with it."""
+        name, failures = getattr(work, "__name__", "a task"), 0
         while True:
             try:
                 await work()
+                failures = 0
             except Exception as error:  # noqa: BLE001 - flight, heartbeat and uplink outlive it
-                self._log_once(getattr(work, "__name__", "a task"), error)
+                self._log_once(name, error)
+                failures += 1
+                if failures % FAILURES_TOLD == 0:
+                    self._vehicle.tell(f"Emberwatch fails: {name.strip('_').replace('_', ' ')}. Take over")
             await asyncio.sleep(period_s)
 
     def _log_once(self, what: str, error: Exception) -> None:
@@ -160,18 +169,30 @@ class FlightDeck:
             raise NotInControl(self._vehicle.arbiter.objection(now_s))
 
     async def _revoke(self, order: Order) -> None:
+        if self.launch is not None:
+            self.launch.revoked(order.by)
         self._vehicle.arbiter.revoke(f"{order.by} took it back")
 
     async def _start(self, _order: Order) -> None:
+        self._standing_down = False
         self._set_envelope()
         await self._launch().by_order()
 
     async def _pause(self, _order: Order) -> None:
+        flight = self._patrol()
+        was_looking = flight.phase is PatrolPhase.LOOKING_AGAIN
         self._drop_look_again("the patrol was paused")
-        await self._patrol().pause()
+        try:
+            await flight.pause()
+        except EmberwatchError:
+            if was_looking:  # nobody would bring it back from there
+                with contextlib.suppress(EmberwatchError):
+                    await flight.resume()
+            raise
 
     async def _resume(self, _order: Order) -> None:
         flight = self._patrol()
+        self._standing_down = False
         if self._vehicle.telemetry.armed:
             self._drop_look_again("the patrol was resumed")
             await flight.resume()
@@ -183,6 +204,7 @@ class FlightDeck:
             raise PatrolError("there is nothing to resume: no flight was left in the middle")
 
     async def _stand_down(self, order: Order) -> None:
+        self._standing_down = True  # no look again begins any more, whatever becomes of the order
         self._drop_look_again("stand down")
         if self.launch is not None:
             self.launch.stand_down(order.by)
@@ -197,11 +219,18 @@ class FlightDeck:
             raise
 
     async def _send_home(self) -> None:
-        """With more patience than any other order: it is the one that must not get lost."""
-        for left in reversed(range(STAND_DOWN_TRIES)):
+        """With more patience than any other order: it is the one that must not get lost. A gap in the link
+        is waited out for as long as nobody else takes the vehicle."""
+        left = STAND_DOWN_TRIES
+        while self._vehicle.telemetry.armed:
             try:
                 await self._vehicle.commands.return_home()
+            except NotInControl:
+                if self._vehicle.arbiter.control != Control.GRANTED.value:
+                    raise
+                await asyncio.sleep(TICK_S)
             except CommandError:
+                left -= 1
                 if not left:
                     raise
             else:
@@ -289,7 +318,11 @@ class FlightDeck:
             self._look_out()
         except Exception as error:  # noqa: BLE001 - as above
             self._log_once("traffic", error)
-        if self.look_again is not None and self.desk.idle:
+
+    async def _look_again(self) -> None:
+        if self._vehicle.telemetry.armed is False:
+            self._standing_down = False
+        if self.look_again is not None and self.desk.idle and not self._standing_down:
             self._set_envelope()
             await self.look_again.step()
 

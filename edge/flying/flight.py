@@ -52,7 +52,12 @@ class PatrolFlight:
         self._record_file = record_file
         self._now = now
         self.patrol = patrol
-        self.progress = Progress.of(patrol.flights, _read(record_file))
+        try:
+            self.progress = Progress.of(patrol.flights, _read(record_file))
+        except PatrolError as error:
+            log.warning("%s", error)
+            self.progress = Progress.of(patrol.flights, None)
+            self.progress.hold_back(error.message)  # it may have been that nothing starts by itself
         self.phase = Phase.READY
         self.trouble = ""
         """Why the plan is not aboard, in plain words."""
@@ -75,8 +80,13 @@ class PatrolFlight:
             guided_mode=autopilot.guided_mode,
             mission_item=telemetry.mission_item,
         )
-        self.phase = self.progress.hear(heard, datetime.now(UTC))
+        self.phase = self.progress.hear(heard, self.utc() or datetime.now(UTC))
         return self.phase
+
+    def utc(self) -> datetime | None:
+        """As the autopilot has it from the satellites; this computer may have no clock. None before a fix."""
+        boot_s = self._vehicle.clock.boot_at(self._now())
+        return None if boot_s is None else self._vehicle.utc_at(boot_s)
 
     async def keep(self) -> None:
         """Put the progress on the disk, if it has changed. A card that hangs holds up nobody else."""
@@ -210,5 +220,4 @@ def _read(record_file: Path) -> Record | None:
     except FileNotFoundError:
         return None
     except (OSError, ValidationError) as error:
-        log.warning("the patrol's kept progress cannot be read: it begins anew (%s)", error)
-        return None
+        raise PatrolError("its kept progress cannot be read: it begins anew") from error

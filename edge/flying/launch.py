@@ -11,10 +11,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from edge.flying.errand import Errand
 from edge.flying.flight import PatrolError, PatrolFlight
+from edge.flying.progress import END_NOT_SEEN
 from edge.preflight import failed
 from flight.arbiter import Control
 from flight.errors import EmberwatchError
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 Check = Callable[[], Awaitable[Sequence[PreflightLine]]]
 
+LEAST_DOWN_S = 120.0  # of standing on the ground between two flights that begin by themselves
 ITSELF = "its own patrol, unattended"
 
 
@@ -50,6 +52,8 @@ class Launch:
         self._errand = Errand()
         self._one = asyncio.Lock()
         self._began_at: datetime | None = None
+        self._down_s: float | None = float("-inf")
+        """Since when it has stood on the ground; None while armed."""
         self.unattended = unattended and flight.patrol.unattended
         """Whether flights may begin by themselves at all."""
         self.next_start: datetime | None = None
@@ -64,7 +68,11 @@ class Launch:
     def watch(self) -> None:
         """Notice what holds flights back. Call a few times a second."""
         vehicle = self._vehicle
-        if self.held_back:
+        if vehicle.telemetry.armed:
+            self._down_s = None
+        elif self._down_s is None:
+            self._down_s = self._now()
+        if self.held_back and self.held_back != END_NOT_SEEN:
             return
         if vehicle.telemetry.armed and vehicle.arbiter.control != Control.GRANTED.value:
             self._flight.progress.hold_back(f"it flew under other hands: {vehicle.arbiter.reason}")
@@ -76,9 +84,13 @@ class Launch:
         self._flight.progress.hold_back(f"stand down by {by}")
         self._errand.break_off("stand down")
 
+    def revoked(self, by: str) -> None:
+        """A person wants to have it in hand: the next flight is started by one."""
+        self._flight.progress.hold_back(f"{by} took it back")
+
     def taken_on(self) -> None:
-        """A person has ordered a flight to go on."""
-        self._flight.progress.hold_back("")
+        """A person has ordered a flight to go on: held back is only what comes after it, until its end."""
+        self._flight.progress.hold_back(END_NOT_SEEN)
 
     async def by_order(self) -> None:
         """A person starts it, or what is left of it. Raises what keeps it on the ground."""
@@ -89,7 +101,6 @@ class Launch:
             if bad:
                 raise PatrolError("preflight: " + _words(bad))
             await self._begin()
-            self.taken_on()
 
     async def by_itself(self) -> None:
         """Begin what is due and may begin. Call about once a second."""
@@ -102,18 +113,23 @@ class Launch:
         flight = self._flight
         if self._vehicle.telemetry.armed or self.held_back:
             return None
-        record, schedule, now = flight.progress.record, flight.patrol.schedule, datetime.now(UTC)
+        record, schedule, now = flight.progress.record, flight.patrol.schedule, flight.utc()
+        if now is None:
+            return None
         if schedule is None:
             return None if record.done else now
         passes = record.pass_number if record.done else record.pass_number - 1
         return schedule.next_start(self._began_at or record.finished_at, passes, now)
 
     def _may_begin(self) -> bool:
-        due = self.next_start
+        due, now = self.next_start, self._flight.utc()
         return (
             self.unattended
             and due is not None
-            and due <= datetime.now(UTC) + timedelta(seconds=1)
+            and now is not None
+            and due <= now + timedelta(seconds=1)
+            and self._down_s is not None
+            and self._now() - self._down_s >= LEAST_DOWN_S
             and self._vehicle.telemetry.armed is False
             and self._flight.phase in (PatrolPhase.READY, PatrolPhase.DONE)
             and self._flight.progress.record.flight == 0  # the battery for a later one was swapped by hand
@@ -147,8 +163,18 @@ class Launch:
             log.debug("not yet: %s", error)
 
     async def _begin(self) -> None:
-        self._began_at = datetime.now(UTC)
-        await self._flight.start()
+        """What is on the disk before it arms is what the next process finds, if this one dies in the air."""
+        flight, before = self._flight, self.held_back
+        flight.progress.hold_back(END_NOT_SEEN)
+        await flight.keep()
+        self._began_at = flight.utc()
+        try:
+            await flight.start()
+        except Exception:
+            await flight.arming_is_settled()
+            if not self._vehicle.telemetry.armed:
+                flight.progress.hold_back(before)
+            raise
 
     async def _give_up(self) -> None:
         """Nobody watches an unattended vehicle hover: what got into the air comes home."""

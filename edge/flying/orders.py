@@ -34,6 +34,8 @@ class OrderDesk:
         self._waiting: deque[Order] = deque()
         self._results: dict[str, OrderResult] = {}
         self._current = Errand()
+        self._kind: OrderKind | None = None
+        """Of the order under way, or of the latest."""
         self._wake = asyncio.Event()
 
     @property
@@ -50,15 +52,25 @@ class OrderDesk:
         """A new order. Each id comes once."""
         log.info("order from %s: %s", order.by, order.kind.value)
         if order.kind in URGENT:
-            while self._waiting:
-                self._end(self._waiting.popleft(), OrderState.REFUSED, f"overtaken by {order.kind.value}")
-            self._current.break_off(f"overtaken by {order.kind.value}")
+            self._overtake(order.kind)
         elif len(self._waiting) >= MOST_WAITING:
             self._end(order, OrderState.REFUSED, "too many orders at once")
             return
         self._end(order, OrderState.ACCEPTED, "")
-        self._waiting.append(order)
+        if order.kind is OrderKind.STAND_DOWN:
+            self._waiting.appendleft(order)  # before a revoke: it comes home, and then obeys no more
+        else:
+            self._waiting.append(order)
         self._wake.set()
+
+    def _overtake(self, kind: OrderKind) -> None:
+        """Break off what is under way and what waits; but no urgent order breaks off another."""
+        why = f"overtaken by {kind.value}"
+        for waiting in [order for order in self._waiting if order.kind not in URGENT]:
+            self._waiting.remove(waiting)
+            self._end(waiting, OrderState.REFUSED, why)
+        if self._kind not in URGENT:
+            self._current.break_off(why)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -73,6 +85,7 @@ class OrderDesk:
         if handler is None:
             self._end(order, OrderState.REFUSED, "this drone cannot do that")
             return
+        self._kind = order.kind
         try:
             done = await self._current.run(_run(handler, order))
         except EmberwatchError as error:

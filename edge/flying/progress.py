@@ -28,6 +28,7 @@ from flight.plans.plan import Plan, PlanError
 from flight.plans.resume import remainder
 from uplink.messages import PatrolPhase as Phase
 
+END_NOT_SEEN = "a flight was begun and its end was not seen"
 _WAY_HOME = frozenset({Command.NAV_RETURN_TO_LAUNCH, Command.NAV_LAND})
 
 
@@ -93,7 +94,7 @@ class Progress:
         """Go on from what was kept, if that was of this same patrol."""
         sha256 = sha256_of(flights)
         if kept is None or kept.patrol_sha256 != sha256 or not _is_of(kept, flights):
-            kept = Record(patrol_sha256=sha256)
+            kept = Record(patrol_sha256=sha256, held_back=kept.held_back if kept is not None else "")
         return cls(flights, kept)
 
     @property
@@ -199,6 +200,8 @@ class Progress:
     def _landed(self, now: datetime) -> None:
         if self.record.done or self.record.item < self._turns_home:
             return  # interrupted: the item stays
+        if self.record.held_back == END_NOT_SEEN:
+            self.hold_back("")
         last = self.record.flight == len(self.flights) - 1
         if last:
             self.record = replace_record(self.record, done=True, finished_at=now)

@@ -31,7 +31,7 @@ class Schedule:
             if last_start is None:
                 return now
             return max(now, last_start + timedelta(minutes=self.every_min))
-        days = (now.date(), now.date() + timedelta(days=1))
+        days = [now.date() + timedelta(days=number) for number in (-1, 0, 1)]
         starts = [datetime.combine(day, at, UTC) for day in days for at in self.daily_utc]
         due = [at for at in starts if at > now - MISSED and (last_start is None or at > last_start)]
         return min(due, default=None)

@@ -175,14 +175,16 @@ def test_an_order_for_another_drone_is_refused() -> None:
     assert seen == []
 
 
-def test_of_a_late_answer_only_the_stand_down_is_taken_and_the_rest_may_come_again() -> None:
+def test_of_a_late_answer_only_what_takes_away_is_taken_and_the_rest_may_come_again() -> None:
     seen: list[Order] = []
     intake = OrderIntake(DRONE, RUN, seen.append)
     start, stand_down = make_order(OrderKind.START, run=RUN), make_order(OrderKind.STAND_DOWN)
-    intake.take(body(start, stand_down), FRESH_S + 0.1)
-    assert seen == [stand_down]
+    revoke, pause = make_order(OrderKind.REVOKE, run=RUN), make_order(OrderKind.PAUSE, run=RUN)
+    foreign = make_order(OrderKind.REVOKE, run=uuid4())
+    intake.take(body(start, stand_down, revoke, pause, foreign), FRESH_S + 0.1)
+    assert seen == [stand_down, revoke, pause]
     intake.take(body(start), 0.1)
-    assert seen == [stand_down, start]
+    assert seen == [stand_down, revoke, pause, start]
 
 
 def test_an_order_that_cannot_be_handed_on_costs_no_other() -> None:

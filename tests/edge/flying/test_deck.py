@@ -10,8 +10,9 @@ import pytest
 
 from edge.hotspot import Look
 from flight.arbiter import NotInControl
+from flight.commands import CommandError
 from flight.errors import EmberwatchError
-from tests.edge.flying.simulation import in_simulation_time, now_s, plan, scene, until
+from tests.edge.flying.simulation import hotspot, in_simulation_time, now_s, plan, scene, until
 from tests.edge.ground_truth import CAMERA, pose_at
 from uplink.messages import OrderKind, OrderState, PatrolPhase
 
@@ -85,6 +86,55 @@ async def test_a_stand_down_gets_through_a_link_that_loses_much(tmp_path: Path) 
         companion.wire.loss = 0.5
         await companion.order(OrderKind.STAND_DOWN)
         await until(lambda: site.mode == "RTL", 30.0)
+
+
+@in_simulation_time
+async def test_a_stand_down_in_a_gap_of_the_link_is_carried_out_when_it_is_over(tmp_path: Path) -> None:
+    async with scene(tmp_path) as (site, companion):
+        await companion.flies()
+        companion.wire.loss = 1.0
+        await asyncio.sleep(6.0)
+        order = asyncio.ensure_future(companion.order(OrderKind.STAND_DOWN))
+        await asyncio.sleep(10.0)
+        assert not order.done(), "it is waited out, not given up"
+        companion.wire.loss = 0.0
+        await until(lambda: site.mode == "RTL", 10.0)
+        assert (await order).state is OrderState.DONE
+
+
+@in_simulation_time
+async def test_after_a_stand_down_that_failed_no_look_again_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with scene(tmp_path, look_again="automatic") as (site, companion):
+        await companion.flies()
+
+        async def refused() -> None:
+            raise CommandError("RTL denied")
+
+        monkeypatch.setattr(companion.vehicle.commands, "return_home", refused)
+        result = await companion.order(OrderKind.STAND_DOWN)
+        assert (result.state, result.reason) == (OrderState.REFUSED, "RTL denied")
+        companion.look_again.changed(hotspot(120.0, 60.0))
+        await asyncio.sleep(20.0)
+        assert site.mode == "AUTO"
+        assert companion.flight.phase is PatrolPhase.FLYING
+
+
+@in_simulation_time
+async def test_a_part_that_goes_on_failing_is_told_to_the_pilot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with scene(tmp_path) as (site, companion):
+        await companion.flies()
+
+        def broken(*_args: object) -> None:
+            raise ArithmeticError("a division by zero")
+
+        monkeypatch.setattr(companion.flight, "hear", broken)
+        await asyncio.sleep(20.0)
+        said = [s.message.text for s in site.sent if s.message.get_type() == "STATUSTEXT"]
+        assert "Emberwatch fails: watch over. Take over" in said
 
 
 @in_simulation_time

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
 
+from edge.flying.launch import LEAST_DOWN_S
+from edge.flying.progress import END_NOT_SEEN
+from edge.patrols.patrol import Schedule
 from flight.commands import CommandUnconfirmedError
 from tests.edge.flying.simulation import (
     Companion,
     companion_at,
+    height_m,
     in_simulation_time,
+    now_s,
     patrol,
     plan,
     scene,
@@ -89,7 +96,7 @@ async def test_after_a_stand_down_it_waits_for_a_person_also_in_a_new_process(tm
         await back.do(OrderKind.START)
         await back.flight.keep()
         assert back.deck.launch is not None
-        assert back.deck.launch.held_back == ""
+        assert back.deck.launch.held_back == END_NOT_SEEN, "until its end"
         await back.die()
 
 
@@ -174,3 +181,64 @@ async def test_a_persons_start_in_the_middle_of_its_own_waits_and_is_refused(tmp
         assert "armed already" in result.reason
         await until(lambda: companion.flight.phase is PatrolPhase.FLYING, 20.0)
         assert companion.vehicle.arbiter.control == "granted"
+
+
+@in_simulation_time
+async def test_after_a_persons_revoke_on_the_ground_it_waits_for_a_person(tmp_path: Path) -> None:
+    async with scene(tmp_path, unattended=True) as (site, companion):
+        companion.sees = False
+        await until(lambda: companion.flight.progress.aboard is True, 60.0)
+        await companion.do(OrderKind.REVOKE)
+        companion.sees = True
+        await asyncio.sleep(30.0)
+        assert not site.armed
+
+
+@in_simulation_time
+async def test_an_agent_that_died_in_the_climb_does_not_arm_beside_the_crew_that_swaps_the_battery(
+    tmp_path: Path,
+) -> None:
+    async with scene(tmp_path, unattended=True) as (site, companion):
+        await until(lambda: site.armed and height_m(site) > 5.0, 90.0)
+        await companion.die()
+        site.autopilot.pilot_sets_mode("LAND")
+        await until(lambda: not site.armed, 200.0)
+        site.autopilot.reboot()
+        await asyncio.sleep(5.0)
+        back = await companion_at(site)
+        await settled(back)
+        await asyncio.sleep(30.0)
+        assert not site.armed
+        assert back.deck.launch is not None
+        assert back.deck.launch.held_back == END_NOT_SEEN
+
+
+@in_simulation_time
+async def test_where_the_kept_progress_is_broken_a_person_starts_it(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "patrol.json").write_text('{"patrol_sha')
+    async with scene(tmp_path, unattended=True) as (site, companion):
+        await asyncio.sleep(40.0)
+        assert not site.armed
+        assert companion.deck.launch is not None
+        assert "cannot be read" in companion.deck.launch.held_back
+
+
+@in_simulation_time
+async def test_between_two_flights_of_its_own_it_stands_on_the_ground_for_a_while(tmp_path: Path) -> None:
+    async with scene(tmp_path, unattended=True) as (site, companion):
+        companion.flight.patrol = replace(companion.flight.patrol, schedule=Schedule(every_min=0.1))
+        await until(lambda: site.armed, 90.0)
+        await until(lambda: not site.armed, 600.0)
+        down_s = now_s()
+        await until(lambda: site.armed, 300.0)
+        assert now_s() - down_s >= LEAST_DOWN_S
+
+
+def test_a_time_just_before_midnight_is_not_forgotten_just_after_it() -> None:
+    schedule = Schedule(daily_utc=(time(23, 58),))
+    midnight = datetime(2026, 5, 2, tzinfo=UTC)
+    assert schedule.next_start(None, 0, midnight + timedelta(minutes=1)) == midnight - timedelta(minutes=2)
+    assert schedule.next_start(None, 0, midnight + timedelta(minutes=9)) == midnight + timedelta(
+        hours=23, minutes=58
+    )

@@ -83,6 +83,25 @@ def test_what_is_urgent_breaks_off_what_is_under_way_and_what_waits(urgent: Orde
     story()
 
 
+@pytest.mark.parametrize("first", [OrderKind.STAND_DOWN, OrderKind.REVOKE])
+def test_a_stand_down_and_a_revoke_break_off_neither_each_other_and_it_comes_home_first(
+    first: OrderKind,
+) -> None:
+    """Both are in one answer of the station, as after a gap in its link."""
+
+    @in_simulation_time
+    async def story() -> None:
+        desk = Desk()
+        second = OrderKind.REVOKE if first is OrderKind.STAND_DOWN else OrderKind.STAND_DOWN
+        both = [desk.take(first), desk.take(second)]
+        await asyncio.sleep(10.0)
+        assert desk.done == [OrderKind.STAND_DOWN, OrderKind.REVOKE]
+        assert [desk.result(each)[0] for each in both] == [OrderState.DONE] * 2
+        await desk.stop()
+
+    story()
+
+
 @in_simulation_time
 async def test_a_refusal_says_why_and_the_next_order_is_carried_out() -> None:
     desk = Desk()
