@@ -1,12 +1,14 @@
-"""Where one may fly around a fire: straight ways that keep clear of it, of its smoke and of the fence.
+"""Where one may fly around fires: straight ways that keep clear of each, of its smoke and of the fence.
 
-All on a plane that touches the earth at the fire, in metres east and north of it, and many ways at once: a
-companion computer has to judge thousands of them between two heartbeats.
+One fire is looked at; every other one that is known has its circle and its smoke as well. All on a plane that
+touches the earth at the fire looked at, in metres east and north of it, and many ways at once: a companion
+computer has to judge thousands of them between two heartbeats.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,60 +55,16 @@ class Wind:
     speed_m_s: float
 
 
-class Clearance:
-    """The rules around one fire."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Hazard:
+    """A fire on the plane."""
 
-    def __init__(
-        self,
-        fire: Fire,
-        envelope: Envelope,
-        terrain: Terrain | None,
-        wind: Wind | None,
-        stand_off_m: float,
-    ) -> None:
-        self.fire = fire
-        self.envelope = envelope
-        self.terrain = terrain
-        self._wind = wind if wind is not None and wind.speed_m_s >= LEAST_WIND_M_S else None
-        self._stand_off_m = stand_off_m
-        self._frame = LocalFrame(fire.lat_deg, fire.lon_deg, fire.alt_amsl_m)
-        self._allowed = self._fenced()
-        self._smoke = self._smoke_sector()
+    at: FloatArray
+    clear_m: float
+    smoke: Shape | None
 
-    @property
-    def clear_m(self) -> float:
-        """Nobody comes nearer to the fire's estimate than this."""
-        clear_m = self._stand_off_m + self.fire.radius_m
-        return clear_m if self._wind is not None else 2 * clear_m
-
-    def in_smoke(self, at: FloatArray) -> bool:
-        """Whether a place is in the sector where the smoke goes."""
-        return self._smoke is not None and bool(shapely.intersects_xy(self._smoke, *at))
-
-    def are_clear(
-        self, starts: FloatArray, start_alts_m: FloatArray, ends: FloatArray, end_alts_m: FloatArray
-    ) -> NDArray[np.bool_]:
-        """Which straight ways keep every rule (N, 2; metres). Who is too near, or in the smoke, may only get
-        out, and by a short way. Ceiling and range hold on a straight way where they hold at its ends; those
-        are not looked at here."""
-        clear = self._keeps_off(starts, ends)
-        lines = shapely.linestrings(np.stack([starts, ends], axis=1))
-        if self._smoke is not None:
-            inside_m = shapely.length(shapely.intersection(lines, self._smoke))
-            out_m = shapely.distance(shapely.points(starts), self._smoke.exterior)
-            begins = shapely.covers(self._smoke, shapely.points(starts))
-            ends_in = shapely.intersects(self._smoke, shapely.points(ends))
-            gets_out = begins & ~ends_in & (inside_m <= LONGEST_OUT * out_m + PATH_STEP_M)
-            clear &= gets_out | ~shapely.intersects(lines, self._smoke)
-        if self._allowed is not None:
-            clear &= shapely.covers(self._allowed, lines)
-        if self.terrain is not None and clear.any():
-            clear[clear] = self._above_ground(
-                *(part[clear] for part in (starts, start_alts_m, ends, end_alts_m))
-            )
-        return clear
-
-    def _keeps_off(self, starts: FloatArray, ends: FloatArray) -> NDArray[np.bool_]:
+    def keeps_off(self, starts: FloatArray, ends: FloatArray) -> NDArray[np.bool_]:
+        starts, ends = starts - self.at, ends - self.at
         ways = ends - starts
         lengths2 = np.maximum(np.sum(ways**2, axis=1), 1e-12)
         nearest = np.clip(-np.sum(starts * ways, axis=1) / lengths2, 0.0, 1.0)
@@ -115,6 +73,94 @@ class Clearance:
         gets_out = (nearest == 0.0) & (np.linalg.norm(ends, axis=1) >= self.clear_m)
         result: NDArray[np.bool_] = (nearest_m >= self.clear_m) | gets_out
         return result
+
+    def keeps_out_of_smoke(
+        self, starts: FloatArray, ends: FloatArray, lines: NDArray[np.object_]
+    ) -> NDArray[np.bool_]:
+        if self.smoke is None:
+            return np.ones(len(lines), dtype=np.bool_)
+        clear: NDArray[np.bool_] = ~shapely.intersects(self.smoke, lines)
+        begins = ~clear & shapely.intersects_xy(self.smoke, starts[:, 0], starts[:, 1])
+        begins &= ~shapely.intersects_xy(self.smoke, ends[:, 0], ends[:, 1])
+        if begins.any():
+            inside_m = shapely.length(shapely.intersection(lines[begins], self.smoke))
+            out_m = shapely.distance(shapely.points(starts[begins]), self.smoke.exterior)
+            clear[begins] = inside_m <= LONGEST_OUT * out_m + PATH_STEP_M
+        return clear
+
+
+class Clearance:
+    """The rules around the fire that is looked at, and around the ``others`` that are known."""
+
+    def __init__(
+        self,
+        fire: Fire,
+        envelope: Envelope,
+        terrain: Terrain | None,
+        wind: Wind | None,
+        stand_off_m: float,
+        others: Sequence[Fire] = (),
+    ) -> None:
+        self.fire = fire
+        self.envelope = envelope
+        self.terrain = terrain
+        self._wind = wind if wind is not None and wind.speed_m_s >= LEAST_WIND_M_S else None
+        self._stand_off_m = stand_off_m
+        self._frame = LocalFrame(fire.lat_deg, fire.lon_deg, fire.alt_amsl_m)
+        self._allowed = self._fenced()
+        self._own = self._hazard(fire)
+        self._others = [self._hazard(other) for other in others]
+        self._others_at = np.array([other.at for other in self._others]).reshape(-1, 2)
+
+    @property
+    def clear_m(self) -> float:
+        """Nobody comes nearer to the estimate of the fire that is looked at than this."""
+        return self._own.clear_m
+
+    def in_smoke(self, at: FloatArray) -> bool:
+        """Whether a place is in a sector where the smoke of its fire goes."""
+        return any(
+            hazard.smoke is not None and bool(shapely.intersects_xy(hazard.smoke, *at))
+            for hazard in self._hazards(at[None], at[None])
+        )
+
+    def is_near_another(self, at: FloatArray) -> bool:
+        """Whether a place is nearer to one of the other fires than anybody comes."""
+        return any(
+            float(np.linalg.norm(at - hazard.at)) < hazard.clear_m
+            for hazard in self._hazards(at[None], at[None])
+            if hazard is not self._own
+        )
+
+    def are_clear(
+        self, starts: FloatArray, start_alts_m: FloatArray, ends: FloatArray, end_alts_m: FloatArray
+    ) -> NDArray[np.bool_]:
+        """Which straight ways keep every rule (N, 2; metres). Who is too near, or in the smoke, may only get
+        out, and by a short way. Ceiling and range hold on a straight way where they hold at its ends; those
+        are not looked at here."""
+        clear = np.ones(len(starts), dtype=np.bool_)
+        lines = shapely.linestrings(np.stack([starts, ends], axis=1))
+        for hazard in self._hazards(starts, ends):
+            clear &= hazard.keeps_off(starts, ends) & hazard.keeps_out_of_smoke(starts, ends, lines)
+        if self._allowed is not None:
+            clear &= shapely.covers(self._allowed, lines)
+        if self.terrain is not None and clear.any():
+            clear[clear] = self._above_ground(
+                *(part[clear] for part in (starts, start_alts_m, ends, end_alts_m))
+            )
+        return clear
+
+    def _hazards(self, starts: FloatArray, ends: FloatArray) -> Iterator[_Hazard]:
+        """The fire that is looked at, and of the others those that may matter between these places."""
+        yield self._own
+        if not self._others or not len(starts):
+            return
+        least = np.minimum(starts.min(axis=0), ends.min(axis=0))
+        most = np.maximum(starts.max(axis=0), ends.max(axis=0))
+        away_m = np.maximum(np.maximum(least - self._others_at, self._others_at - most), 0.0).max(axis=1)
+        for hazard, apart_m in zip(self._others, away_m, strict=True):
+            if apart_m <= max(hazard.clear_m, SMOKE_REACH_M * 1.01):
+                yield hazard
 
     def _above_ground(
         self, starts: FloatArray, start_alts_m: FloatArray, ends: FloatArray, end_alts_m: FloatArray
@@ -169,16 +215,21 @@ class Clearance:
             return shapely.Point(self.metres(zone.lat_deg, zone.lon_deg)).buffer(zone.radius_m, quad_segs=32)
         return Shape([self.metres(lat_deg, lon_deg) for lat_deg, lon_deg in zone.vertices])
 
-    def _smoke_sector(self) -> Shape | None:
-        """Downwind of the fire; None where nobody knows where its smoke goes."""
+    def _hazard(self, fire: Fire) -> _Hazard:
+        at = self.metres(fire.lat_deg, fire.lon_deg)
+        clear_m = self._stand_off_m + fire.radius_m
+        return _Hazard(at, clear_m if self._wind is not None else 2 * clear_m, self._smoke_sector(at))
+
+    def _smoke_sector(self, at: FloatArray) -> Shape | None:
+        """Downwind of a fire; None where nobody knows where its smoke goes."""
         if self._wind is None:
             return None
         downwind_deg = self._wind.from_deg + 180.0
         turns_deg = np.linspace(-SMOKE_HALF_ANGLE_DEG, SMOKE_HALF_ANGLE_DEG, 21)
         # The corners stand out a little, so that the chords between them are nowhere inside the arc.
         reach_m = SMOKE_REACH_M / math.cos(math.radians(turns_deg[1] - turns_deg[0]) / 2)
-        arc = [reach_m * direction(downwind_deg + turn_deg) for turn_deg in turns_deg]
-        sector = Shape([(0.0, 0.0), *arc])
+        arc = [at + reach_m * direction(downwind_deg + turn_deg) for turn_deg in turns_deg]
+        sector = Shape([at, *arc])
         shapely.prepare(sector)
         return sector
 

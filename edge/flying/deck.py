@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from edge.config import AgentConfig
 from edge.flying.flight import PatrolError, PatrolFlight
-from edge.flying.launch import Launch
+from edge.flying.launch import ITSELF, Launch
 from edge.flying.look_again import LookAgain
 from edge.flying.orders import OrderDesk
 from edge.flying.searched import Searched
@@ -31,7 +31,7 @@ from flight.arbiter import Control, NotInControl
 from flight.commands import CommandError
 from flight.envelope import Envelope
 from flight.errors import EmberwatchError
-from flight.plans.checks import check
+from flight.plans.checks import check, checked_by
 from flight.plans.flight_time import flight_time_s
 from flight.plans.plan import Plan
 from flight.terrain import Terrain
@@ -77,7 +77,18 @@ class FlightDeck:
         site = limits_of(config.limits)
         self._limits = site if flight is None else flight.patrol.within(site)
         self.searched = Searched(config.data_dir, flight)
-        self.look_again = None if flight is None else LookAgain(config, vehicle, flight, terrain, now=now)
+        self.look_again = (
+            None
+            if flight is None
+            else LookAgain(
+                config,
+                vehicle,
+                flight,
+                terrain,
+                unattended=lambda: vehicle.arbiter.granted_by == ITSELF,
+                now=now,
+            )
+        )
         self.traffic: list[TrafficWarning] = []
         self.preflight: list[PreflightLine] = []
         self.launch = (
@@ -367,7 +378,8 @@ class FlightDeck:
             aboard=self.flight.progress.aboard,
             trouble=self.flight.trouble,
             problems=self._problems[1],
-            flight_time_s=flight_time_s(plan),
+            checked_by=checked_by(plan, self._terrain, self._limits),
+            flight_time_s=flight_time_s(plan, self._terrain),
             fence=plan.fence,
         )
 

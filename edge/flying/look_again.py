@@ -4,40 +4,32 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from typing import assert_never
 from uuid import UUID
 
 from edge.config import AgentConfig
-from edge.flying.around import Around
+from edge.flying.actions import Action, FlyTo, LookAhead, LookAt, Resume, Strand
+from edge.flying.around import POSITION_FRESH_S, Around
 from edge.flying.clearance import Fire
 from edge.flying.errand import Errand
 from edge.flying.flight import PatrolError, PatrolFlight
 from edge.flying.progress import Task
-from edge.flying.response import (
-    Action,
-    FlyTo,
-    LookAhead,
-    LookAt,
-    Mode,
-    Phase,
-    Response,
-    Resume,
-    Rules,
-    Situation,
-    Target,
-)
+from edge.flying.response import Mode, Response, Rules, Situation, Target
 from edge.hotspot import HotspotChange
 from flight.arbiter import Control, NotInControl
 from flight.commands import CommandError
 from flight.errors import EmberwatchError
-from flight.plans.items import Command
 from flight.terrain import Terrain
 from flight.vehicle import Vehicle
 from uplink.messages import PatrolPhase
 
 log = logging.getLogger(__name__)
+
+MOST_FIRES = 256
+BATTERY_FRESH_S = 10.0
+RETRY_S = 5.0
 
 
 class LookAgain:
@@ -50,12 +42,22 @@ class LookAgain:
         flight: PatrolFlight,
         terrain: Terrain | None,
         *,
+        unattended: Callable[[], bool] = lambda: False,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
+        """``unattended``: whether nobody watches the flight of now."""
         self._vehicle = vehicle
         self._flight = flight
+        self._unattended = unattended
         self._now = now
         self._errand = Errand()
+        self._fires: OrderedDict[UUID, Fire] = OrderedDict()  # the latest that was heard of is the last
+        self._is_stranded = False
+        self._tried_home_s = float("-inf")
+        self._reserve_percent = config.limits.reserve_percent
+        self._around = Around(
+            vehicle, flight, terrain, config.response.stand_off_m, self._fires.values, now=now
+        )
         wish = flight.patrol.on_detection
         mode = least(Mode(config.response.look_again), None if wish is None else Mode(wish))
         self.response = Response(
@@ -66,19 +68,15 @@ class LookAgain:
                 longest_s=config.response.longest_s,
                 reserve_percent=config.limits.reserve_percent,
             ),
-            Around(vehicle, flight, terrain, config.response.stand_off_m, now=now),
+            self._around,
         )
         vehicle.arbiter.on_change.append(self._control_changed)
 
-    @property
-    def flies(self) -> bool:
-        """Whether the vehicle is on its way for it now."""
-        return self.response.phase in (Phase.GOING, Phase.LOOKING, Phase.GOING_BACK)
-
     def changed(self, change: HotspotChange) -> None:
-        """A hotspot has become something."""
+        """A hotspot has become something. Each that is confirmed is kept clear of, looked at or not."""
         hotspot = change.hotspot
         if change.kind == "lost":
+            self._fires.pop(hotspot.id, None)
             self.response.lost(hotspot.id)
             return
         lat_deg, lon_deg, alt_amsl_m = hotspot.lat_deg, hotspot.lon_deg, hotspot.alt_amsl_m
@@ -86,6 +84,12 @@ class LookAgain:
         if lat_deg is None or lon_deg is None or alt_amsl_m is None or covariance_m2 is None:
             return  # only a bearing is known: there is no place to look at
         target = Target(hotspot.id, Fire(lat_deg, lon_deg, alt_amsl_m, covariance_m2))
+        if hotspot.id not in self._fires:
+            self.response.check_now()
+        self._fires[hotspot.id] = target.fire
+        self._fires.move_to_end(hotspot.id)
+        while len(self._fires) > MOST_FIRES:
+            self._fires.popitem(last=False)
         self.response.confirmed(target, self._now())
 
     async def approve(self, alert_id: UUID | None) -> None:
@@ -102,14 +106,19 @@ class LookAgain:
     def drop(self, why: str) -> None:
         """Another order has come: nothing more is sent, not even what is under way."""
         self._errand.break_off(why)
+        self._is_stranded = False
         self.response.hands_off(self._now(), why)
 
     async def step(self) -> None:
         """Do what is due. Call a few times a second."""
+        if self._vehicle.telemetry.armed is False:
+            self.response.landed(self._now())
         situation = self._situation()
         if situation is None or self._errand.under_way:
             return
-        before = self.response.phase
+        if self._is_stranded:
+            await self._come_home(situation)
+            return
         try:
             actions = self.response.step(self._now(), situation)
         except Exception as error:
@@ -117,42 +126,71 @@ class LookAgain:
             actions = self.response.failed(f"it failed ({type(error).__name__})", self._now())
         if actions:
             await self._errand.run(self._do(actions))
-        elif before is Phase.RETURNING and self.response.phase is Phase.IDLE and not situation.on_mission:
-            self._stay()
 
-    def _stay(self) -> None:
-        """The patrol could not be gone on with: the vehicle waits where it is, as if it had been paused."""
+    def _strand(self) -> None:
+        """The patrol cannot be gone on with: the vehicle waits where it is, as if it had been paused, or
+        where nobody watches it, comes home."""
         self._flight.progress.task = Task.PAUSE
-        log.error("the patrol was not resumed after a look again: the vehicle waits where it is")
-        self._vehicle.tell("Patrol not resumed: vehicle holds, take over")
+        self._is_stranded = self._unattended()
+        self._tried_home_s = float("-inf")
+        what = "comes home" if self._is_stranded else "waits where it is"
+        log.error("no patrol after a look again (%s): the vehicle %s", self.response.reason, what)
+        self._vehicle.tell(
+            "Patrol not resumed: vehicle returns"
+            if self._is_stranded
+            else "Patrol not resumed: vehicle holds, take over"
+        )
+
+    async def _come_home(self, situation: Situation) -> None:
+        """By a way that is clear of the fires; once the battery has reached its reserve, by any: it is what
+        the autopilot's own failsafe would do later, with less of it."""
+        if self._flight.phase not in (PatrolPhase.PAUSED, PatrolPhase.LOOKING_AGAIN):
+            self._is_stranded = False
+            return
+        percent, now_s = situation.battery_percent, self._now()
+        if now_s - self._tried_home_s < RETRY_S:
+            return
+        self._tried_home_s = now_s
+        may_wait = situation.place is not None and percent is not None and percent > self._reserve_percent
+        if may_wait and not self._around.is_home_clear():
+            return
+        await self._errand.run(self._return_home())
+
+    async def _return_home(self) -> None:
+        try:
+            await self._vehicle.commands.return_home()
+        except EmberwatchError as error:
+            log.warning("it could not be sent home: %s", error)
+            self._vehicle.tell("Return was refused: take over")
 
     def _control_changed(self) -> None:
         if not self._vehicle.arbiter.may_command:
             self.drop("the pilot took over")
 
     def _situation(self) -> Situation | None:
-        """None while there is nothing to decide on: no position, or a grant whose link is lost for now."""
+        """None while nothing can be decided: a grant whose link is lost for now."""
         telemetry, arbiter = self._vehicle.telemetry, self._vehicle.arbiter
-        position = telemetry.position
-        if position is None or not telemetry.position_ok:
-            return None
         if arbiter.control == Control.GRANTED.value and not arbiter.may_command:
             return None
-        phase = self._flight.phase
+        phase, position = self._flight.phase, telemetry.position_since(POSITION_FRESH_S)
+        # The phase may be a moment older than the mode.
+        is_guided = telemetry.autopilot is not None and telemetry.mode == telemetry.autopilot.guided_mode
+        is_flying = phase is PatrolPhase.FLYING and not is_guided
         return Situation(
-            patrolling=phase is PatrolPhase.FLYING and not self._climbs,
-            on_mission=phase in (PatrolPhase.FLYING, PatrolPhase.RETURNING),
+            patrolling=is_flying and self.response.may_begin and self._around.is_on_patrol,
+            on_mission=is_flying or phase is PatrolPhase.RETURNING,
             granted=arbiter.may_command,
-            lat_deg=position.lat_deg,
-            lon_deg=position.lon_deg,
-            alt_amsl_m=position.alt_amsl_m,
-            battery_percent=telemetry.battery_percent,
+            place=None if position is None else (position.lat_deg, position.lon_deg, position.alt_amsl_m),
+            battery_percent=self._battery_percent,
         )
 
     @property
-    def _climbs(self) -> bool:
-        progress = self._flight.progress
-        return progress.plan.items[progress.record.item].command == Command.NAV_TAKEOFF
+    def _battery_percent(self) -> float | None:
+        """None as well where the autopilot has not said it for a while."""
+        telemetry = self._vehicle.telemetry
+        heard_s = telemetry.heard_s("SYS_STATUS")
+        is_fresh = heard_s is not None and self._now() - heard_s <= BATTERY_FRESH_S
+        return telemetry.battery_percent if is_fresh else None
 
     async def _do(self, actions: Sequence[Action]) -> None:
         left = deque(actions)
@@ -187,6 +225,8 @@ class LookAgain:
                     log.warning("the camera does not let go of the fire: %s", error)
             case Resume():
                 await self._flight.resume()
+            case Strand():
+                self._strand()
             case _:
                 assert_never(action)
 

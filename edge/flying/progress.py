@@ -25,7 +25,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from flight.plans.items import Command, MissionItem
 from flight.plans.plan import Plan, PlanError
-from flight.plans.resume import remainder
+from flight.plans.resume import begin_again_at, remainder
 from uplink.messages import PatrolPhase as Phase
 
 END_NOT_SEEN = "a flight was begun and its end was not seen"
@@ -122,14 +122,13 @@ class Progress:
         return next((item.seq for item in self.plan.items[1:] if item.is_place), 0)
 
     def take_up(self) -> None:
-        """Make the remainder of an interrupted flight the part to fly.
-
-        Raises PlanError, and changes nothing, where that cannot be flown by itself.
-        """
-        if self.interrupted and self.record.begun_at_item != self.record.item:
-            remainder(self.plan, self.record.item)
-            self.record = replace_record(self.record, begun_at_item=self.record.item)
-            self.aboard = None
+        """Make what is left of an interrupted flight the part to fly: from the item flown to, or from the
+        beginning of the round that was left."""
+        if self.interrupted:
+            begin = begin_again_at(self.plan, self.record.item)
+            if begin != self.record.begun_at_item:
+                self.record = replace_record(self.record, begun_at_item=begin)
+                self.aboard = None
 
     def next_pass(self) -> None:
         """Begin the patrol from its first flight again."""
@@ -151,7 +150,9 @@ class Progress:
         if in_mission:
             self._flying = True
             self.task = Task.NOTHING
-            if heard.mission_item:
+            # PX4 goes back to the first item when it disarms, which the heartbeat may tell a little later.
+            starts_over = heard.mission_item == 1 and self.record.item >= self._turns_home
+            if heard.mission_item and not starts_over:
                 self._reach(self._in_whole(heard.mission_item))
         if not heard.armed:
             if self._flying or self.record.item >= self._turns_home:

@@ -8,12 +8,15 @@
       └────────────────── RETURNING ◀── at the place where the patrol was left ── GOING BACK ◀────────┘
 
     in any phase: hands off ─▶ IDLE, and nothing more is sent
+    from GOING BACK and RETURNING: no safe way, or the patrol does not go on ─▶ IDLE, stranded
 
 Pure: told the time and the situation, it returns what is to be done. ``automatic`` leaves ASKED out; ``off``
 stays IDLE. One fire at a time; a few more wait. A fire that was looked at is left alone for a while.
 
 Estimate and wind change while it flies: every few seconds it is looked whether the way and the view still
-keep every rule, and where they do not, the views are found anew from where the vehicle is.
+keep every rule, and where they do not, the views are found anew from where the vehicle is. The way back is
+looked at in the same manner. The patrol is resumed where it was left, or from where the straight way to its
+next place is safe; else the vehicle waits at a safe place for a way, and is given up after a while.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from enum import Enum, StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from edge.flying.actions import Action, FlyTo, LookAhead, LookAt, Resume, Strand
 from edge.flying.clearance import Fire
 from edge.flying.standoff import NoViewError, Place, View
 from flight.plans.fence import distance_m
@@ -67,39 +71,8 @@ class Rules:
     arrived_m: float = 6.0
     good_enough_m: float = 5.0  # the ellipse's larger semi-axis: nothing more to gain
     check_s: float = 2.0  # between two looks at whether the way is still safe
-    retry_s: float = 5.0  # between two tries to go on with the patrol
-
-
-@dataclass(frozen=True, slots=True)
-class FlyTo:
-    """Send the vehicle to a place; ``take_over`` for the first one, which changes the mode."""
-
-    lat_deg: float
-    lon_deg: float
-    alt_amsl_m: float
-    take_over: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LookAt:
-    """Point the camera at a place and keep it there."""
-
-    lat_deg: float
-    lon_deg: float
-    alt_amsl_m: float
-
-
-@dataclass(frozen=True, slots=True)
-class LookAhead:
-    """Let go of the place."""
-
-
-@dataclass(frozen=True, slots=True)
-class Resume:
-    """Go on with the patrol where it was left."""
-
-
-Action = FlyTo | LookAt | LookAhead | Resume
+    retry_s: float = 5.0  # between two tries to go back, or to go on with the patrol
+    lost_s: float = 10.0  # without a position nobody finds a way back
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +84,8 @@ class Situation:
     on_mission: bool
     """It flies its mission, the climb and the way home included."""
     granted: bool
-    lat_deg: float
-    lon_deg: float
-    alt_amsl_m: float
+    place: Place | None
+    """None while the position is not to be trusted."""
     battery_percent: float | None
 
 
@@ -126,7 +98,7 @@ class Target:
 
 
 class Ways(Protocol):
-    """What is safe to fly around a fire, from where the vehicle is now."""
+    """What is safe to fly around a fire and all others, from where the vehicle is now."""
 
     def views(self, fire: Fire, count: int) -> Sequence[View]:
         """Up to ``count`` views; raises NoViewError."""
@@ -136,6 +108,12 @@ class Ways(Protocol):
 
     def is_clear(self, fire: Fire, place: Place) -> bool:
         """Whether the straight way there is safe, and it is safe to be there."""
+
+    def is_way_back(self, fire: Fire, track: Sequence[Place]) -> bool:
+        """Whether the straight ways over these places are safe, as far as one got out of the last of them."""
+
+    def is_onward_clear(self, fire: Fire) -> bool:
+        """Whether the straight way to where the patrol goes on to is safe."""
 
 
 class Response:
@@ -157,13 +135,22 @@ class Response:
         self._views: list[View] = []
         self._way: list[Place] = []
         self._left: Place | None = None  # where the patrol was left
-        self._flown: list[Place] = []
+        self._flown: list[Place] = []  # from there on, where it turned
+        self._leg_from: Place | None = None
+        self._here: Place | None = None
+        self._placed_s = 0.0
+        self._waits_there = False  # for a way back
         self._approved = False
 
     @property
     def target(self) -> UUID | None:
         """The hotspot that it is about."""
         return self._current
+
+    @property
+    def may_begin(self) -> bool:
+        """Whether there is a fire to be looked at as soon as the flight allows it."""
+        return bool(self._targets) and self.phase in (Phase.IDLE, Phase.ASKED)
 
     # --- events -----------------------------------------------------------------------------------
 
@@ -184,6 +171,17 @@ class Response:
         """A hotspot is not there any more: nobody has to look for it."""
         if target_id != self._current:
             self._targets.pop(target_id, None)
+
+    def check_now(self) -> None:
+        """A fire has appeared somewhere: do not wait with the next look at the way."""
+        self._checked_s = float("-inf")
+
+    def landed(self, now_s: float) -> None:
+        """What waited was for this flight."""
+        if self.phase is Phase.ASKED:
+            self._finish(now_s, "the flight is over", looked=False)
+        for target_id in [target_id for target_id in self._targets if target_id != self._current]:
+            del self._targets[target_id]
 
     def approve(self, target_id: UUID) -> bool:
         """A person wants the look again that was asked about; False when it is not asked about now."""
@@ -209,18 +207,22 @@ class Response:
         match self.phase:
             case Phase.GOING | Phase.LOOKING:
                 return self._return(now_s, reason)
+            case Phase.GOING_BACK if self._waits_there:
+                self._waits_there = False  # it does not
             case Phase.GOING_BACK:
-                return self._resume(now_s, self.reason)
-            case Phase.RETURNING:
-                pass  # once more in a while
+                self._checked_s = now_s
+                return self._resume_from_here(now_s) or self._wait_there()
             case Phase.ASKED:
                 self._finish(now_s, reason)
-        return []
+        return []  # going back, returning: once more in a while
 
     # --- time -------------------------------------------------------------------------------------
 
     def step(self, now_s: float, situation: Situation) -> list[Action]:
         """What is to be done now, in this order. Call a few times a second."""
+        self._here = situation.place
+        if situation.place is not None:
+            self._placed_s = now_s
         match self.phase:
             case Phase.IDLE:
                 return self._take_up(now_s, situation)
@@ -236,6 +238,8 @@ class Response:
     def _take_up(self, now_s: float, situation: Situation) -> list[Action]:
         if not self._targets or not situation.patrolling or not situation.granted:
             return []
+        if situation.battery_percent is None:
+            return []
         target_id = next(iter(self._targets))
         if not self._battery_allows(situation, self._rules.need_percent):
             self._targets.pop(target_id)
@@ -249,14 +253,15 @@ class Response:
 
     def _wait(self, now_s: float, situation: Situation) -> list[Action]:
         if now_s - self._since_s > self._rules.asked_s:
-            self._finish(now_s, "nobody answered")
+            self._finish(now_s, "the flight did not allow it" if self._approved else "nobody answered")
         elif self._approved:
-            if situation.patrolling and situation.granted:
-                return self._begin(now_s, situation)
-            self._finish(now_s, "the patrol is not flown any more")
+            if situation.patrolling and situation.granted and situation.place is not None:
+                return self._begin(now_s, situation.place)
+            if not situation.on_mission or not situation.granted:
+                self._finish(now_s, "the patrol is not flown any more")
         return []
 
-    def _begin(self, now_s: float, situation: Situation) -> list[Action]:
+    def _begin(self, now_s: float, here: Place) -> list[Action]:
         fire = self._fire
         try:
             self._views = list(self._ways.views(fire, self._rules.views))
@@ -264,7 +269,7 @@ class Response:
             self._finish(now_s, error.message)
             return []
         self._begun_s = now_s
-        self._left = (situation.lat_deg, situation.lon_deg, situation.alt_amsl_m)
+        self._left = here
         self._flown = [self._left]
         return self._go(now_s, take_over=True)
 
@@ -282,18 +287,20 @@ class Response:
             return self._return(now_s, "it took too long")
         if not self._battery_allows(situation, 0.0):
             return self._return(now_s, "the battery has reached its reserve")
+        if self._here is None:
+            return []
         if now_s - self._checked_s >= rules.check_s:
             self._checked_s = now_s
             if not self._is_still_safe():
                 return self._go_elsewhere(now_s)
         if self.phase is Phase.GOING:
-            if not self._arrived(situation):
+            if not self._arrived(self._here):
                 return []
             self._flown.append(self._way.pop(0))
-            if self._way:
-                return [self._leg(take_over=False)]
-            self._become(Phase.LOOKING, now_s, "")
-            return []
+            if not self._way:
+                self._become(Phase.LOOKING, now_s, "")
+                return []
+            return [self._leg(take_over=False)] if self._is_still_safe() else self._go_elsewhere(now_s)
         if now_s - self._since_s < rules.look_s:
             return []
         self._views.pop(0)
@@ -312,29 +319,102 @@ class Response:
 
     def _go_elsewhere(self, now_s: float) -> list[Action]:
         try:
-            self._views = list(self._ways.views(self._fire, max(1, len(self._views))))
+            views = list(self._ways.views(self._fire, max(1, len(self._views))))
         except NoViewError as error:
             return self._return(now_s, error.message)
+        if self._here is not None:
+            self._flown.append(self._here)
+        self._views = views
         return self._go(now_s)
 
+    # --- the way back -----------------------------------------------------------------------------
+
     def _return(self, now_s: float, reason: str) -> list[Action]:
-        """Back to where the patrol was left: straight if that way is clear, else by the way it came."""
-        assert self._left is not None  # noqa: S101 - it was left to come here
-        try:
-            way = self._ways.way(self._fire, self._left)
-        except NoViewError:
-            way = None
-        self._way = list(way) if way is not None else self._flown[::-1]
         self._become(Phase.GOING_BACK, now_s, reason)
-        return [LookAhead(), self._leg(take_over=False)]
+        return [LookAhead(), *self._find_way_back(now_s)]
+
+    def _find_way_back(self, now_s: float) -> list[Action]:
+        """Back to where the patrol was left: by a safe way, or by the way it came while that is one. Else on
+        with the patrol from here, if that is safe; else to where it is safe to wait."""
+        self._checked_s = now_s
+        if self._here is None or self._left is None:
+            self._way = []
+            return []
+        way = self._ways.way(self._fire, self._left)
+        came = self._flown[::-1]
+        if way is None and self._ways.is_way_back(self._fire, [self._here, *came]):
+            way = came
+        if way is not None:
+            self._way = list(way)
+            return [self._leg_back()]
+        return self._resume_from_here(now_s) or self._go_to_safety(self._here)
+
+    def _resume_from_here(self, now_s: float) -> list[Action]:
+        """The autopilot flies straight to the patrol's next place from where it is: nothing if that is not
+        safe."""
+        is_clear = self._here is not None and self._ways.is_onward_clear(self._fire)
+        return self._resume(now_s, self.reason) if is_clear else []
+
+    def _go_to_safety(self, here: Place) -> list[Action]:
+        if not self._ways.is_clear(self._fire, here):
+            try:
+                [view] = self._ways.views(self._fire, 1)
+            except NoViewError:
+                pass
+            else:
+                self._way = [*view.via, (view.lat_deg, view.lon_deg, view.alt_amsl_m)]
+                return [self._leg_back()]
+        return self._wait_there()
+
+    def _wait_there(self) -> list[Action]:
+        """Where it is, until there is a way back. The mode is left alone: it may be the pilot's by now."""
+        self._way = []
+        if self._waits_there or self._here is None:
+            return []
+        self._waits_there = True
+        return [FlyTo(*self._here, take_over=False)]
+
+    def _leg_back(self) -> FlyTo:
+        self._leg_from, self._waits_there = self._here, False
+        return self._leg(take_over=False)
 
     def _go_back(self, now_s: float, situation: Situation) -> list[Action]:
-        if now_s - self._since_s > self._rules.longest_s:
-            return self._resume(now_s, self.reason)
-        if not self._arrived(situation):
+        rules = self._rules
+        if situation.on_mission:  # it was never left
+            self._finish(now_s, self.reason)
             return []
-        self._way.pop(0)
-        return [self._leg(take_over=False)] if self._way else self._resume(now_s, self.reason)
+        if now_s - self._since_s > rules.longest_s:
+            return self._resume_from_here(now_s) or self._strand(now_s, "there was no safe way back")
+        if self._here is None:
+            lost = now_s - self._placed_s > rules.lost_s
+            return self._strand(now_s, "its position was lost") if lost else []
+        if not self._way:
+            if not self._battery_allows(situation, 0.0):
+                return self._strand(now_s, "the battery has reached its reserve, and no way back was safe")
+            return self._find_way_back(now_s) if now_s - self._checked_s >= rules.retry_s else []
+        if self._arrived(self._here):
+            place = self._way.pop(0)
+            if self._way:
+                self._checked_s = now_s
+                leg = self._leg_back()
+                return [leg] if self._is_way_back_safe() else self._find_way_back(now_s)
+            if place == self._left:
+                return self._resume(now_s, self.reason)
+            self._waits_there = True  # it was sent here, and stays
+            return []
+        if now_s - self._checked_s >= rules.check_s:
+            self._checked_s = now_s
+            if not self._is_way_back_safe():
+                return self._find_way_back(now_s)
+        return []
+
+    def _is_way_back_safe(self) -> bool:
+        """The leg that is flown now."""
+        if self._ways.is_clear(self._fire, self._way[0]):
+            return True
+        if self._leg_from is None or self._way[0] != self._left:
+            return False
+        return self._ways.is_way_back(self._fire, [self._leg_from, self._left])
 
     def _resume(self, now_s: float, reason: str) -> list[Action]:
         self._become(Phase.RETURNING, now_s, reason)
@@ -345,11 +425,19 @@ class Response:
         if situation.on_mission:
             self._finish(now_s, self.reason)
         elif now_s - self._since_s > self._rules.longest_s:
-            self._finish(now_s, "the patrol was not resumed")
+            return self._strand(now_s, "the patrol was not resumed")
         elif situation.granted and now_s - self._tried_s >= self._rules.retry_s:
             self._tried_s = now_s
-            return [Resume()]
+            is_back = (
+                self._here is not None and self._left is not None and self._is_at(self._left, self._here)
+            )
+            if is_back or self._ways.is_onward_clear(self._fire):
+                return [Resume()]
         return []
+
+    def _strand(self, now_s: float, reason: str) -> list[Action]:
+        self._finish(now_s, reason)
+        return [Strand()]
 
     # --- inside -----------------------------------------------------------------------------------
 
@@ -369,10 +457,15 @@ class Response:
         percent = situation.battery_percent
         return percent is not None and percent > self._rules.reserve_percent + above_percent
 
-    def _arrived(self, situation: Situation) -> bool:
-        lat_deg, lon_deg, _ = self._way[0]
-        away_m = distance_m(situation.lat_deg, situation.lon_deg, lat_deg, lon_deg)
-        return away_m <= self._rules.arrived_m
+    def _arrived(self, here: Place) -> bool:
+        return self._is_at(self._way[0], here)
+
+    @property
+    def _is_back(self) -> bool:
+        return self._here is not None and self._left is not None and self._is_at(self._left, self._here)
+
+    def _is_at(self, there: Place, here: Place) -> bool:
+        return distance_m(*here[:2], *there[:2]) <= self._rules.arrived_m
 
     def _finish(self, now_s: float, reason: str, *, looked: bool = True) -> None:
         if self._current is not None:
@@ -381,6 +474,7 @@ class Response:
                 self._remember(self._current, now_s)
         self._current = None
         self._views, self._way, self._flown, self._left = [], [], [], None
+        self._waits_there = False
         self._become(Phase.IDLE, now_s, reason)
 
     def _remember(self, target_id: UUID, now_s: float) -> None:

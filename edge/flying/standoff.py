@@ -2,8 +2,8 @@
 
 Safe means (nothing here is weighed against anything else):
 
-- never nearer to the fire than the stand-off and its own error ellipse, on the way there neither;
-- never in the sector downwind where its smoke goes; where the wind is not known, twice as far off all round;
+- never nearer to a fire, this or another, than the stand-off and its own error ellipse, on the way neither;
+- never in a sector downwind where smoke goes; where the wind is not known, twice as far off all round;
 - never below the height at which the patrol is flown: terrain models lack wires and masts;
 - inside the envelope (fence, ceiling, range, ground), on the way there too;
 - with a line of sight over the terrain.
@@ -138,9 +138,20 @@ class StandOff:
         """Whether the straight way from here to there keeps every rule."""
         if self._envelope.objection(*there):
             return False
-        start, end = self._rules.metres(here.lat_deg, here.lon_deg), self._rules.metres(there[0], there[1])
-        alts_m = np.array([here.alt_amsl_m]), np.array([there[2]])
-        return bool(self._rules.are_clear(start[None], alts_m[0], end[None], alts_m[1])[0])
+        return bool(self._are_clear([((here.lat_deg, here.lon_deg, here.alt_amsl_m), there)])[0])
+
+    def is_way_back(self, track: Sequence[Place]) -> bool:
+        """Whether the straight ways from the first of these places over the others to the last keep every
+        rule. To the last one the patrol may come as near to a fire as it got out from there."""
+        ways = list(itertools.pairwise(track))
+        into_last = [(ways[-1][1], ways[-1][0])]
+        clear = self._are_clear([*ways, *into_last])
+        return bool(clear[: len(ways) - 1].all() and (clear[-2] or clear[-1]))
+
+    def _are_clear(self, ways: Sequence[tuple[Place, Place]]) -> NDArray[np.bool_]:
+        at = np.array([[self._rules.metres(lat_deg, lon_deg) for lat_deg, lon_deg, _ in way] for way in ways])
+        alts_m = np.array([[alt_m for *_, alt_m in way] for way in ways])
+        return self._rules.are_clear(at[:, 0], alts_m[:, 0], at[:, 1], alts_m[:, 1])
 
     def _spots(self, floor_amsl_m: float) -> tuple[list[_Spot], dict[str, int]]:
         spots: list[_Spot] = []
@@ -168,6 +179,8 @@ class StandOff:
         down_rad = math.atan2(alt_m - self._fire.alt_amsl_m, distance_m)
         if self._rules.in_smoke(at):
             return None, "its smoke is there"
+        if self._rules.is_near_another(at):
+            return None, "another fire is too near"
         if not FLATTEST_DEG <= math.degrees(down_rad) <= STEEPEST_DEG:
             return None, "the fire would be looked at too flat or too steeply"
         objection = self._envelope.objection(lat_deg, lon_deg, alt_m)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 
 from edge.config import LimitsSection
+from flight.envelope import Envelope
 from flight.plans.checks import Limits
 from flight.plans.patrol_file import PatrolFile
+
+# As the envelope has it: a patrol that runs nearer to its fence could not be come back to.
+FENCE_MARGIN_M = Envelope().fence_margin_m
 
 
 def limits_of(source: LimitsSection | PatrolFile) -> Limits:
@@ -15,5 +19,6 @@ def limits_of(source: LimitsSection | PatrolFile) -> Limits:
         ceiling_home_m=source.ceiling_home_m,
         least_height_agl_m=source.least_height_agl_m,
         range_m=source.range_m if isinstance(source, LimitsSection) else math.inf,
+        fence_margin_m=FENCE_MARGIN_M,
         endurance_s=source.endurance_s * (1 - source.reserve_percent / 100),
     )

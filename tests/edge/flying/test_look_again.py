@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edge.flying.response import Phase
-from flight.link import mavlink
+from flight.commands import CommandDeniedError
+from flight.link import Message, mavlink
+from flight.plans.fence import Circle, Fence
+from flight.plans.items import waypoint
+from flight.plans.plan import Plan
 from tests.edge.flying.simulation import (
     Companion,
     Site,
     companion_at,
+    first_place,
     height_m,
     hotspot,
     in_simulation_time,
     metres_from,
     now_s,
+    place,
+    plan,
     scene,
     until,
 )
@@ -158,7 +166,7 @@ async def test_a_camera_that_cannot_be_pointed_brings_it_back_to_the_patrol(
         monkeypatch.setattr(companion.vehicle.commands, "look_ahead", refused)
         await looking(companion)
         await until(lambda: companion.flight.phase is PatrolPhase.FLYING, 60.0)
-        assert companion.look_again.response.phase is Phase.IDLE
+        await until(lambda: companion.look_again.response.phase is Phase.IDLE, 2.0)
         assert companion.look_again.response.reason == "no mount"
 
 
@@ -192,8 +200,6 @@ async def test_a_lost_link_for_some_seconds_leaves_nobody_hanging(tmp_path: Path
 async def test_where_the_patrol_cannot_be_gone_on_with_the_pilot_is_told_and_the_copter_waits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flight.commands import CommandDeniedError
-
     tries: list[float] = []
 
     async def denied() -> None:
@@ -254,3 +260,201 @@ async def test_a_lost_position_makes_it_yield_and_say_so_once(
         assert site.orders(since_s) == []
         assert companion.look_again.response.phase is Phase.IDLE
         assert sum("hands off:" in record.getMessage() for record in caplog.records) == 1
+
+
+# --- other fires, heights, the way back ---------------------------------------------------------------
+
+
+async def nearest_while_away(site: Site, companion: Companion, where: tuple[float, float]) -> float:
+    """How near the copter comes to a place until the patrol goes on, or is given up."""
+    nearest_m, end_s = 1e9, now_s() + 600.0
+    response = companion.look_again.response
+    target = response.target
+    while response.phase not in (Phase.IDLE, Phase.RETURNING) and response.target == target:
+        assert now_s() < end_s, "it never ends"
+        nearest_m = min(nearest_m, metres_from(site, *where))
+        await asyncio.sleep(0.2)
+    return nearest_m
+
+
+@pytest.mark.parametrize("other", [(60.0, 100.0), (120.0, 150.0)])
+def test_looking_at_one_fire_it_keeps_off_another(tmp_path: Path, other: tuple[float, float]) -> None:
+    @in_simulation_time
+    async def story() -> None:
+        async with scene(tmp_path) as (site, companion):
+            await companion.flies()
+            companion.look_again.changed(hotspot(120.0, 60.0, sigma_m=4.0))
+            companion.look_again.changed(hotspot(*other, sigma_m=4.0))
+            await until(lambda: companion.look_again.response.phase is Phase.LOOKING, 60.0)
+            assert await nearest_while_away(site, companion, other) > 60.0
+
+    story()
+
+
+@in_simulation_time
+async def test_a_fire_that_was_looked_at_before_is_kept_off_when_the_next_one_is(tmp_path: Path) -> None:
+    before, after = (330.0, 130.0), (390.0, 60.0)
+    async with scene(tmp_path) as (site, companion):
+        await looking(companion, before)
+        await nearest_while_away(site, companion, before)
+        await until(lambda: companion.look_again.response.phase is Phase.IDLE, 30.0)
+        companion.look_again.changed(hotspot(*after))
+        await until(lambda: companion.look_again.response.phase is Phase.GOING, 60.0)
+        assert await nearest_while_away(site, companion, before) > CLEAR_M
+
+
+@in_simulation_time
+async def test_a_fire_that_breaks_out_beside_the_view_is_left_at_once(tmp_path: Path) -> None:
+    async with scene(tmp_path) as (site, companion):
+        await looking(companion)
+        await until(lambda: companion.look_again.response.phase is Phase.LOOKING, 60.0)
+        body = site.autopilot.copter.body.truth
+        beside = (body.east_m + 25.0, body.north_m + 25.0)
+        companion.look_again.changed(hotspot(*beside, sigma_m=4.0))
+        began_m = metres_from(site, *beside)
+        await asyncio.sleep(1.0)
+        assert companion.look_again.response.phase is not Phase.LOOKING
+        assert await nearest_while_away(site, companion, beside) > began_m - 5.0
+
+
+@in_simulation_time
+async def test_after_a_battery_swap_it_does_not_begin_in_the_climb(tmp_path: Path) -> None:
+    async with scene(tmp_path) as (site, companion):
+        await companion.flies()
+        await until(lambda: companion.flight.progress.record.item == 5, 60.0)
+        await companion.do(OrderKind.STAND_DOWN)
+        await until(lambda: not site.armed, 200.0)
+        await asyncio.sleep(3.0)
+        await companion.ready()
+        await companion.granted()
+        resumes = asyncio.create_task(companion.do(OrderKind.RESUME))
+        await until(lambda: site.mode == "AUTO", 60.0)
+        companion.look_again.changed(hotspot(*FIRE))
+        await until(lambda: companion.flight.phase is PatrolPhase.LOOKING_AGAIN, 60.0)
+        assert height_m(site) > 55.0
+        await resumes
+
+
+@in_simulation_time
+async def test_it_does_not_begin_where_it_could_not_be_sent_back_to(tmp_path: Path) -> None:
+    async with scene(tmp_path) as (site, companion):
+        await companion.flies()
+        around = companion.look_again._around
+        assert around.is_on_patrol
+        body = site.autopilot.copter.body.truth
+        zone = Circle(*place(body.east_m + 20.0, body.north_m), 16.0)
+        companion.vehicle.commands.envelope = replace(
+            companion.vehicle.commands.envelope, fence=Fence((), (zone,))
+        )
+        assert not around.is_on_patrol
+
+
+@in_simulation_time
+async def test_a_fire_of_the_last_flight_is_not_flown_to_on_the_next(tmp_path: Path) -> None:
+    async with scene(tmp_path) as (site, companion):
+        await companion.flies()
+        await companion.do(OrderKind.STAND_DOWN)
+        companion.look_again.changed(hotspot(*FIRE))
+        await until(lambda: not site.armed, 200.0)
+        await asyncio.sleep(3.0)
+        await companion.ready()
+        await companion.granted()
+        await companion.do(OrderKind.START)
+        await until(lambda: companion.flight.progress.record.item == first_place(site) + 1, 300.0)
+        assert moves(site) == []
+
+
+@in_simulation_time
+async def test_a_position_that_is_not_trusted_does_not_make_it_stay_for_ever(tmp_path: Path) -> None:
+    async with scene(tmp_path) as (site, companion):
+        await looking(companion)
+        await until(lambda: companion.look_again.response.phase is Phase.LOOKING, 60.0)
+        telemetry = companion.vehicle.telemetry
+
+        def glitching(message: Message) -> None:
+            telemetry._ekf_flags = message.flags | mavlink.EKF_GPS_GLITCHING
+
+        telemetry._handlers["EKF_STATUS_REPORT"] = glitching
+        await until(lambda: companion.look_again.response.phase is Phase.IDLE, 200.0)
+        told = [sent.message.text for sent in site.sent if sent.message.get_type() == "STATUSTEXT"]
+        assert any("take over" in text for text in told)
+
+
+@in_simulation_time
+async def test_a_battery_that_is_not_heard_of_any_more_ends_it(tmp_path: Path) -> None:
+    async with scene(tmp_path) as (_, companion):
+        await looking(companion)
+        companion.vehicle.telemetry._handlers.pop("SYS_STATUS")
+        await until(lambda: "battery" in companion.look_again.response.reason, 20.0)
+
+
+@in_simulation_time
+async def test_a_first_leg_that_is_refused_leaves_the_patrol_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(*_args: object, **_more: object) -> None:
+        raise CommandDeniedError("not there")
+
+    async with scene(tmp_path) as (site, companion):
+        await companion.flies()
+        monkeypatch.setattr(companion.vehicle.commands, "reposition", refused)
+        monkeypatch.setattr(companion.look_again._around, "is_onward_clear", lambda _fire: False)
+        companion.look_again.changed(hotspot(*FIRE))
+        await until(lambda: companion.look_again.response.reason == "not there", 20.0)
+        await until(lambda: companion.look_again.response.phase is Phase.IDLE, 2.0)
+        assert (site.mode, companion.flight.phase) == ("AUTO", PatrolPhase.FLYING)
+
+
+@in_simulation_time
+async def test_a_refused_leg_home_does_not_send_the_patrol_across_the_fire(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The patrol passes east of the fire, and it is looked at from the west."""
+    fire, base = (180.0, 200.0), plan()
+    corners = [waypoint(*place(*corner), 60.0) for corner in ((250, 0), (250, 400), (0, 400))]
+    east = Plan.build("east", base.home, [*base.items[1:4], *corners, base.items[-1]], fence=base.fence)
+    async with scene(tmp_path, east) as (site, companion):
+        response, commands = companion.look_again.response, companion.vehicle.commands
+        reposition = commands.reposition
+
+        async def refused(*at: float, take_over: bool) -> None:
+            if response.phase is Phase.GOING_BACK:
+                raise CommandDeniedError("not there")
+            await reposition(*at, take_over=take_over)
+
+        monkeypatch.setattr(commands, "reposition", refused)
+        await companion.flies()
+        await until(lambda: metres_from(site, *fire) < 120.0, 200.0)
+        companion.look_again.changed(hotspot(*fire, sigma_m=4.0))
+        await until(lambda: response.phase is Phase.GOING_BACK, 120.0)
+        response._since_s -= 150.0
+        assert await nearest_while_away(site, companion, fire) > 60.0
+        assert (site.mode, response.reason) == ("GUIDED", "there was no safe way back")
+        await until(lambda: companion.flight.phase is PatrolPhase.PAUSED, 3.0)
+
+
+@pytest.mark.parametrize("clear", [True, False])
+def test_where_nobody_watches_it_comes_home_when_the_patrol_cannot_be_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, clear: bool
+) -> None:
+    async def denied() -> None:
+        raise CommandDeniedError("AUTO was denied")
+
+    @in_simulation_time
+    async def story() -> None:
+        async with scene(tmp_path) as (site, companion):
+            await looking(companion)
+            look_again = companion.look_again
+            monkeypatch.setattr(look_again, "_unattended", lambda: True)
+            look_again.response._rules = replace(look_again.response._rules, longest_s=20.0)
+            monkeypatch.setattr(look_again._around, "is_home_clear", lambda: clear)
+            monkeypatch.setattr(companion.vehicle.commands, "continue_mission", denied)
+            await until(lambda: look_again.response.reason == "the patrol was not resumed", 600.0)
+            if not clear:
+                await asyncio.sleep(30.0)
+                assert site.mode == "GUIDED"
+                site.autopilot.copter.body.battery.used_mah = 0.76 * 10_000
+            await until(lambda: site.mode == "RTL", 10.0)
+            await until(lambda: not site.armed, 120.0)
+
+    story()

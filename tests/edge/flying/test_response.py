@@ -10,16 +10,12 @@ from uuid import UUID, uuid4
 import numpy as np
 import pytest
 
+from edge.flying.actions import Action, FlyTo, LookAhead, LookAt, Resume, Strand
 from edge.flying.clearance import Fire
 from edge.flying.response import (
-    Action,
-    FlyTo,
-    LookAhead,
-    LookAt,
     Mode,
     Phase,
     Response,
-    Resume,
     Rules,
     Situation,
     Target,
@@ -28,12 +24,13 @@ from edge.flying.standoff import NoViewError, Place, View
 
 FIRE_ID = uuid4()
 LEFT: Place = (-35.0, 149.0, 650.0)
+FAR: Place = (-35.01, 149.0, 650.0)
 VIA: Place = (-35.001, 149.0005, 650.0)
 VIEWS = tuple(
     View(-35.001, 149.001 + 0.001 * number, 650.0, 90.0 + number, 100.0, (VIA,) if not number else ())
     for number in range(3)
 )
-PATROL = Situation(True, True, True, *LEFT, battery_percent=80.0)
+PATROL = Situation(True, True, True, LEFT, battery_percent=80.0)
 AWAY = replace(PATROL, patrolling=False, on_mission=False)
 
 
@@ -52,7 +49,10 @@ class Around:
     found: Sequence[View] = VIEWS
     clear: bool = True
     back: Sequence[Place] | None = (LEFT,)
+    came: bool = True
+    onward: bool = True
     asked: list[Fire] = field(default_factory=list)
+    tracks: list[Sequence[Place]] = field(default_factory=list)
 
     def views(self, fire: Fire, count: int) -> Sequence[View]:
         self.asked.append(fire)
@@ -65,6 +65,13 @@ class Around:
 
     def is_clear(self, fire: Fire, place: Place) -> bool:
         return self.clear
+
+    def is_way_back(self, fire: Fire, track: Sequence[Place]) -> bool:
+        self.tracks.append(track)
+        return self.came
+
+    def is_onward_clear(self, fire: Fire) -> bool:
+        return self.onward
 
 
 class Story:
@@ -110,9 +117,7 @@ class Story:
         return self
 
     def arrive(self, place: Place, after_s: float = 0.2) -> list[Action]:
-        lat_deg, lon_deg, alt_amsl_m = place
-        there = replace(AWAY, lat_deg=lat_deg, lon_deg=lon_deg, alt_amsl_m=alt_amsl_m)
-        return self.step(there, after_s)
+        return self.step(replace(AWAY, place=place), after_s)
 
 
 def place_of(view: View) -> Place:
@@ -281,7 +286,7 @@ def test_battery_and_time_end_it(phase: Phase, percent: float | None, seconds: f
 def test_the_fire_that_is_looked_at_may_be_lost_without_harm(phase: Phase) -> None:
     story = in_phase(phase)
     story.response.lost(FIRE_ID)
-    story.step(replace(AWAY, lat_deg=-35.01))
+    story.step(replace(AWAY, place=FAR))
     assert story.phase is phase
 
 
@@ -377,7 +382,7 @@ def test_the_patrol_is_asked_to_go_on_again_until_it_does_or_it_is_given_up() ->
     assert story.step(AWAY, 4.0) == []
     assert story.step(AWAY, 1.2) == [Resume()]
     assert story.step(replace(AWAY, granted=False), 6.0) == []
-    assert story.step(AWAY, 180.0) == []
+    assert story.step(AWAY, 180.0) == [Strand()]
     assert (story.phase, story.response.reason) == (Phase.IDLE, "the patrol was not resumed")
 
 

@@ -23,6 +23,7 @@ from flight.terrain import FlatTerrain, Terrain
 GROUND_M = 600.0
 FRAME = LocalFrame(-35.363, 149.165, GROUND_M)
 HOME = Home(-35.363, 149.165, GROUND_M)
+FloatArray = NDArray[np.float64]
 STAND_OFF_M = 60.0
 PATROL_M = GROUND_M + 60.0
 WEST_WIND = Wind(270.0, 5.0)
