@@ -36,6 +36,7 @@ class Health:
         self._pose_good_s: float | None = None
         self._started_s = started_s
         self._ended = False
+        self._failure = ""
         self._latest = Seeing(SeeingState.BLIND, "no frame has been looked at yet", started_s)
 
     def frame_looked_at(self, exposed_s: float, fingerprint: int, contrast: float) -> bool:
@@ -45,6 +46,7 @@ class Health:
         if is_new:
             self._fingerprint, self._changed_s = fingerprint, exposed_s
         self._exposed_s, self._contrast = exposed_s, contrast
+        self._failure = ""
         return is_new and contrast >= BLANK_CONTRAST
 
     def pose_found(self, exposed_s: float) -> None:
@@ -52,6 +54,10 @@ class Health:
 
     def pose_missing(self, reason: str) -> None:
         self._pose_trouble = reason
+
+    def vision_failed(self, reason: str) -> None:
+        """Why nothing is looked at, until the next frame is."""
+        self._failure = reason
 
     def camera_ended(self) -> None:
         self._ended = True
@@ -69,9 +75,9 @@ class Health:
         if self._ended:
             return "the camera has ended"
         if self._exposed_s is None:
-            return "no frame has been looked at yet"
+            return self._failure or "no frame has been looked at yet"
         if now_s - self._exposed_s > self._stale_s:
-            return "no fresh frame is looked at"
+            return self._failure or "no fresh frame is looked at"
         if self._contrast < BLANK_CONTRAST:
             return "the picture is blank: covered lens?"
         if self._exposed_s - self._changed_s > self._stale_s:

@@ -7,6 +7,7 @@ makes the agent blind, never dead.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import deque
@@ -29,7 +30,7 @@ from edge.vision.supervisor import VisionSupervisor
 from flight.errors import EmberwatchError
 from flight.listeners import Listeners
 from flight.terrain import Terrain
-from flight.vehicle import Vehicle
+from flight.vehicle import NoAutopilot, Vehicle
 from uplink.errors import OutboxError
 from uplink.messages import Alert
 from uplink.outbox import Outbox
@@ -37,6 +38,7 @@ from uplink.outbox import Outbox
 log = logging.getLogger(__name__)
 
 MOST_UNKEPT_ALERTS = 64
+AUTOPILOT_S = 5.0
 KEEP_RETRY_S = 1.0
 KEEP_RETRY_MAX_S = 30.0
 
@@ -68,7 +70,13 @@ class Watch:
         )
         self._tracker = HotspotTracker(new_id=uuid7)
         self._shelf = FrameShelf()
-        self._vision = VisionSupervisor(vision_settings(config, camera), self._on_ready, self._on_frame)
+        self._vision = VisionSupervisor(
+            vision_settings(config, camera),
+            self._on_ready,
+            self._on_frame,
+            self._on_trouble,
+            must_go_on=self._is_armed,
+        )
         self._alerts = AlertWriter(config.drone.id, self._shelf)
         self._to_keep: asyncio.Queue[tuple[Alert, dict[str, bytes]]] = asyncio.Queue(MOST_UNKEPT_ALERTS)
         self._logged: set[str] = set()
@@ -84,7 +92,10 @@ class Watch:
         return self._tracker.hotspots
 
     async def run(self) -> None:
-        """Look until cancelled. Raises VisionError for what a person can mend before the first look."""
+        """Look until cancelled.
+
+        Raises VisionError for what a person can mend before the first look, while the vehicle is not armed.
+        """
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._see(), name="vision")
             tasks.create_task(self._keep_alerts(), name="alerts")
@@ -100,6 +111,16 @@ class Watch:
     def _on_ready(self, ready: Ready) -> None:
         self.provenance = Provenance(ready.model_name, ready.model_sha256)
         log.info("vision is ready: %s, threshold %.2f", ready.model_name, ready.threshold)
+
+    def _on_trouble(self, reason: str) -> None:
+        self.health.vision_failed(reason[:200])
+
+    async def _is_armed(self) -> bool:
+        """Whether the vehicle is armed, once its autopilot is heard; False where it is not heard in time: a
+        vehicle in the air is heard every second, and on the ground a person waits for the reason."""
+        with contextlib.suppress(NoAutopilot):
+            await self._vehicle.wait_for_autopilot(AUTOPILOT_S)
+        return bool(self._vehicle.telemetry.armed)
 
     def _on_frame(self, report: FrameReport) -> None:
         """One frame from the vision child. Whatever is wrong with it makes the agent blind, never dead."""

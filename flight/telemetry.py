@@ -171,6 +171,7 @@ class Telemetry:
         self.landed: bool | None = None
         self.wind: WindSample | None = None
         self.mission_item: int | None = None
+        """The item flown to, counted as in ``Plan.items``: home is item 0."""
         self.gps_fix_type: int | None = None
         self.satellites: int | None = None
         self.rc: RcSample | None = None
@@ -368,7 +369,8 @@ class Telemetry:
             self.wind = WindSample(self._heard_s["WIND"], message.direction % 360, message.speed)
 
     def _mission_current(self, message: Message) -> None:
-        self.mission_item = message.seq
+        counts_home = self.autopilot is None or self.autopilot.first_item_is_home
+        self.mission_item = message.seq if counts_home else message.seq + 1
 
     def _home_position(self, message: Message) -> None:
         self.home = Home(message.latitude / 1e7, message.longitude / 1e7, message.altitude / 1000)

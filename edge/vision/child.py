@@ -1,8 +1,9 @@
-"""The vision child: ``python -m edge.vision.child``, started by ``edge.vision.supervisor`` alone.
+"""The vision child: ``python -m edge.vision.child LEVEL``, started by ``edge.vision.supervisor`` alone.
 
 One thread reads the camera, another looks and writes to the pipe; the newest frame wins between them, so
 that a supervisor that is slow to read costs frames and never memory. The settings come as the first line
-of standard input; its end means that the supervisor is gone, and so is the child then.
+of standard input; its end means that the supervisor is gone, and so is the child then. What it logs from
+``LEVEL`` up goes to the supervisor's standard error, in the same format.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.camera import CameraEnded, CameraSource, Frame, open_camera
+from edge.logs import log_to_stderr
 from edge.vision.report import Ended, Failed, FrameReport, Message, Ready, VisionSettings, write
 from edge.vision.slot import LatestSlot
 from flight.errors import EmberwatchError
@@ -122,7 +124,7 @@ def _die_with_the_supervisor() -> None:
 
 
 def main() -> int:
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    log_to_stderr(int(sys.argv[1]))
     # Ctrl-C reaches every process of the terminal; the supervisor decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     pipe = _take_stdout()

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from edge.vision.report import BrokenReportError, Ended, Failed, FrameReport, Ready, VisionSettings, read
 from flight.errors import EmberwatchError
@@ -31,8 +31,9 @@ class VisionError(EmberwatchError):
 class VisionSupervisor:
     """One vision child after another.
 
-    ``on_ready`` and ``on_report`` are called in the event loop. Until the first frame has been looked at,
-    what the child says is wrong ends the agent with that one line; from then on it is a fault in flight:
+    ``on_ready``, ``on_report`` and ``on_trouble`` (why nothing is looked at) are called in the event loop.
+    Until the first frame has been looked at, what the child says is wrong ends the agent with that one line,
+    unless it ``must_go_on``: an agent may be started again in the air. From then on it is a fault in flight:
     the child is restarted for as long as it takes, and the agent is blind meanwhile.
     """
 
@@ -41,13 +42,18 @@ class VisionSupervisor:
         settings: VisionSettings,
         on_ready: Callable[[Ready], None],
         on_report: Callable[[FrameReport], None],
+        on_trouble: Callable[[str], None],
         *,
+        must_go_on: Callable[[], Awaitable[bool]],
         warm_up_s: float = WARM_UP_S,
         stalled_s: float = STALLED_S,
     ) -> None:
         self._settings = settings
         self._on_ready = on_ready
         self._on_report = on_report
+        self._on_trouble = on_trouble
+        self._must_go_on = must_go_on
+        self._goes_on = False
         self._warm_up_s = warm_up_s
         self._stalled_s = max(stalled_s, 3.0 / settings.frames_per_s)
         self.reports = 0
@@ -57,31 +63,39 @@ class VisionSupervisor:
     async def run(self) -> None:
         """Runs until the camera's end (a video file's last frame) or until cancelled.
 
-        Raises VisionError for a mistake in model or camera found before the first look.
+        Raises VisionError for a mistake in model or camera found before the first look on the ground.
         """
-        failures_in_a_row = 0
+        failures_in_a_row, said = 0, ""
         while True:
             reports_before = self.reports
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "edge.vision.child", stdin=PIPE, stdout=PIPE
-            )
-            self.process_id = process.pid
-            try:
-                reason = await self._follow(process)
-            finally:
-                await _end(process)
-                self.process_id = None
+            reason = await self._one_child()
             if reason is None:
                 log.info("the camera has ended")
                 return
             failures_in_a_row = failures_in_a_row + 1 if self.reports == reports_before else 1
-            delay_s = RESTART_DELAYS_S[min(failures_in_a_row, len(RESTART_DELAYS_S)) - 1]
+            if failures_in_a_row == 1 or reason != said:  # not every ten seconds for hours
+                log.error("vision is restarted: %s", reason)
+            said = reason
+            self._on_trouble(reason)
             self.restarts += 1
-            log.error("vision is restarted in %.1f s: %s", delay_s, reason)
-            await asyncio.sleep(delay_s)
+            await asyncio.sleep(RESTART_DELAYS_S[min(failures_in_a_row, len(RESTART_DELAYS_S)) - 1])
+
+    async def _one_child(self) -> str | None:
+        """Start a child and read it to its end; why there must be another, or None at the camera's end."""
+        command = [sys.executable, "-m", "edge.vision.child", str(log.getEffectiveLevel())]
+        try:
+            process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+        except (OSError, RuntimeError) as error:  # no memory, files or processes left; the other: no threads
+            return f"the vision process cannot be started ({error})"
+        self.process_id = process.pid
+        try:
+            return await self._follow(process)
+        finally:
+            await _end(process)
+            self.process_id = None
 
     async def _follow(self, process: Process) -> str | None:
-        """Read one child to its end; why it must be restarted, or None at the camera's end."""
+        """As ``_one_child``, of one that has started."""
         assert process.stdin is not None  # noqa: S101 - both are pipes, as asked for
         assert process.stdout is not None  # noqa: S101
         timeout_s = self._warm_up_s
@@ -93,10 +107,8 @@ class VisionSupervisor:
                 match message:
                     case Ready():
                         self._on_ready(message)
-                    case Failed(text, hint):
-                        if not self.reports:
-                            raise VisionError(text, hint=hint)
-                        return text
+                    case Failed():
+                        return await self._failed(message)
                     case Ended():
                         return None
                     case FrameReport():
@@ -111,6 +123,16 @@ class VisionSupervisor:
             with contextlib.suppress(TimeoutError):  # it may hang on its way out
                 await asyncio.wait_for(process.wait(), EXIT_S)
             return f"the process ended by itself (exit code {process.returncode})"
+
+    async def _failed(self, failed: Failed) -> str:
+        """A fault in flight, or a mistake that a person mends on the ground: then raises VisionError."""
+        if not self.reports and not self._goes_on:
+            self._on_trouble(failed.message)
+            # Once in the air it stays a fault in flight: an agent that ends on landing helps nobody either.
+            self._goes_on = await self._must_go_on()
+            if not self._goes_on:
+                raise VisionError(failed.message, hint=failed.hint)
+        return failed.message
 
 
 async def _end(process: Process) -> None:

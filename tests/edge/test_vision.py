@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import logging
 import os
+import re
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -95,11 +98,23 @@ def settings(tmp_path: Path) -> VisionSettings:
 class Watched:
     """A supervisor whose reports can be waited for."""
 
-    def __init__(self, settings: VisionSettings, stalled_s: float = 10.0) -> None:
+    def __init__(self, settings: VisionSettings, stalled_s: float = 10.0, *, in_air: bool = False) -> None:
         self.reports: list[FrameReport] = []
         self.ready: list[Ready] = []
+        self.troubles: list[str] = []
+        self.in_air = in_air
         self._came = asyncio.Event()
-        self.supervisor = VisionSupervisor(settings, self.ready.append, self._on_report, stalled_s=stalled_s)
+        self.supervisor = VisionSupervisor(
+            settings,
+            self.ready.append,
+            self._on_report,
+            self.troubles.append,
+            must_go_on=self._must_go_on,
+            stalled_s=stalled_s,
+        )
+
+    async def _must_go_on(self) -> bool:
+        return self.in_air
 
     def _on_report(self, report: FrameReport) -> None:
         self.reports.append(report)
@@ -124,6 +139,26 @@ async def test_the_real_child_looks_at_real_files(settings: VisionSettings) -> N
     assert pid is not None
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+@pytest.mark.parametrize(("level", "says"), [(logging.INFO, True), (logging.WARNING, False)])
+async def test_the_child_logs_as_its_supervisor_does_and_no_more(
+    settings: VisionSettings, level: int, says: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(level)
+    try:
+        watched = Watched(settings)
+        task = asyncio.create_task(watched.supervisor.run())
+        await watched.next_report()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    finally:
+        root.setLevel(before)
+    lines = [line for line in capfd.readouterr().err.splitlines() if "models.detector" in line]
+    assert bool(lines) is says
+    assert all(re.match(r"\d{4}-\d\d-\d\d [\d:,]+ INFO    models\.detector: ", line) for line in lines)
 
 
 @pytest.mark.parametrize("harm", [signal.SIGSTOP, signal.SIGKILL], ids=["hangs", "crashes"])
@@ -155,6 +190,68 @@ async def test_a_mistake_found_before_the_first_look_ends_with_one_line(
     with pytest.raises(VisionError, match=said) as caught:
         await Watched(replace(settings, **change)).supervisor.run()  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
+
+
+async def test_a_camera_that_is_broken_in_the_air_is_tried_until_it_works(
+    settings: VisionSettings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """An agent that is started again in flight goes on blind, and after the landing too."""
+    monkeypatch.setattr("edge.vision.supervisor.RESTART_DELAYS_S", (0.01,))
+    photos, aside = tmp_path / "photos", tmp_path / "aside"
+    aside.mkdir()
+    cv2.imwrite(str(aside / "0.png"), np.eye(90, 160, dtype=np.uint8) * 255)
+    watched = Watched(replace(settings, source=str(photos)), in_air=True)
+    task = asyncio.create_task(watched.supervisor.run())
+    while watched.supervisor.restarts < 2 and not task.done():
+        await asyncio.sleep(0.02)
+        watched.in_air = not watched.supervisor.restarts
+    assert all("photos" in trouble for trouble in watched.troubles)
+    assert len([record for record in caplog.records if "restarted" in record.message]) == 1
+    aside.rename(photos)
+    await watched.next_report()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [OSError(errno.ENOMEM, "Cannot allocate memory"), RuntimeError("can't start new thread")],
+    ids=["no memory", "no thread"],
+)
+async def test_a_child_that_cannot_be_started_again_is_tried_until_it_can_be(
+    settings: VisionSettings,
+    refusal: Exception,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    refusals = [refusal] * 4
+    real = asyncio.create_subprocess_exec
+
+    async def spawn(*args: str, **pipes: int) -> asyncio.subprocess.Process:
+        if watched.supervisor.reports and refusals:
+            raise refusals.pop()
+        return await real(*args, **pipes)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("edge.vision.supervisor.RESTART_DELAYS_S", (0.01,))
+    monkeypatch.setattr("edge.vision.supervisor.asyncio.create_subprocess_exec", spawn)
+    watched = Watched(settings)
+    task = asyncio.create_task(watched.supervisor.run())
+    await watched.next_report()
+    pid = watched.supervisor.process_id
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    while refusals and not task.done():
+        await asyncio.sleep(0.02)
+    await watched.next_report()
+    said = [record.message for record in caplog.records if "cannot be started" in record.message]
+    assert len(said) == 1
+    assert str(refusal) in said[0]
+    assert watched.supervisor.restarts == 5  # the one that was killed, and four that did not start
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_the_end_of_a_recording_is_an_end_and_no_fault(settings: VisionSettings) -> None:

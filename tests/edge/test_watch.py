@@ -13,10 +13,12 @@ from edge.config import load_agent_config
 from edge.hotspot import HotspotChange, Look
 from edge.optics import Camera
 from edge.vision.report import FrameReport, Ready
+from edge.vision.supervisor import VisionError
 from edge.watch import Watch
 from flight.telemetry import AttitudeSample, PositionSample
 from flight.vehicle import Vehicle
 from models.detection import Detection
+from tests.flight.scripted import ScriptedAutopilot, until
 from uplink.errors import OutboxError
 from uplink.messages import Alert, AlertState, SeeingState
 from uplink.outbox import Outbox
@@ -108,6 +110,49 @@ def flight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flight]:
         yield flown
 
 
+@pytest.mark.parametrize("armed", [True, False])
+async def test_a_camera_that_is_broken_at_the_start_ends_the_agent_on_the_ground_and_never_in_the_air(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, armed: bool
+) -> None:
+    """The autopilot is heard later than the camera's error: that is waited for."""
+    monkeypatch.setattr("edge.vision.supervisor.RESTART_DELAYS_S", (0.01,))
+    (tmp_path / "agent.toml").write_text(CONFIG)
+    config = load_agent_config(tmp_path / "agent.toml")
+    with Outbox(tmp_path / "outbox.db") as outbox:
+        async with Vehicle("udpin:127.0.0.1:0") as vehicle:
+            watch = Watch(config, vehicle, outbox, Camera.load("generic_78"), None)
+            task = asyncio.create_task(watch.run())
+            await until(lambda: "photos" in watch.health.state(0.0).reason, 60)
+            assert vehicle.telemetry.armed is None
+            assert not task.done()
+            async with ScriptedAutopilot(vehicle.link.local_port) as autopilot:
+                autopilot.armed = armed
+                await until(lambda: task.done() or watch._vision.restarts >= 2, 60)
+            task.cancel()
+            [ended] = await asyncio.gather(task, return_exceptions=True)
+    if armed:
+        assert isinstance(ended, asyncio.CancelledError)
+        assert watch.health.state(0.0).state is SeeingState.BLIND
+    else:
+        assert isinstance(ended, ExceptionGroup)
+        [error] = ended.exceptions
+        assert isinstance(error, VisionError)
+        assert "photos" in error.message
+
+
+async def test_a_broken_camera_ends_an_agent_that_hears_no_autopilot_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.watch.AUTOPILOT_S", 0.01)
+    (tmp_path / "agent.toml").write_text(CONFIG)
+    config = load_agent_config(tmp_path / "agent.toml")
+    with Outbox(tmp_path / "outbox.db") as outbox:
+        watch = Watch(config, Vehicle("udpin:127.0.0.1:0"), outbox, Camera.load("generic_78"), None)
+        with pytest.raises(ExceptionGroup) as ended:
+            await asyncio.wait_for(watch.run(), 60)
+    assert ended.group_contains(VisionError, match="photos")
+
+
 def test_a_fire_seen_from_the_air_becomes_one_alert(flight: Flight) -> None:
     flight.see(4.0, FIRE)
     alerts = flight.alerts
@@ -131,6 +176,16 @@ def test_frames_that_cannot_be_placed_raise_no_alert_and_make_it_blind(flight: F
     state = flight.watch.health.state(flight.now_s)
     assert state.state is SeeingState.BLIND
     assert "cannot be placed" in state.reason
+
+
+def test_why_nothing_is_looked_at_is_told_until_the_next_look(flight: Flight) -> None:
+    flight.watch._on_trouble("the camera is unplugged")
+    assert flight.watch.health.state(0.0).reason == "the camera is unplugged"
+    flight.see(4.0)
+    assert flight.watch.health.state(flight.now_s).state is SeeingState.SEEING
+    assert flight.watch.health.state(flight.now_s + 60).reason == "no fresh frame is looked at"
+    flight.watch._on_trouble("the camera is unplugged")
+    assert flight.watch.health.state(flight.now_s + 60).reason == "the camera is unplugged"
 
 
 def test_a_lost_position_makes_it_blind_though_the_numbers_look_fresh(flight: Flight) -> None:

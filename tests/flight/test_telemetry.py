@@ -206,6 +206,22 @@ def test_smaller_things(bench: Bench) -> None:
     assert telemetry.battery_percent is None
 
 
+@pytest.mark.parametrize(
+    ("firmware", "told", "item"),
+    [
+        (mavlink.MAV_AUTOPILOT_ARDUPILOTMEGA, 4, 4),
+        (mavlink.MAV_AUTOPILOT_PX4, 3, 4),  # it does not count home
+        (mavlink.MAV_AUTOPILOT_PX4, 0, 1),
+        (mavlink.MAV_AUTOPILOT_GENERIC, 4, 4),
+    ],
+)
+def test_the_item_flown_to_has_the_number_that_the_plan_gives_it(
+    bench: Bench, firmware: int, told: int, item: int
+) -> None:
+    bench.hear(heartbeat(autopilot=firmware), mavlink.MAVLink_mission_current_message(told))
+    assert bench.telemetry.mission_item == item
+
+
 def test_texts_are_kept_whole_and_bounded(bench: Bench) -> None:
     """Rule 32."""
     long = "PreArm: " + "x" * 60
