@@ -12,6 +12,7 @@ from edge.flying.response import Phase
 from edge.footprint import footprint
 from edge.optics import Camera
 from edge.watch import Watch
+from flight.link import AUTOPILOT_COMPONENT
 from flight.missions import fingerprint
 from flight.terrain import Terrain
 from flight.traffic import TrafficWarning
@@ -19,6 +20,8 @@ from flight.vehicle import Vehicle
 from uplink.messages import (
     ControlState,
     DroneState,
+    LinkHealth,
+    OutboxHealth,
     PatrolProgress,
     Position,
     ResponsePhase,
@@ -88,6 +91,9 @@ def drone_state(
         inference_ms=watch.inference_ms,
         footprint=ring,
         alerts_waiting=outbox.waiting(),
+        outbox=_outbox(outbox),
+        link=_link(vehicle),
+        firmware=_firmware(vehicle),
         alarms=[alarm[:256] for alarm in vehicle.alarms[:MOST_ALARMS]],
         patrol=_patrol(deck, vehicle),
         response=_response(deck),
@@ -103,6 +109,34 @@ def _height_agl_m(vehicle: Vehicle, terrain: Terrain | None) -> float | None:
         return None
     ground_m = float(terrain.height_amsl_m(np.array([position.lat_deg]), np.array([position.lon_deg]))[0])
     return None if np.isnan(ground_m) else position.alt_amsl_m - ground_m
+
+
+def _outbox(outbox: Outbox) -> OutboxHealth:
+    refused = outbox.refused()
+    return OutboxHealth(
+        refused=refused.count,
+        refused_reason=refused.latest_reason[:256],
+        pictures_dropped=outbox.media_dropped,
+    )
+
+
+def _link(vehicle: Vehicle) -> LinkHealth:
+    link = vehicle.link
+    return LinkHealth(
+        received=link.counts.received,
+        lost_percent=None
+        if link.system_id is None
+        else 100.0 * link.loss(link.system_id, AUTOPILOT_COMPONENT),
+        unreadable=link.bad_data,
+        refused=link.counts.refused.total(),
+        unsent=link.counts.unsent,
+    )
+
+
+def _firmware(vehicle: Vehicle) -> str:
+    telemetry = vehicle.telemetry
+    known = (telemetry.autopilot.name if telemetry.autopilot else "", telemetry.firmware_version)
+    return " ".join(part for part in known if part)[:64]
 
 
 def _patrol(deck: FlightDeck, vehicle: Vehicle) -> PatrolProgress | None:

@@ -247,6 +247,30 @@ class PreflightLine(Message):
     detail: str = Field("", max_length=256, description="what was measured, or why it did not pass")
 
 
+class LinkHealth(Message):
+    """How the agent's link to the autopilot fares. Counts are since the agent started."""
+
+    received: int = Field(ge=0, description="messages, of everybody on the link")
+    lost_percent: float | None = Field(
+        ge=0,
+        le=100,
+        description="of the autopilot's messages, by the gaps in their numbers; none before the first",
+    )
+    unreadable: int = Field(ge=0, description="runs of bytes that were no message")
+    refused: int = Field(ge=0, description="messages whose signature did not hold, on a signed link")
+    unsent: int = Field(ge=0, description="messages of the agent that the link did not take")
+
+
+class OutboxHealth(Message):
+    """What the outbox had to give up. What only waits in it is ``alerts_waiting``."""
+
+    refused: int = Field(ge=0, description="alerts and pictures that the station ever refused for good")
+    refused_reason: str = Field("", max_length=256, description="of the latest of them")
+    pictures_dropped: int = Field(
+        ge=0, description="since the agent started, never sent: the disk or its share of it was full"
+    )
+
+
 AlarmText = Annotated[str, Field(max_length=256)]
 
 
@@ -281,6 +305,9 @@ class DroneState(Message):
         default_factory=list, max_length=32, description="ground that the camera sees now, a ring of lon, lat"
     )
     alerts_waiting: int = Field(0, ge=0, description="in the outbox, not yet at the station")
+    outbox: OutboxHealth | None = None
+    link: LinkHealth | None = None
+    firmware: str = Field("", max_length=64, description="the autopilot's, with its version")
     alarms: list[AlarmText] = Field(default_factory=list, max_length=8, description="the vehicle's own")
     patrol: PatrolProgress | None = None
     response: ResponseState | None = None
@@ -306,6 +333,6 @@ class PatrolRoute(Message):
 class WebhookEvent(Message):
     """The body of a webhook, in the shape Standard Webhooks recommends."""
 
-    type: Literal["alert.confirmed", "alert.updated", "alert.lost", "alert.withdrawn", "webhook.test"]
+    type: Literal["alert.confirmed", "alert.updated", "alert.lost", "alert.withdrawn"]
     timestamp: UtcTime
     data: Alert

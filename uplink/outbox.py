@@ -13,8 +13,8 @@ Invariants:
 - A corrupt file is renamed aside, a new one is started, and the log says so as an error.
 
 Every method is synchronous, short and safe to call from any thread (one lock, one connection).
-From asyncio call the ones that touch the disk through ``asyncio.to_thread``; ``waiting``, ``patrol``
-and ``subscribe`` touch memory only and are fine on the event loop.
+From asyncio call the ones that touch the disk through ``asyncio.to_thread``; ``waiting``, ``refused``,
+``patrol`` and ``subscribe`` touch memory only and are fine on the event loop.
 """
 
 from __future__ import annotations
@@ -85,6 +85,14 @@ class DeadLetter:
     body: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """How many things the station ever refused for good, and why it refused the latest."""
+
+    count: int = 0
+    latest_reason: str = ""
+
+
 class Outbox:
     """See the module's text for what holds. ``path`` is the database file; its folder is made if missing."""
 
@@ -96,6 +104,7 @@ class Outbox:
         # Not the media: reading half a gigabyte of pictures would delay every start.
         self._file = DurableFile(path, schema=_SCHEMA, checked=("alerts", "patrol", "dead_letters"))
         self._patrol = self._run(_patrol)
+        self._refused = self._run(_refused)
 
     def __enter__(self) -> Self:
         return self
@@ -143,6 +152,10 @@ class Outbox:
         """Alerts not yet at the station (memory only)."""
         return self._waiting
 
+    def refused(self) -> Refused:
+        """What went to the dead letters, also before a restart (memory only)."""
+        return self._refused
+
     def patrol(self) -> PatrolRoute | None:
         """The latest patrol put, also after a restart (memory only)."""
         return self._patrol
@@ -152,12 +165,8 @@ class Outbox:
         self._listeners.append(callback)
         return lambda: self._listeners.remove(callback)
 
-    def media_waiting(self) -> int:
-        """Pictures not yet at the station."""
-        return self._run(lambda db: _count(db, "select count(*) as n from media"))
-
     def dead_letters(self) -> list[DeadLetter]:
-        """What the station refused, the oldest first."""
+        """What the station refused, the oldest first; the last ``KEPT_DEAD_LETTERS`` of them."""
         columns = "kind, key, revision, reason, refused_at, body"
         rows = self._run(lambda db: list(db.query(f"select {columns} from dead_letters order by seq")))  # noqa: S608
         return [DeadLetter(**row) for row in rows]
@@ -194,7 +203,7 @@ class Outbox:
     def mark_refused(self, item: OutboxItem, reason: str) -> None:
         """The station will never take it: it moves to the dead letters."""
 
-        def work(db: Database) -> None:
+        def work(db: Database) -> Refused:
             body = item.body.decode() if item.kind == "alert" else None
             db.execute(
                 "insert into dead_letters (kind, key, revision, reason, refused_at, body) "
@@ -212,8 +221,9 @@ class Outbox:
                     "update alerts set refused_revision = max(refused_revision, ?) where id = ?",
                     [item.revision, item.key],
                 )
+            return _refused(db)
 
-        self._run(work)
+        self._refused = self._run(work)
 
     # --- inside -----------------------------------------------------------------------------------
 
@@ -290,6 +300,12 @@ def _patrol(db: Database) -> PatrolRoute | None:
         except ValidationError:
             log.warning("the patrol kept in the outbox is of another version and is forgotten")
     return None
+
+
+def _refused(db: Database) -> Refused:
+    for row in db.query("select seq, reason from dead_letters order by seq desc limit 1"):
+        return Refused(row["seq"], row["reason"])
+    return Refused()
 
 
 def _next_alert(db: Database, skip: str) -> dict[str, Any] | None:

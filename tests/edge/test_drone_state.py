@@ -10,10 +10,13 @@ import numpy as np
 from edge.drone_state import drone_state
 from edge.hotspot import Look
 from edge.optics import Camera
+from flight.link import AUTOPILOT_COMPONENT
 from flight.plans.items import Command
+from flight.signing import Verdict
 from tests.edge.flying.simulation import Companion, hotspot, in_simulation_time, now_s, scene, until
 from tests.edge.ground_truth import pose_at
-from uplink.messages import DroneState, OrderKind, PatrolPhase, ResponsePhase, SeeingState
+from tests.uplink.makers import make_alert
+from uplink.messages import DroneState, OrderKind, OutboxHealth, PatrolPhase, ResponsePhase, SeeingState
 
 CAMERA = Camera.load("generic_78")
 
@@ -48,6 +51,34 @@ async def test_on_the_ground_it_tells_of_its_preflight_and_its_plan(tmp_path: Pa
         )
         assert told.response is not None
         assert told.response.phase is ResponsePhase.IDLE
+
+
+@in_simulation_time
+async def test_it_tells_of_its_links_what_was_lost_and_what_was_refused(tmp_path: Path) -> None:
+    async with scene(tmp_path) as (_, companion):
+        await companion.ready()
+        before = state(companion).link
+        assert before is not None
+        assert before.lost_percent == 0
+        await asyncio.sleep(1.0)
+        link = companion.vehicle.link
+        assert link.system_id is not None
+        link.counts.senders[link.system_id, AUTOPILOT_COMPONENT].lost = 10**6
+        link.counts.refused[Verdict.WRONG_KEY] += 3
+        link.receive(b"no message at all", ("127.0.0.1", 9))
+        companion.outbox.put_alert(make_alert())
+        item = companion.outbox.next_item()
+        assert item is not None
+        companion.outbox.mark_refused(item, "HTTP 422: too old")
+        told = state(companion)
+        assert told.link is not None
+        assert told.link.received > before.received
+        assert told.link.lost_percent is not None
+        assert told.link.lost_percent > 50
+        assert (told.link.refused, told.link.unreadable) == (3, link.bad_data)
+        assert link.bad_data > 0
+        assert told.outbox == OutboxHealth(refused=1, refused_reason="HTTP 422: too old", pictures_dropped=0)
+        assert told.firmware == "ArduCopter 4.6.3"
 
 
 @in_simulation_time

@@ -110,7 +110,7 @@ def _free_port() -> int:
 
 
 async def _emptied(outbox: Outbox) -> None:
-    await eventually(lambda: outbox.waiting() == 0 and outbox.media_waiting() == 0)
+    await eventually(lambda: outbox.next_item() is None)
 
 
 async def test_alerts_arrive_before_their_pictures(

@@ -87,8 +87,9 @@ def with_operators(folder: Path, **change: Any) -> StationConfig:
 
 
 async def test_an_order_reaches_its_drone_once_its_result_is_told_and_all_is_logged(
-    station: httpx.AsyncClient,
+    station: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "uplink.station.control")
     await report(station)
     await report(station, drone_id=OTHER_DRONE)
     assert (await station.post(f"/drones/{DRONE}/lease", headers=ANN)).json()["holder"] == "operator"
@@ -105,6 +106,11 @@ async def test_an_order_reaches_its_drone_once_its_result_is_told_and_all_is_log
     (logged,) = (await station.get("/orders")).json()
     assert (logged["id"], logged["fate"], logged["reason"]) == (given["id"], "refused", "veto")
     assert (await station.get("/snapshot")).json()["orders"] == [logged]
+    said = [record.getMessage() for record in caplog.records if record.name == "uplink.station.control"]
+    assert said == [
+        f"operator orders {DRONE}: grant",
+        f"operator's order to {DRONE}, grant: refused (veto)",
+    ]
 
 
 async def test_only_who_has_control_gives_orders_and_a_stand_down_needs_none(

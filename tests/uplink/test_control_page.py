@@ -252,6 +252,28 @@ async def test_traffic_and_a_plan_that_differs_are_alarms_and_nothing_is_cut_off
         await expect(page.get_by_role("button", name="Stand down", exact=True)).to_be_in_viewport()
 
 
+async def test_what_was_lost_and_refused_stands_under_the_drone(
+    browser: Browser,  # noqa: F811
+    url: str,  # noqa: F811
+    fleet: tuple[FakeDrone, FakeDrone],
+) -> None:
+    link = {"received": 48211, "lost_percent": 0.31, "unreadable": 0, "refused": 3, "unsent": 0}
+    outbox = {"refused": 2, "refused_reason": "HTTP 409: another drone's", "pictures_dropped": 0}
+    fleet[0].says |= {"firmware": "ArduCopter 4.6.3", "link": link, "outbox": outbox}
+    page = await person(browser, url)
+    health = page.get_by_role("region", name="Links of the drone")
+    await expect(health.locator("span")).to_have_text(
+        [
+            "ArduCopter 4.6.3",
+            "48211 messages received",
+            "0.4 % lost",
+            "3 refused for their signature",
+            "The station refused 2, the latest for: HTTP 409: another drone's",
+        ]
+    )
+    await expect(health).to_be_in_viewport(ratio=1)
+
+
 async def test_what_is_refused_says_why_in_words_and_a_long_dialog_begins_at_its_top(
     browser: Browser,  # noqa: F811
     url: str,  # noqa: F811

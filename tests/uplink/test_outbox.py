@@ -13,7 +13,7 @@ import uuid6
 
 from uplink.errors import OutboxError, OutboxFullError
 from uplink.messages import Alert
-from uplink.outbox import Outbox, OutboxItem
+from uplink.outbox import Outbox, OutboxItem, Refused
 
 from .makers import by_hash, make_alert, make_patrol, make_picture, sha256_of
 
@@ -46,7 +46,6 @@ def test_what_was_put_is_there_after_a_restart(path: Path) -> None:
         outbox.put_patrol(make_patrol())
     with Outbox(path) as outbox:
         assert outbox.waiting() == 1
-        assert outbox.media_waiting() == 1
         assert outbox.patrol() == make_patrol()
         first, second = _empty(outbox)
     assert Alert.model_validate_json(first.body) == alert
@@ -129,13 +128,24 @@ def test_a_refused_item_goes_to_the_dead_letters_and_the_next_one_comes(path: Pa
         assert outbox.waiting() == 1
 
 
+def test_how_many_were_refused_and_why_is_known_after_a_restart(path: Path) -> None:
+    with Outbox(path) as outbox:
+        assert outbox.refused() == Refused(0, "")
+        for reason in ("HTTP 409", "HTTP 422: no"):
+            outbox.put_alert(make_alert())
+            outbox.mark_refused(_next(outbox), reason)
+        assert outbox.refused() == Refused(2, "HTTP 422: no")
+    with Outbox(path) as outbox:
+        assert outbox.refused() == Refused(2, "HTTP 422: no")
+
+
 def test_refused_media_are_named_but_not_kept(path: Path) -> None:
     picture = make_picture()
     with Outbox(path) as outbox:
         outbox.put_alert(make_alert(), by_hash(picture))
         outbox.mark_sent(_next(outbox))
         outbox.mark_refused(_next(outbox), "HTTP 413")
-        assert outbox.media_waiting() == 0
+        assert outbox.next_item() is None
         assert [(letter.kind, letter.key) for letter in outbox.dead_letters()] == [
             ("media", sha256_of(picture))
         ]

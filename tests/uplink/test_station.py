@@ -287,11 +287,22 @@ async def test_the_page_is_served_when_it_is_built_and_explained_when_not(tmp_pa
             assert (await http.get(f"{url}/api/v1/drones")).json() == []
 
 
-def test_a_busy_port_is_one_clear_line(tmp_path: Path) -> None:
+async def test_the_log_tells_of_each_new_alert_once(
+    station: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "uplink.station.routes.alerts")
+    alert = make_alert()
+    for one in (alert, alert, make_alert(alert.id, 2)):
+        assert (await _put_alert(station, one)).is_success
+    said = [record.getMessage() for record in caplog.records if record.name.endswith("routes.alerts")]
+    assert said == [f"new alert of ember-1: fire, 0.90, -35.36326, 149.16524 ({alert.id})"]
+
+
+async def test_a_busy_port_is_one_clear_line(tmp_path: Path) -> None:
     listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
     with pytest.raises(StationError, match=f"port {port} on 127.0.0.1 is in use") as caught:
-        serve(make_config(tmp_path, port=port))
+        await serve(make_config(tmp_path, port=port))
     assert caught.value.hint
     assert not (tmp_path / "station").exists(), "nothing was begun"
     listener.close()

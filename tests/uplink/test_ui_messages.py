@@ -30,6 +30,8 @@ MODELS: list[type[Message]] = [
     messages.ResponseState,
     messages.TrafficReport,
     messages.PreflightLine,
+    messages.LinkHealth,
+    messages.OutboxHealth,
     messages.DroneState,
     messages.PatrolRoute,
     answers.StoredAlert,

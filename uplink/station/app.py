@@ -13,8 +13,8 @@ import logging
 import random
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -142,31 +142,33 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(config: StationConfig) -> None:
-    """Runs the station until SIGINT or SIGTERM, then shuts it down and lets the signal take its course.
-
-    Raises ``StationError`` if it cannot start.
-    """
-    listener = listen(config.host, config.port)
-    try:
-        app = create_app(config)
+async def serve(config: StationConfig) -> None:
+    """Runs the station until cancelled. Raises ``StationError`` if it cannot start."""
+    async with _listening(config, None) as (url, served):
         if not config.on_loopback:
             log.warning("reading is open to everyone who can reach %s: trusted networks only", config.host)
-        log.info("station listens on %s", _url(listener))
-        _server(app).run(sockets=[listener])
-    finally:
-        listener.close()
+        log.info("station listens on %s", url)
+        await asyncio.shield(served)
+        raise StationError("the station ended by itself", hint="Its log says why.")
 
 
 @asynccontextmanager
 async def running(config: StationConfig, app: FastAPI | None = None) -> AsyncIterator[str]:
     """The station inside this event loop; gives its URL. Requests may be made at once."""
+    async with _listening(config, app) as (url, _):
+        yield url
+
+
+@asynccontextmanager
+async def _listening(
+    config: StationConfig, app: FastAPI | None
+) -> AsyncIterator[tuple[str, asyncio.Task[None]]]:
     listener = listen(config.host, config.port)
     try:
         server = _server(app or create_app(config))
         task = asyncio.create_task(server.serve(sockets=[listener]))
         try:
-            yield _url(listener)
+            yield _url(listener), task
         finally:
             server.should_exit = True
             await task
@@ -174,8 +176,16 @@ async def running(config: StationConfig, app: FastAPI | None = None) -> AsyncIte
         listener.close()
 
 
+class _Server(uvicorn.Server):
+    """uvicorn's, with the signals left to the program around it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
 def _server(app: FastAPI) -> uvicorn.Server:
-    return uvicorn.Server(
+    return _Server(
         uvicorn.Config(
             app,
             log_config=None,

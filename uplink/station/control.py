@@ -12,7 +12,7 @@ import uuid6
 
 from uplink.errors import StoreError
 from uplink.messages import DroneState, Order, OrderKind
-from uplink.station.answers import LeaseState, LoggedOrder
+from uplink.station.answers import LeaseState, LoggedOrder, OrderFate
 from uplink.station.lease import ControlLease, Holder
 from uplink.station.live import LiveHub
 from uplink.station.operators import Operators, tag_of
@@ -150,6 +150,11 @@ class Control:
 
     def _tell(self, changed: list[LoggedOrder]) -> None:
         for order in changed:
+            if order.fate is not OrderFate.WAITING:
+                reason = f" ({order.reason})" if order.reason else ""
+                log.info(
+                    "%s's order to %s, %s: %s%s", order.by, order.drone_id, order.kind, order.fate, reason
+                )
             self._live.publish("order", str(order.id), order)
 
     async def _write(self, changed: list[LoggedOrder]) -> None:

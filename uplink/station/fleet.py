@@ -6,12 +6,16 @@ one: ``take_changes`` gives what is new, and the station saves that every so oft
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import deque
 
 from uplink.messages import DroneState, PatrolRoute
 from uplink.station.store.fleet import DroneChange, LonLat, SavedFleet
 
+log = logging.getLogger(__name__)
+
+SILENT_S = 60.0
 TRACK_POINTS = 2000
 TRACK_STEP_M = 2.0
 EARTH_RADIUS_M = 6_371_008.8  # mean radius, IUGG
@@ -46,6 +50,7 @@ class Fleet:
         self._tracks = {drone_id: Track(*track) for drone_id, track in saved.tracks.items()}
         self._saved_to = {drone_id: track.next_number for drone_id, track in self._tracks.items()}
         self._changed: set[str] = set()
+        self._heard_s: dict[str, float] = {}
 
     @property
     def states(self) -> list[DroneState]:
@@ -66,8 +71,14 @@ class Fleet:
         """By drone, the oldest point first."""
         return {drone_id: list(track.points) for drone_id, track in self._tracks.items()}
 
-    def put_state(self, state: DroneState) -> None:
-        """The newest state of a drone."""
+    def put_state(self, state: DroneState, now_s: float) -> None:
+        """The newest state of a drone; ``now_s`` is monotonic, for the log only."""
+        heard_s = self._heard_s.get(state.drone_id)
+        if heard_s is None:
+            log.info("drone %s is heard", state.drone_id)
+        elif now_s - heard_s > SILENT_S:
+            log.info("drone %s is heard again after %.0f s", state.drone_id, now_s - heard_s)
+        self._heard_s[state.drone_id] = now_s
         self._states[state.drone_id] = state
         if state.position is not None:
             track = self._tracks.setdefault(state.drone_id, Track())

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ago, coordinates, duration, plusMinus } from "../../../uplink/station/ui/src/format.ts";
+import { ago, coordinates, duration, lossPercent, plusMinus } from "../../../uplink/station/ui/src/format.ts";
 import { firstLanguage, translator } from "../../../uplink/station/ui/src/i18n.ts";
 import { backOff } from "../../../uplink/station/ui/src/live.ts";
 
@@ -12,6 +12,10 @@ test("an error is never rounded down", () => {
   const plus = (semi_major_m: number): string =>
     plusMinus({ semi_major_m, semi_minor_m: 1, orientation_deg: 0, confidence: 0.9 });
   assert.deepEqual([3.21, 9.99, 11.01, 1234].map(plus), ["± 3.3 m", "± 10.0 m", "± 12 m", "± 1.3 km"]);
+});
+
+test("what was lost is never rounded to nothing", () => {
+  assert.deepEqual([0, 0.004, 1.21, 100].map(lossPercent), ["0.0", "0.1", "1.3", "100.0"]);
 });
 
 test("ages are counted from the capture time, in both languages", () => {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated
 from uuid import UUID
 
@@ -10,6 +11,8 @@ from fastapi import APIRouter, HTTPException, Query
 from uplink.messages import Alert
 from uplink.station.answers import AlertReceipt, Problem, StoredAlert
 from uplink.station.routes.dependencies import REFUSALS, Sender, ServicesDep, refuse_mismatch
+
+log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/alerts", tags=["alerts"])
 
@@ -26,6 +29,8 @@ async def put_alert(alert_id: UUID, alert: Alert, drone: Sender, services: Servi
     put = await services.store.alerts.put(alert, now_s=services.clock(), endpoints=services.webhooks.names)
     if put.owner != drone:
         raise HTTPException(409, "another drone has an alert with this id")
+    if put.is_first:
+        log.info("new alert of %s: %s", drone, _in_short(alert))
     if put.stored is not None:
         services.live.publish("alert", str(alert_id), put.stored)
         for delivery in put.deliveries:
@@ -48,6 +53,12 @@ async def alerts(
 async def alert_by_id(alert_id: UUID, services: ServicesDep) -> StoredAlert:
     """One alert in its highest revision."""
     return await _get(services, alert_id)
+
+
+def _in_short(alert: Alert) -> str:
+    place = alert.position
+    where = f"{place.lat_deg:.5f}, {place.lon_deg:.5f}" if place else "its bearing only"
+    return f"{alert.label}, {alert.probability:.2f}, {where} ({alert.id})"
 
 
 async def _get(services: ServicesDep, alert_id: UUID) -> StoredAlert:

@@ -25,7 +25,7 @@ async def drones(services: ServicesDep) -> list[DroneState]:
 async def put_state(drone_id: SenderOnItsOwnPath, state: DroneState, services: ServicesDep) -> Orders:
     """The newest state of a drone; it replaces the one before. The answer holds what people ask of it."""
     refuse_mismatch("drone_id", drone_id, state.drone_id)
-    services.fleet.put_state(state)
+    services.fleet.put_state(state, services.control.now_s())
     services.live.publish("drone", drone_id, state)
     await services.control.heard(state)
     return Orders(orders=services.control.waiting_for(drone_id))

@@ -19,10 +19,12 @@ from uplink.station.store.deliveries import EndpointName, add_deliveries
 
 @dataclass(frozen=True, slots=True)
 class AlertPut:
-    """What became of an alert. ``stored`` is None when the station had this or a higher revision already."""
+    """What became of an alert. ``stored`` is None when the station had this or a higher revision already;
+    ``is_first`` when it had none at all."""
 
     owner: str
     revision: int
+    is_first: bool
     stored: StoredAlert | None
     deliveries: list[Delivery]
 
@@ -42,7 +44,7 @@ class AlertStore:
                 iter(db.query("select drone_id, revision from alerts where id = ?", [str(alert.id)])), None
             )
             if known and (known["drone_id"] != alert.drone_id or known["revision"] >= alert.revision):
-                return AlertPut(known["drone_id"], known["revision"], None, [])
+                return AlertPut(known["drone_id"], known["revision"], False, None, [])
             db.execute(
                 "insert or replace into alerts (id, drone_id, revision, confirmed_at_s, received_at_s, body) "
                 "values (?, ?, ?, ?, ?, ?)",
@@ -55,9 +57,10 @@ class AlertStore:
                     alert.model_dump_json(),
                 ],
             )
-            event = event_for(alert, is_first=known is None, now_s=now_s)
+            is_first = known is None
+            event = event_for(alert, is_first=is_first, now_s=now_s)
             deliveries = add_deliveries(db, event, endpoints, now_s=now_s)
-            return AlertPut(alert.drone_id, alert.revision, _stored(alert, now_s), deliveries)
+            return AlertPut(alert.drone_id, alert.revision, is_first, _stored(alert, now_s), deliveries)
 
         return await self._database.run(work)
 

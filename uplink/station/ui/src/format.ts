@@ -27,6 +27,11 @@ export function percent(share: number): string {
   return share > MOST_CERTAIN ? `> ${MOST_CERTAIN * 100} %` : `${Math.round(share * 100)} %`;
 }
 
+/** A share of lost messages: one digit, and never 0 where some were lost. */
+export function lossPercent(value: number): string {
+  return (Math.ceil(value * 10) / 10).toFixed(1);
+}
+
 /** Latitude, longitude; five digits are about a metre. */
 export function coordinates(position: Position): string {
   return `${position.lat_deg.toFixed(5)}, ${position.lon_deg.toFixed(5)}`;

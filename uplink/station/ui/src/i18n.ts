@@ -194,6 +194,14 @@ const en = {
   trafficBelow: "{n} m below",
   trafficPressure: "height by air pressure",
   trafficNoHeight: "height unknown",
+  health: "Links of the drone",
+  linkReceived: "{n} messages received",
+  linkLost: "{n} % lost",
+  linkUnreadable: "{n} unreadable",
+  linkUnsent: "{n} could not be sent",
+  linkRefused: "{n} refused for their signature",
+  outboxRefused: "The station refused {n}, the latest for: {reason}",
+  picturesDropped: "{n} pictures dropped, there was no room",
 };
 
 export type Key = keyof typeof en;
@@ -393,6 +401,14 @@ const zh: Record<Key, string> = {
   trafficBelow: "低 {n} m",
   trafficPressure: "气压高度",
   trafficNoHeight: "高度未知",
+  health: "无人机链路",
+  linkReceived: "已收到 {n} 条消息",
+  linkLost: "丢失 {n} %",
+  linkUnreadable: "{n} 段无法解读",
+  linkUnsent: "{n} 条未能发出",
+  linkRefused: "{n} 条因签名被拒绝",
+  outboxRefused: "地面站已拒收 {n} 项，最近一次：{reason}",
+  picturesDropped: "因空间不足丢弃 {n} 张照片",
 };
 
 export const LANGUAGES = { en: "English", zh: "简体中文" } as const;

@@ -118,6 +118,20 @@ export interface PreflightLine {
   detail: string;
 }
 
+export interface LinkHealth {
+  received: number;
+  lost_percent: number | null;
+  unreadable: number;
+  refused: number;
+  unsent: number;
+}
+
+export interface OutboxHealth {
+  refused: number;
+  refused_reason: string;
+  pictures_dropped: number;
+}
+
 export interface DroneState {
   drone_id: string;
   at: string;
@@ -145,6 +159,9 @@ export interface DroneState {
   inference_ms: number | null;
   footprint: LonLat[];
   alerts_waiting: number;
+  outbox: OutboxHealth | null;
+  link: LinkHealth | null;
+  firmware: string;
   alarms: string[];
   patrol: PatrolProgress | null;
   response: ResponseState | null;
