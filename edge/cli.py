@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.console import Console
 
+from edge.logs import log_to_stderr
 from flight.errors import EmberwatchError
 
 INTERRUPTED_EXIT_CODE = 130
@@ -33,6 +34,27 @@ app.add_typer(patrol_app, name="patrol")
 signing_app = typer.Typer(no_args_is_help=True, help="Sign the link to the autopilot.")
 app.add_typer(signing_app, name="signing")
 model_app = typer.Typer(no_args_is_help=True, help="Make and judge detectors.")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        Console().print(f"emberwatch {version('emberwatch')}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="say which one this is, and end", is_eager=True, callback=_print_version
+        ),
+    ] = False,
+) -> None:
+    """What may stand before every verb."""
+
 
 PatrolArgument = Annotated[
     Path, typer.Argument(metavar="FILE", help="a patrol file (.toml), a .plan or a .waypoints")
@@ -75,7 +97,7 @@ def agent(config: ConfigOption) -> None:
     from edge.agent import run_agent
     from edge.config import load_agent_config
 
-    _log_to_stderr()
+    log_to_stderr()
     _run(run_agent(load_agent_config(config)))
 
 
@@ -85,8 +107,8 @@ def station(config: ConfigOption) -> None:
     from edge.config import load_station_config
     from uplink.station.app import serve
 
-    _log_to_stderr()
-    serve(load_station_config(config))
+    log_to_stderr()
+    _run(serve(load_station_config(config)))
 
 
 @app.command()
@@ -106,7 +128,7 @@ def virtual(
     """Fly a virtual ArduCopter, with a pilot's station beside it, for an agent to connect to."""
     from edge.demo.drone import fly_virtual_drone
 
-    _log_to_stderr()
+    log_to_stderr()
     truths = tuple(truth or ["udpout:127.0.0.1:14660"])
     _run(fly_virtual_drone(out=out, truth=truths, seed=seed, speed=speed, arducopter=sitl))
 
@@ -134,16 +156,16 @@ def scan(
 
 @config_app.command("check")
 def config_check(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
-    """Say what is wrong with a configuration file, line by line."""
-    from edge.config import load_config
+    """Say what is wrong with a configuration file and with the files that it names, line by line."""
+    from edge.config_check import check_config
 
-    config = load_config(file)
+    config = check_config(file)
     halves = [
         name for name, half in (("agent", config.agent), ("station", config.station)) if half is not None
     ]
     if not halves:
         raise EmberwatchError(f"{file}: has neither an [agent] nor a [station] table.", hint="See README.md.")
-    Console().print(f"{file}: fine ({' and '.join(halves)})", highlight=False)
+    Console().print(f"{file}: fine ({' and '.join(halves)})", highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -158,7 +180,7 @@ def preflight(
     from edge.config import load_agent_config
     from edge.preflight_command import preflight as check_all
 
-    _log_to_stderr(logging.WARNING)
+    log_to_stderr(logging.WARNING)
     _finish(check_all(load_agent_config(config), wait_s=wait))
 
 
@@ -166,15 +188,12 @@ def preflight(
 def patrol_check(
     file: PatrolArgument,
     dem: DemOption = None,
-    home_alt: Annotated[
-        float | None, typer.Option(metavar="METRES", help="how high home really is above sea level")
-    ] = None,
     config: LimitsOption = None,
 ) -> None:
     """Refuse what is unsafe, and say where: fence and no-fly zones, ground, ceiling, range, battery."""
     from edge.patrols.command import Sources, check_command
 
-    _exit(check_command(file, Sources(dem, config), home_alt_amsl_m=home_alt))
+    _exit(check_command(file, Sources(dem, config)))
 
 
 @patrol_app.command("plan")
@@ -233,7 +252,7 @@ def signing_set_up(
     from edge.config import load_agent_config
     from edge.signing_command import set_up
 
-    _log_to_stderr(logging.WARNING)
+    log_to_stderr(logging.WARNING)
     _finish(set_up(load_agent_config(config), present_key))
 
 
@@ -243,7 +262,7 @@ def signing_off(config: ConfigOption) -> None:
     from edge.config import load_agent_config
     from edge.signing_command import switch_off
 
-    _log_to_stderr(logging.WARNING)
+    log_to_stderr(logging.WARNING)
     _finish(switch_off(load_agent_config(config)))
 
 
@@ -280,14 +299,6 @@ def _run(work: Coroutine[Any, Any, T]) -> T | None:
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     error = group.exceptions[0]
     return _first(error) if isinstance(error, BaseExceptionGroup) else error
-
-
-def _log_to_stderr(level: int = logging.INFO) -> None:
-    logging.basicConfig(
-        level=level, stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-    )
-    # httpx logs every request at INFO, twice a second.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 def _exit(code: int) -> None:

@@ -7,12 +7,21 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from edge.config_errors import explain, explain_syntax
 from flight.errors import EmberwatchError
+from flight.plans.patrol_file import LONGEST_ENDURANCE_S, is_patrol_file
 from uplink.messages import DroneId
 from uplink.paths import FilePath
 from uplink.station.config import StationConfig
@@ -81,15 +90,26 @@ class ControlSection(Section):
     grant_channel: int | None = Field(None, ge=1, le=18, description="switched on: the agent may command")
     threshold_us: int = Field(1700, ge=900, le=2100, description="of both switches")
 
+    @model_validator(mode="after")
+    def _two_switches(self) -> Self:
+        if self.veto_channel is not None and self.veto_channel == self.grant_channel:
+            raise ValueError(
+                "veto_channel and grant_channel are one switch: it would give and refuse at once"
+            )
+        return self
+
 
 class LimitsSection(Section):
     """What the vehicle is never ordered to exceed, beside its own fence."""
 
     ceiling_home_m: float = Field(120.0, gt=0, le=1000, description="above home")
     range_m: float = Field(3000.0, gt=0, le=100_000, description="from home")
-    least_height_agl_m: float = Field(20.0, gt=0, le=500, description="above the terrain model")
+    least_height_agl_m: float = Field(20.0, gt=0, le=500, description="above the ground")
     endurance_s: float = Field(
-        1500.0, gt=0, description="of a full battery, hovering, as you have measured it"
+        1500.0,
+        gt=0,
+        le=LONGEST_ENDURANCE_S,
+        description="of a full battery, hovering, as you have measured it",
     )
     reserve_percent: float = Field(
         25.0, ge=0, le=90, description="of the battery that no patrol may plan with"
@@ -220,6 +240,8 @@ def load_config(path: Path) -> Config:
         tables: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(path, [explain_syntax(error)]) from error
+    if Config.model_fields.keys().isdisjoint(tables) and is_patrol_file(tables):
+        raise ConfigError(path, [f"this is a patrol file: emberwatch patrol check {path}"])
     try:
         return Config.model_validate(tables, context={"base_dir": path.resolve().parent})
     except ValidationError as error:

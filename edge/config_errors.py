@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import UnionType
 from typing import Annotated, Any, Union, cast, get_args, get_origin
 
@@ -62,9 +62,16 @@ def explain(toml_text: str, error: ValidationError, model: type[BaseModel]) -> l
         line = _nearest_line(lines, loc)
         by_place.setdefault((line, loc), []).append(_words(details, loc, model))
     return [
-        (f"line {line}: " if line else "") + _together(messages)
+        _with_line(line, _together(messages))
         for (line, _), messages in sorted(by_place.items(), key=lambda item: item[0][0])
     ]
+
+
+def placed(toml_text: str, mistakes: Iterable[tuple[Loc, str]]) -> list[str]:
+    """Mistakes that other eyes found, each with the place it is in: told as ``explain`` tells its own."""
+    lines = lines_of(toml_text)
+    found = sorted(((_nearest_line(lines, loc), words) for loc, words in mistakes), key=lambda each: each[0])
+    return [_with_line(line, words) for line, words in found]
 
 
 def explain_syntax(error: tomllib.TOMLDecodeError) -> str:
@@ -74,6 +81,10 @@ def explain_syntax(error: tomllib.TOMLDecodeError) -> str:
         return f"not TOML: {error}"
     where = f"line {match[2]}" if match[2] else "at its end"
     return f"{where}: not TOML: {match[1][:1].lower()}{match[1][1:]}"
+
+
+def _with_line(line: int, words: str) -> str:
+    return f"line {line}: {words}" if line else words
 
 
 def _in_the_file(details: ErrorDetails, tables: dict[str, Any]) -> Loc:
@@ -132,7 +143,7 @@ def _words(details: ErrorDetails, loc: Loc, model: type[BaseModel]) -> str:
         meaning = f" ({field.description})" if field and field.description else ""
         return f"{name} is not written as it must be{meaning}: it must match {context['pattern']}"
     if kind == "value_error":
-        return f"{name}: {context['error']}"
+        return f"{name}: {context['error']}" if loc else str(context["error"])
     return f"{name}: {details['msg'][:1].lower()}{details['msg'][1:]}"
 
 

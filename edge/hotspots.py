@@ -38,7 +38,6 @@ class HotspotTracker:
         self._new_id = new_id
         self._tracks: list[Track] = []
         self._latest_s: float | None = None
-        self.late_looks = 0
         self.turned_away = 0
         """Sightings for which there was no room, all hotspots being confirmed."""
 
@@ -50,7 +49,6 @@ class HotspotTracker:
     def look(self, look: Look) -> list[HotspotChange]:
         """Take in one frame and return what others should hear of, in no special order."""
         if self._latest_s is not None and look.at_s <= self._latest_s:
-            self.late_looks += 1
             return []
         elapsed_s = 0.0 if self._latest_s is None else look.at_s - self._latest_s
         self._latest_s = look.at_s

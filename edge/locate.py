@@ -62,18 +62,6 @@ def locate(
     return _locate([foot], pose, camera, terrain, max_range_m)[0]
 
 
-def locate_detection(
-    detection: Detection,
-    pose: Pose,
-    camera: Camera,
-    terrain: Terrain | None,
-    *,
-    max_range_m: float = MAX_RANGE_M,
-) -> Sighting:
-    """Where a detected fire or smoke column stands; ``camera`` is at the size of the detection's picture."""
-    return locate_detections([detection], pose, camera, terrain, max_range_m=max_range_m)[0]
-
-
 def locate_detections(
     detections: Sequence[Detection],
     pose: Pose,
@@ -82,7 +70,9 @@ def locate_detections(
     *,
     max_range_m: float = MAX_RANGE_M,
 ) -> list[Sighting]:
-    """All detections of one frame at once, which costs little more than one."""
+    """Where the fires and smoke columns of one frame stand; ``camera`` is at the size of their picture.
+
+    All at once costs little more than one."""
     feet = [foot_of(detection, pose, camera) for detection in detections]
     return _locate(feet, pose, camera, terrain, max_range_m)
 

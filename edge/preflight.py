@@ -36,6 +36,8 @@ class PlanFacts:
     trouble: str
     """Why it is not aboard, if it could not be brought there."""
     problems: Sequence[str]
+    checked_by: str
+    """What ``problems`` were looked for with, in words."""
     flight_time_s: float
     fence: Fence | None
 
@@ -139,11 +141,14 @@ def _plan(plan: PlanFacts, fence_aboard: bool | None) -> list[PreflightLine]:
         else _line("fence", fence_aboard, fence_words[fence_aboard])
     )
     more = f" (and {len(plan.problems) - 1} more)" if len(plan.problems) > 1 else ""
-    safe = "inside fence, ceiling and endurance, clear of the ground"
     return [
         _line("plan aboard", False if plan.trouble else plan.aboard, plan.trouble or plan_words[plan.aboard]),
         fence,
-        _line("plan is safe", not plan.problems, plan.problems[0][:180] + more if plan.problems else safe),
+        _line(
+            "plan is safe",
+            not plan.problems,
+            plan.problems[0][:180] + more if plan.problems else plan.checked_by,
+        ),
     ]
 
 

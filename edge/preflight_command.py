@@ -31,7 +31,7 @@ from edge.vision.supervisor import VisionError
 from edge.watch import Watch
 from flight.errors import EmberwatchError
 from flight.link import LinkError
-from flight.plans.checks import check
+from flight.plans.checks import check, checked_by
 from flight.plans.flight_time import flight_time_s
 from flight.terrain import RasterTerrain, Terrain
 from flight.vehicle import Vehicle
@@ -164,7 +164,14 @@ class _Look:
         home_amsl_m = None if home is None else home.alt_amsl_m
         problems = check(plan, self._terrain, self._limits, home_amsl_m=home_amsl_m)
         words = [problem.words for problem in problems]
-        return PlanFacts(self._aboard, "", words, flight_time_s(plan, self._terrain), plan.fence)
+        return PlanFacts(
+            aboard=self._aboard,
+            trouble="",
+            problems=words,
+            checked_by=checked_by(plan, self._terrain, self._limits),
+            flight_time_s=flight_time_s(plan, self._terrain),
+            fence=plan.fence,
+        )
 
     async def _verify(self) -> None:
         """Whether the plan is aboard; asked for again until the autopilot answers."""
@@ -213,7 +220,7 @@ def _print(console: Console, lines: Sequence[PreflightLine]) -> None:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for line in lines:
         mark, style = _MARKS[line.passed]
-        table.add_row(Text(mark, style), line.name, Text(line.detail))
+        table.add_row(Text(mark, style), Text(line.name), Text(line.detail))
     console.print(table)
     bad, unknown = (sum(line.passed is each for line in lines) for each in (False, None))
     if bad:

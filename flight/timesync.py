@@ -45,7 +45,7 @@ _NOTHING = _Exchange(0.0, 0.0, 0.0)
 
 
 class ClockSync:
-    """Maps time since the autopilot's boot to our monotonic clock and back."""
+    """Maps our monotonic clock to time since the autopilot's boot."""
 
     def __init__(self, *, max_round_trip_s: float = MAX_ROUND_TRIP_S) -> None:
         self._max_round_trip_s = max_round_trip_s
@@ -54,7 +54,6 @@ class ClockSync:
         self._good: deque[_Exchange] = deque()
         self._anchor = _NOTHING
         self._rate = 1.0
-        self.too_slow = 0
 
     def reset(self) -> None:
         """Forget everything: the autopilot has started anew."""
@@ -96,7 +95,6 @@ class ClockSync:
             return Reply.IGNORED
         round_trip_s = now_s - sent_s
         if round_trip_s > self._max_round_trip_s:
-            self.too_slow += 1
             return Reply.IGNORED
         exchange = _Exchange((sent_s + now_s) / 2, tc1_ns / 1e9, round_trip_s)
         verdict = Reply.ACCEPTED
@@ -135,17 +133,9 @@ class ClockSync:
     def _boot_at(self, monotonic_s: float) -> float:
         return self._anchor.boot_s + self._rate * (monotonic_s - self._anchor.monotonic_s)
 
-    def _monotonic_at(self, boot_s: float) -> float:
-        return self._anchor.monotonic_s + (boot_s - self._anchor.boot_s) / self._rate
-
     def _usable(self, monotonic_s: float) -> bool:
         return self.synchronised and abs(monotonic_s - self._good[-1].monotonic_s) <= STALE_S
 
     def boot_at(self, monotonic_s: float) -> float | None:
         """The autopilot's time since boot at this instant of ours; None until synchronised, or when stale."""
         return self._boot_at(monotonic_s) if self._usable(monotonic_s) else None
-
-    def monotonic_at(self, boot_s: float) -> float | None:
-        """Our monotonic time at this time since the autopilot's boot; None as for ``boot_at``."""
-        monotonic_s = self._monotonic_at(boot_s)
-        return monotonic_s if self._usable(monotonic_s) else None

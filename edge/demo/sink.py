@@ -6,7 +6,6 @@ import threading
 import time
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from uuid import UUID
 
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
@@ -64,10 +63,6 @@ class WebhookSink:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}/incidents"
-
-    def first_delivery(self, alert_id: UUID) -> Delivery | None:
-        """The first webhook about this alert."""
-        return next((delivery for delivery in self.deliveries if delivery.alert.id == alert_id), None)
 
     def close(self) -> None:
         self._server.shutdown()

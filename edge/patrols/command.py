@@ -8,13 +8,14 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from edge.config import AgentConfig, load_agent_config
 from edge.files import shown, write_whole
 from edge.patrols.foreseen import Foreseen
 from edge.patrols.planned import Planned
 from flight.errors import EmberwatchError
-from flight.plans.checks import Limits, Problem
+from flight.plans.checks import Limits, Problem, checked_by
 from flight.plans.plan import Plan, PlanError
 from flight.plans.qgc import write_plan
 from flight.plans.wpl import write_wpl
@@ -37,9 +38,7 @@ class Sources:
         return config, None if dem is None else RasterTerrain.open(dem)
 
 
-def check_command(
-    file: Path, sources: Sources, *, home_alt_amsl_m: float | None = None, console: Console | None = None
-) -> int:
+def check_command(file: Path, sources: Sources, *, console: Console | None = None) -> int:
     """Say what is unsafe about a patrol, one line each. Returns 0 where nothing is, else 1.
 
     Raises EmberwatchError for a file that cannot be read or planned.
@@ -48,13 +47,14 @@ def check_command(
     config, terrain = sources.load()
     planned = Planned.load(file, terrain)
     limits = planned.limits(None if config is None else config.limits)
-    problems = planned.problems(limits, home_amsl_m=home_alt_amsl_m)
+    problems = planned.problems(limits)
     if problems:
         _print_problems(console, file, planned, problems)
         return UNSAFE_EXIT_CODE
     flights = "1 flight" if len(planned.flights) == 1 else f"{len(planned.flights)} flights"
     console.print(f"{shown(file)}: safe ({flights})", style="green", highlight=False, markup=False)
-    console.print(_judged_by(planned, limits), style="dim", highlight=False, markup=False)
+    words = f"checked: {checked_by(planned.flights[0], planned.terrain, limits)}"
+    console.print(words, style="dim", highlight=False, markup=False)
     return 0
 
 
@@ -139,19 +139,6 @@ def _print_problems(
         console.print(line, style="red", highlight=False, markup=False, soft_wrap=True)
 
 
-def _judged_by(planned: Planned, limits: Limits) -> str:
-    ground = (
-        "the ground is not: there is no terrain model (--dem)"
-        if planned.terrain is None
-        else f"the ground of {planned.terrain.name}, at least {limits.least_height_agl_m:g} m below"
-    )
-    fence = "fence" if planned.flights[0].fence is not None else "no fence in the file"
-    return (
-        f"checked: {fence}, ceiling {limits.ceiling_home_m:g} m above home, range {limits.range_m:g} m, "
-        f"{limits.endurance_s / 60:.1f} min of battery; {ground}"
-    )
-
-
 def _facts(planned: Planned, limits: Limits, foreseen: Foreseen | None) -> list[str]:
     """The figures of the whole patrol, a line each."""
     figures = [planned.figures(plan) for plan in planned.flights]
@@ -196,7 +183,7 @@ def _print_figures(console: Console, planned: Planned, limits: Limits, foreseen:
             else f"{figures.lowest_agl_m:.0f}–{figures.highest_agl_m:.0f} m"
         )
         table.add_row(
-            plan.name,
+            Text(plan.name),
             str(len(plan.items) - 1),
             f"{figures.length_m / 1000:.2f} km",
             f"{figures.time_s / 60:.1f} min",

@@ -16,6 +16,7 @@ import rasterio.features
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
+from scipy.spatial import KDTree
 from scipy.spatial.transform import Rotation
 from shapely.geometry.base import BaseGeometry
 
@@ -105,6 +106,8 @@ class _Cells:
         self._site, self._terrain = site, terrain
         self._points = self._on_ground(east_m[self._inside], north_m[self._inside])
         self._seen = np.zeros(len(self._points), bool)
+        known = np.isfinite(self._points).all(axis=1)
+        self._known, self._tree = np.flatnonzero(known), KDTree(self._points[known])
 
     def _on_ground(self, east_m: FloatArray, north_m: FloatArray) -> FloatArray:
         frame = self._site.frame
@@ -119,14 +122,15 @@ class _Cells:
         self, place: FloatArray, bearing_deg: float, camera: Camera, pitch_deg: float, reach_m: float
     ) -> None:
         """Take in one picture, of a level vehicle that looks ahead."""
-        ways = self._points - place
-        near = np.flatnonzero(~self._seen & ((ways**2).sum(axis=1) <= reach_m**2))
+        near = self._known[self._tree.query_ball_point(place, reach_m)]
+        near = near[~self._seen[near]]
         if not near.size:
             return
+        ways = self._points[near] - place
         nose = Rotation.from_euler("ZYX", [bearing_deg, pitch_deg, 0.0], degrees=True)
         to_enu = camera_rotation(nose, camera.offset_rpy_deg)
-        shown = near[camera.contains(camera.project(ways[near] @ to_enu))]
-        self._seen[shown[~self._hidden(place, ways[shown])]] = True
+        shown = camera.contains(camera.project(ways @ to_enu))
+        self._seen[near[shown][~self._hidden(place, ways[shown])]] = True
 
     def _hidden(self, place: FloatArray, ways: FloatArray) -> NDArray[np.bool_]:
         if self._terrain is None or not len(ways):

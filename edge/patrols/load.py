@@ -29,13 +29,10 @@ def load_patrol(path: Path, terrain: Terrain | None) -> FlyablePatrol:
         plan = read_any_plan(path)
         return FlyablePatrol(plan.name, (plan,))
     patrol = read_patrol_file(path)
-    flights = (
-        (read_any_plan(patrol.plan),) if patrol.plan is not None else tuple(plan_flights(patrol, terrain))
-    )
     repeat = patrol.repeat
     return FlyablePatrol(
         name=patrol.name,
-        flights=flights,
+        flights=flights_of(path, patrol, terrain),
         unattended=patrol.unattended,
         on_detection=_ON_DETECTION[patrol.on_detection],
         schedule=None
@@ -63,6 +60,17 @@ def read_patrol_file(path: Path) -> PatrolFile:
     except ValidationError as error:
         problems = explain(text, error, PatrolFile)
         raise PlanError("\n".join(f"{path}: {problem}" for problem in problems)) from error
+
+
+def flights_of(path: Path, patrol: PatrolFile, terrain: Terrain | None) -> tuple[Plan, ...]:
+    """The ready-made plan that a patrol file names, or those made of it. Raises PlanError that names the
+    file."""
+    if patrol.plan is not None:
+        return (read_any_plan(patrol.plan),)
+    try:
+        return tuple(plan_flights(patrol, terrain))
+    except PlanError as error:
+        raise PlanError(f"{path}: {error.message}", hint=error.hint) from error
 
 
 def read_any_plan(path: Path) -> Plan:

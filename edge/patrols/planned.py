@@ -11,8 +11,8 @@ from edge.config import LimitsSection
 from edge.optics import Camera
 from edge.patrols.foreseen import Foreseen, foresee
 from edge.patrols.limits import limits_of
-from edge.patrols.load import read_any_plan, read_patrol_file
-from edge.patrols.planner import Swath, plan_flights, swath_of
+from edge.patrols.load import flights_of, read_any_plan, read_patrol_file
+from edge.patrols.planner import Swath, swath_of
 from edge.patrols.site import Site
 from flight.local_frame import LocalFrame
 from flight.plans.checks import Limits, Problem, check, home_height_m
@@ -56,11 +56,12 @@ class Planned:
             plan = read_any_plan(path)
             return cls(plan.name, (plan,), terrain=terrain)
         patrol = read_patrol_file(path)
+        flights = flights_of(path, patrol, terrain)
         if patrol.plan is not None:
-            return cls(patrol.name, (read_any_plan(patrol.plan),), patrol, terrain=terrain)
+            return cls(patrol.name, flights, patrol, terrain=terrain)
         return cls(
             patrol.name,
-            tuple(plan_flights(patrol, terrain)),
+            flights,
             patrol,
             Site(patrol, terrain),
             swath_of(patrol, Camera.load(patrol.camera)),
@@ -104,10 +105,6 @@ class Planned:
             return replace(own, range_m=usual.range_m)
         return limits_of(section) if self.patrol is None else limits_of(section).stricter(own)
 
-    def problems(self, limits: Limits, *, home_amsl_m: float | None = None) -> list[tuple[Plan, Problem]]:
+    def problems(self, limits: Limits) -> list[tuple[Plan, Problem]]:
         """Everything that is unsafe, flight by flight."""
-        return [
-            (plan, problem)
-            for plan in self.flights
-            for problem in check(plan, self.terrain, limits, home_amsl_m=home_amsl_m)
-        ]
+        return [(plan, problem) for plan in self.flights for problem in check(plan, self.terrain, limits)]

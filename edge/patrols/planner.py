@@ -4,19 +4,24 @@ flights that the battery allows."""
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from edge.optics import Camera
 from edge.patrols.site import Site
+from flight.plans.checks import told_apart
 from flight.plans.fence import Circle, Fence, Polygon, RallyPoint
 from flight.plans.flight_time import flight_time_s
 from flight.plans.items import MissionItem, gimbal_pitch, ground_speed, return_to_launch, takeoff, waypoint
 from flight.plans.patrol_file import CircleZone, PatrolFile
 from flight.plans.plan import Plan, PlanError
 from flight.plans.profile import follow
-from flight.plans.survey import Metres, NoWayError, Strip, Ways, flyable, ordered
+from flight.plans.survey import Metres, NoWayError, Strip, TooManyStripsError, Ways, flyable, ordered
 from flight.terrain import Terrain
+
+MOST_FLIGHTS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +76,29 @@ class _Planner:
         self._swath = swath_of(patrol, Camera.load(patrol.camera))
         self._fence = fence_of(patrol)
         self._ways = Ways(self._site.allowed)
+        height_m, least_m = self._swath.height_agl_m, patrol.least_height_agl_m
+        if height_m < least_m:
+            raise PlanError(
+                f"the patrol {patrol.name} is to be flown {height_m:.4g} m above the ground, and its "
+                f"least_height_agl_m is {least_m:g} m"
+            )
 
     def flights(self) -> list[Plan]:
         """Greedy: each flight takes as many parts, in their order, as the battery allows."""
         parts = self._parts()
         flights: list[Plan] = []
         while parts:
-            best: tuple[Plan, int] | None = None
-            for count in range(1, len(parts) + 1):
-                plan = self._plan(parts[:count], f"{self._patrol.name} {len(flights) + 1}")
-                if flight_time_s(plan, self._terrain) > self._usable_s:
-                    break
-                best = plan, count
-            if best is None:
+            if len(flights) == MOST_FLIGHTS:
+                raise PlanError(
+                    f"the patrol {self._patrol.name} takes more than {MOST_FLIGHTS} flights",
+                    hint="Cut the area in two, or fly higher.",
+                )
+            # One more part never makes a flight shorter.
+            count = bisect_right(range(1, len(parts) + 1), self._usable_s, key=partial(self._time_s, parts))
+            if not count:
                 raise self._too_long(parts[0])
-            flights.append(best[0])
-            parts = parts[best[1] :]
+            flights.append(self._plan(parts[:count], f"{self._patrol.name} {len(flights) + 1}"))
+            parts = parts[count:]
         # A name's number says which of several; the hash is of what is flown, and no name is in it.
         return flights if len(flights) > 1 else [replace(flights[0], name=self._patrol.name)]
 
@@ -94,12 +106,16 @@ class _Planner:
     def _usable_s(self) -> float:
         return self._patrol.endurance_s * (1 - self._patrol.reserve_percent / 100)
 
+    def _time_s(self, parts: Sequence[Sequence[Metres]], count: int) -> float:
+        """Of one flight over the first ``count`` parts."""
+        return flight_time_s(self._plan(parts[:count], self._patrol.name), self._terrain)
+
     def _too_long(self, part: Sequence[Metres]) -> PlanError:
-        takes_min = flight_time_s(self._plan([part], self._patrol.name), self._terrain) / 60
+        takes, allowed = told_apart(self._time_s([part], 1) / 60, self._usable_s / 60, digits=1)
         what = "point" if self._patrol.points is not None else "strip"
         return PlanError(
-            f"one {what} of the patrol {self._patrol.name} takes {takes_min:.1f} min there and back, and the "
-            f"battery allows {self._usable_s / 60:.1f} min",
+            f"one {what} of the patrol {self._patrol.name} takes {takes} min there and back, and the "
+            f"battery allows {allowed} min",
             hint="Take off nearer to it, or cut the area in two.",
         )
 
@@ -119,7 +135,13 @@ class _Planner:
         assert to_see is not None  # noqa: S101 - the file names an area, a corridor or points
         swath_m = self._swath.width_m
         spacing_m = swath_m * (1 - patrol.side_overlap)
-        found = flyable(to_see, self._ways, swath_m, spacing_m, patrol.direction_deg)
+        try:
+            found = flyable(to_see, self._ways, swath_m, spacing_m, patrol.direction_deg)
+        except TooManyStripsError as error:
+            raise PlanError(
+                f"the patrol {patrol.name} sees a strip of {swath_m:.3g} m at a time: {error}",
+                hint="Fly higher, take less side_overlap, or cut the area in two.",
+            ) from error
         if not found:
             raise PlanError(
                 f"nothing of the area of the patrol {patrol.name} can be flown over: it is outside the "

@@ -21,6 +21,7 @@ from edge.patrols.ink import (
     SCALE,
     UNSEEN,
     Colour,
+    drawable,
     font,
     round_length,
 )
@@ -47,10 +48,13 @@ class Legend:
         lines: Sequence[str],
         relief: Relief | None,
     ) -> None:
-        self._title = _wrapped(planned.name, 26)
+        self._title = _wrapped(drawable(planned.name, "patrol"), 26)
         plan = planned.flights[0]
         keys: list[tuple[Colour, str]] = [
-            (FLIGHTS[number % len(FLIGHTS)], each.name if len(planned.flights) > 1 else "the way flown")
+            (
+                FLIGHTS[number % len(FLIGHTS)],
+                drawable(each.name, f"flight {number + 1}") if len(planned.flights) > 1 else "the way flown",
+            )
             for number, each in enumerate(planned.flights)
         ]
         if planned.site is not None and planned.site.area is not None:
@@ -72,7 +76,7 @@ class Legend:
     def draw(self, pen: ImageDraw.ImageDraw, x_px: int, y_px: int) -> None:
         x, y = SCALE * x_px, SCALE * y_px
         for line in self._title:
-            pen.text((x, y), line, fill=INK, font=font(25 * SCALE))
+            pen.text((x, y), line, fill=INK, font=font(25 * SCALE, line))
             y += SCALE * 30
         y += SCALE * 12
         for line in self._lines:
@@ -83,7 +87,7 @@ class Legend:
             pen.rounded_rectangle(
                 (x, y + SCALE * 3, x + SCALE * 26, y + SCALE * 17), radius=SCALE * 3, fill=colour
             )
-            pen.text((x + SCALE * 36, y), words, fill=INK, font=font(16 * SCALE))
+            pen.text((x + SCALE * 36, y), words, fill=INK, font=font(16 * SCALE, words))
             y += SCALE * 26
         y += SCALE * 6
         for line in self._notes:

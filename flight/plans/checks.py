@@ -26,6 +26,8 @@ FloatArray = NDArray[np.float64]
 
 NEAR_HOME_M = 30.0  # it starts and lands there: low over the ground is right
 CIRCLE_CORNERS = 12
+FLAT_WORDS = "taken as flat at home's height without a terrain model"
+MOST_DIGITS = 2
 DEFAULT_CIRCLE_M = 10.0  # ArduCopter's CIRCLE_RADIUS, where LOITER_TURNS says none
 _LAST_NAV = 95  # MAV_CMD_NAV_LAST: numbers below move the vehicle
 _STAYS = frozenset({Command.NAV_RETURN_TO_LAUNCH, Command.NAV_DELAY})
@@ -80,7 +82,8 @@ def check(
     ``home_amsl_m`` is how high home really is; left out, it is as ``home_height_m`` has it.
     """
     home_m = home_height_m(plan, terrain) if home_amsl_m is None else home_amsl_m
-    problems = [*_shape(plan), *_home(plan, home_m, limits), *_rally(plan, terrain, limits, home_m)]
+    real_m = _ground_at_home_m(plan, terrain) if home_amsl_m is None else home_amsl_m
+    problems = [*_shape(plan), *_home(plan, real_m, limits), *_rally(plan, terrain, limits, home_m)]
     done: set[tuple[object, ...]] = set()
     for leg in legs(plan, terrain, home_amsl_m=home_m):
         way = (leg.item.seq, leg.start)
@@ -90,18 +93,34 @@ def check(
                 problems += _leg(plan, part, terrain, limits, home_m)
     takes_s = flight_time_s(plan, terrain)
     if takes_s > limits.endurance_s:
-        what = f"it takes {takes_s / 60:.1f} min, and the battery allows {limits.endurance_s / 60:.1f} min"
+        takes, allowed = told_apart(takes_s / 60, limits.endurance_s / 60, digits=1)
+        what = f"it takes {takes} min, and the battery allows {allowed} min"
         problems.append(Problem(None, None, None, what))
     return list(dict.fromkeys(problems))
 
 
+def checked_by(plan: Plan, terrain: Terrain | None, limits: Limits) -> str:
+    """What ``check`` held a plan against, in words: no more than there was."""
+    fence = "no fence" if plan.fence is None else "fence"
+    ground = FLAT_WORDS if terrain is None else f"on {terrain.name}"
+    return (
+        f"{fence}, ceiling {limits.ceiling_home_m:g} m above home, range {limits.range_m:g} m, "
+        f"{limits.endurance_s / 60:.1f} min of battery; the ground at least {limits.least_height_agl_m:g} m "
+        f"below, {ground}"
+    )
+
+
 def home_height_m(plan: Plan, terrain: Terrain | None) -> float:
     """How high home is, as far as plan and terrain know. A station that did not know writes 0."""
-    said_m = plan.home.alt_amsl_m
-    if said_m or terrain is None:
-        return said_m
-    ground_m = float(terrain.height_amsl_m(np.array([plan.home.lat_deg]), np.array([plan.home.lon_deg]))[0])
-    return said_m if math.isnan(ground_m) else ground_m
+    said_m, ground_m = plan.home.alt_amsl_m, _ground_at_home_m(plan, terrain)
+    return said_m if said_m or math.isnan(ground_m) else ground_m
+
+
+def _ground_at_home_m(plan: Plan, terrain: Terrain | None) -> float:
+    """Above sea level; NaN where it is not known."""
+    if terrain is None:
+        return math.nan
+    return float(terrain.height_amsl_m(np.array([plan.home.lat_deg]), np.array([plan.home.lon_deg]))[0])
 
 
 def _shape(plan: Plan) -> Iterator[Problem]:
@@ -131,12 +150,13 @@ def _shape(plan: Plan) -> Iterator[Problem]:
             yield Problem(item.seq, None, None, f"it comes after the way home, which is item {end.seq}")
 
 
-def _home(plan: Plan, home_m: float, limits: Limits) -> Iterator[Problem]:
-    """Heights above home that were worked out for another height of home mean something else."""
+def _home(plan: Plan, real_m: float, limits: Limits) -> Iterator[Problem]:
+    """Heights above home that were worked out for another height of home mean something else. ``real_m`` NaN:
+    nothing but the plan says how high it is."""
     said_m = plan.home.alt_amsl_m
-    if said_m and abs(home_m - said_m) > limits.least_height_agl_m / 2:
+    if said_m and abs(real_m - said_m) > limits.least_height_agl_m / 2:
         what = (
-            f"home is at {home_m:.0f} m and the plan was made for {said_m:.0f} m: its heights mean something "
+            f"home is at {real_m:.0f} m and the plan was made for {said_m:.0f} m: its heights mean something "
             "else here"
         )
         yield Problem(None, None, None, what)
@@ -149,7 +169,8 @@ def _rally(plan: Plan, terrain: Terrain | None, limits: Limits, home_m: float) -
         name = f"rally point {number}"
         away_m = float(_away_m(plan, *(np.array([each]) for each in place))[0])
         if away_m > limits.range_m:
-            what = f"{name} is {away_m:.0f} m from home; the limit is {limits.range_m:.0f} m"
+            away, limit = told_apart(away_m, limits.range_m)
+            what = f"{name} is {away} m from home; the limit is {limit} m"
             yield Problem(None, *place, what)
         if plan.fence is not None and (words := plan.fence.objection(*place)):
             yield Problem(None, *place, f"{name}: {words}")
@@ -185,14 +206,19 @@ def _leg(plan: Plan, leg: Leg, terrain: Terrain | None, limits: Limits, home_m: 
     height_home_m = alt_m - home_m
     top = int(np.argmax(height_home_m))
     if height_home_m[top] > limits.ceiling_home_m + 0.01:
-        what = f"{height_home_m[top]:.0f} m above home; the ceiling is {limits.ceiling_home_m:.0f} m"
-        yield problem(top, what)
+        height, ceiling = told_apart(height_home_m[top], limits.ceiling_home_m)
+        yield problem(top, f"{height} m above home; the ceiling is {ceiling} m")
     away_m = _away_m(plan, lat_deg, lon_deg)
     far = int(np.argmax(away_m))
     if away_m[far] > limits.range_m:
-        yield problem(far, f"{away_m[far]:.0f} m from home; the limit is {limits.range_m:.0f} m")
+        away, limit = told_apart(away_m[far], limits.range_m)
+        yield problem(far, f"{away} m from home; the limit is {limit} m")
     if not leg.is_climb:
-        yield from _ground(leg, ground_m, alt_m, away_m, limits, problem)
+        if ground_m is None:
+            flat_m = np.full(len(alt_m), home_m)
+            yield from _ground(flat_m, f", {FLAT_WORDS}", alt_m, away_m, limits, problem)
+        else:
+            yield from _ground(ground_m, "", alt_m, away_m, limits, problem)
     if plan.fence is not None:
         margin_m = limits.fence_margin_m
         for words, place in plan.fence.crossings(leg.start[:2], leg.end[:2], margin_m=margin_m):
@@ -200,30 +226,30 @@ def _leg(plan: Plan, leg: Leg, terrain: Terrain | None, limits: Limits, home_m: 
 
 
 def _ground(
-    leg: Leg,
-    ground_m: FloatArray | None,
+    ground_m: FloatArray,
+    known_by: str,
     alt_m: FloatArray,
     away_m: FloatArray,
     limits: Limits,
     problem: Callable[[int, str], Problem],
 ) -> Iterator[Problem]:
-    least_m = limits.least_height_agl_m
-    if ground_m is None:
-        # Nothing is known of hills; but a height that is itself above ground needs no model to be too low.
-        if leg.follows_ground and leg.item.alt_m < least_m and away_m[-1] >= NEAR_HOME_M:
-            yield problem(
-                len(alt_m) - 1, f"{leg.item.alt_m:.0f} m above the ground; {least_m:.0f} m is the least"
-            )
-        return
     unknown = np.isnan(ground_m)
     if unknown.any():
         yield problem(int(np.argmax(unknown)), "beyond the terrain model: the ground is not known there")
     height_m = np.where(unknown | (away_m < NEAR_HOME_M), np.inf, alt_m - ground_m)
     low = int(np.argmin(height_m))
     if height_m[low] < 0:
-        yield problem(low, f"into the ground, by {-height_m[low]:.0f} m")
-    elif height_m[low] < least_m - 0.01:
-        yield problem(low, f"{height_m[low]:.0f} m above the ground; {least_m:.0f} m is the least")
+        yield problem(low, f"into the ground, by {-height_m[low]:.0f} m{known_by}")
+    elif height_m[low] < limits.least_height_agl_m - 0.01:
+        height, least = told_apart(height_m[low], limits.least_height_agl_m)
+        yield problem(low, f"{height} m above the ground{known_by}; {least} m is the least")
+
+
+def told_apart(value: float, limit: float, *, digits: int = 0) -> tuple[str, str]:
+    """Both rounded, but not so far that what is beyond a limit looks like the limit."""
+    if f"{value:.{digits}f}" == f"{limit:.{digits}f}" and digits < MOST_DIGITS:
+        return told_apart(value, limit, digits=digits + 1)
+    return f"{value:.{digits}f}", f"{limit:.{digits}f}"
 
 
 def _away_m(plan: Plan, lat_deg: FloatArray, lon_deg: FloatArray) -> FloatArray:

@@ -6,12 +6,23 @@ module reads and checks; ``edge.patrols`` turns it into plans, because that take
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
-from pydantic.functional_validators import AfterValidator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 
 def _on_earth(place: tuple[float, float]) -> tuple[float, float]:
@@ -29,11 +40,36 @@ def _rally(point: tuple[float, float, float]) -> tuple[float, float, float]:
     return point
 
 
+def _utc(said: Any) -> time:
+    try:
+        read = time.fromisoformat(said) if isinstance(said, str) else said
+    except ValueError:
+        read = None
+    if not isinstance(read, time):
+        raise ValueError("write a time as 06:00:00")  # noqa: TRY004 - a validator's error
+    if read.tzinfo is not None:
+        raise ValueError("write UTC, without an offset, as 06:00:00")
+    return read
+
+
 LatLon = Annotated[tuple[float, float], AfterValidator(_on_earth)]
 Ring = Annotated[list[LatLon], Field(min_length=3, max_length=500)]
-
-
-_STAND_IN_THE_PLAN = frozenset({"home", "home_alt_amsl_m", "fence", "no_fly", "rally", "height_agl_m"})
+LONGEST_ENDURANCE_S = 6 * 3600.0  # of a full battery: more is a slip of the pen, and would plan for ever
+_WHERES = ("plan", "area", "corridor", "points")
+# What a file may say beside a ready-made plan, which is flown as it is.
+_BESIDE_A_PLAN = frozenset(
+    {
+        "name",
+        "plan",
+        "ceiling_home_m",
+        "least_height_agl_m",
+        "endurance_s",
+        "reserve_percent",
+        "repeat",
+        "on_detection",
+        "unattended",
+    }
+)
 
 
 class _Part(BaseModel):
@@ -47,6 +83,16 @@ class CircleZone(_Part):
     radius_m: float = Field(gt=0, le=100_000, description="of the disc")
 
 
+def _kind_of_zone(zone: Any) -> str:
+    """So that a mistake is told of the kind that was meant, and not of both."""
+    return "circle" if isinstance(zone, (dict, CircleZone)) else "ring"
+
+
+Zone = Annotated[
+    Annotated[Ring, Tag("ring")] | Annotated[CircleZone, Tag("circle")], Discriminator(_kind_of_zone)
+]
+
+
 class CorridorSection(_Part):
     """A strip along a line: a power line, a road, a river."""
 
@@ -58,7 +104,7 @@ class RepeatSection(_Part):
     """When the patrol is flown again. One of the two."""
 
     every_min: float | None = Field(None, gt=0, le=10_080, description="from one start to the next")
-    daily_utc: list[time] = Field(
+    daily_utc: list[Annotated[time, BeforeValidator(_utc)]] = Field(
         default_factory=list, max_length=48, description='times of the day in UTC, as ["06:00:00"]'
     )
     times: int | None = Field(None, ge=1, le=10_000, description="how many passes in all; left out: no end")
@@ -78,7 +124,7 @@ class PatrolFile(_Part):
         None, description="[latitude, longitude] of take-off and landing; needed unless a plan says it"
     )
     home_alt_amsl_m: float | None = Field(
-        None, ge=-500, le=9000, description="of the home, above sea level; left out: the terrain model's"
+        None, ge=-500, le=9000, description="of the home, above sea level; needed without a terrain model"
     )
     plan: Path | None = Field(None, description="a .plan or .waypoints to fly as it is")
     area: Ring | None = Field(None, description="a polygon to look at: [[latitude, longitude], …]")
@@ -101,11 +147,13 @@ class PatrolFile(_Part):
         None, ge=0, lt=360, description="of an area's strips; left out: the one with the fewest turns"
     )
     ceiling_home_m: float = Field(120.0, gt=0, le=1000, description="above home, never exceeded")
-    least_height_agl_m: float = Field(20.0, gt=0, le=500, description="above the terrain model")
-    endurance_s: float = Field(1500.0, gt=0, description="of a full battery, as you have measured it")
+    least_height_agl_m: float = Field(20.0, gt=0, le=500, description="above the ground")
+    endurance_s: float = Field(
+        1500.0, gt=0, le=LONGEST_ENDURANCE_S, description="of a full battery, as you have measured it"
+    )
     reserve_percent: float = Field(25.0, ge=0, le=90, description="of the battery, never planned with")
     fence: Ring | None = Field(None, description="a polygon to stay in; brought aboard with the plan")
-    no_fly: list[Ring | CircleZone] = Field(
+    no_fly: list[Zone] = Field(
         default_factory=list, max_length=50, description="polygons or circles to stay out of"
     )
     rally: list[Annotated[tuple[float, float, float], AfterValidator(_rally)]] = Field(
@@ -134,17 +182,22 @@ class PatrolFile(_Part):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        wheres = [name for name in ("plan", "area", "corridor", "points") if getattr(self, name) is not None]
+        wheres = [name for name in _WHERES if getattr(self, name) is not None]
         if len(wheres) != 1:
             found = ", ".join(wheres) or "none"
             raise ValueError(f"say one of plan, area, corridor and points, not {found}")
         if self.plan is not None:
-            said = sorted(_STAND_IN_THE_PLAN & self.model_fields_set)
+            said = sorted(self.model_fields_set - _BESIDE_A_PLAN)
             if said:
-                raise ValueError(f"{', '.join(said)}: with a plan these stand in the plan itself")
+                raise ValueError(f"{', '.join(said)}: a plan is flown as it is, and takes none of these")
             return self
         if self.home is None:
             raise ValueError("home is missing: where the drone takes off and lands")
         if (self.height_agl_m is None) == (self.ground_sampling_cm is None):
             raise ValueError("say either height_agl_m or ground_sampling_cm")
         return self
+
+
+def is_patrol_file(table: Mapping[str, Any]) -> bool:
+    """Whether a TOML file was meant to be one, right or not: for somebody who took it for another."""
+    return "name" in table and not table.keys().isdisjoint({"home", *_WHERES})

@@ -46,13 +46,28 @@ def setup_before(items: Sequence[MissionItem], seq: int) -> tuple[MissionItem, .
     return tuple(sorted(in_force, key=lambda item: item.seq))
 
 
+def begin_again_at(plan: Plan, seq: int) -> int:
+    """The item from which to go on with a plan that was left on the way to ``seq``; 0: fly it whole.
+
+    That is ``seq`` itself, unless the rest jumps back to before it. How often the jump was taken is not
+    known, so such a loop is flown again from its first item, with all its rounds.
+    """
+    jumps = [item for item in plan.items[1:] if item.command == Command.DO_JUMP]
+    begin, before = seq, 0
+    while begin != before:  # what is added to the rest may jump back further
+        before = begin
+        begin = min([begin, *(int(jump.params[0]) for jump in jumps if jump.seq >= begin)])
+    first_place = next((item.seq for item in plan.items[1:] if item.is_place), 0)
+    return begin if begin > first_place else 0
+
+
 def remainder(plan: Plan, seq: int) -> Plan:
     """What is left of a plan from item ``seq`` on, for a vehicle that stands at home with a new battery.
 
     It takes off to the height of the place where it goes on, flies to the last place before ``seq``, so that
     the leg it left is flown whole, sets again what was in force there, and flies the rest. The last items are
     the plan's own from ``seq`` on. Raises PlanError for a number that is none of the plan's, and for a rest
-    that jumps back to before ``seq``.
+    that jumps back to before ``seq`` (``begin_again_at`` gives a number from which none does).
     """
     items = plan.items
     if not 0 < seq < len(items):

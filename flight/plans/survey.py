@@ -28,10 +28,15 @@ CLEAR_M = 0.01  # rounding: margins are metres
 LEAST_LEFT_M2 = 4.0  # unseen parts smaller than this are let go
 MOST_EXTRA_STRIPS = 200
 MOST_FIRSTS = 24
+MOST_STRIPS = 300  # as many take two seconds to put in order
 
 
 class NoWayError(ValueError):
     """Two places are not joined by any allowed way."""
+
+
+class TooManyStripsError(ValueError):
+    """An area takes more than MOST_STRIPS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +55,23 @@ def strips(area: Polygon | MultiPolygon, spacing_m: float, direction_deg: float 
     """Parallel strips over an area, ``spacing_m`` apart, in no order.
 
     ``direction_deg`` is theirs, clockwise from north; None takes the one with the fewest strips, and of those
-    the shortest. A part of the area narrower than half a swath still gets a strip.
+    the shortest. A part of the area narrower than half a swath still gets a strip. Raises TooManyStripsError.
     """
-    if direction_deg is not None:
-        return _strips(area, spacing_m, direction_deg)
-    found = (_strips(area, spacing_m, float(angle_deg)) for angle_deg in ANGLES_DEG)
+    angles_deg = ANGLES_DEG if direction_deg is None else (direction_deg,)
+    found = [lines for angle_deg in angles_deg if (lines := _strips(area, spacing_m, angle_deg))]
+    if not found:
+        raise TooManyStripsError(f"it takes more than {MOST_STRIPS} strips")
     return min(found, key=lambda lines: (len(lines), sum(math.dist(line.start, line.end) for line in lines)))
 
 
 def _strips(area: Polygon | MultiPolygon, spacing_m: float, direction_deg: float) -> list[Strip]:
-    """Turned so that the strips run east; shapely turns counter-clockwise."""
+    """Turned so that the strips run east; shapely turns counter-clockwise. Empty: they would be too many."""
     turn_deg = direction_deg - 90.0
     turned = affinity.rotate(area, turn_deg, origin=(0, 0))
     west, south, east, north = turned.bounds
     count = max(1, math.ceil((north - south) / spacing_m))
+    if count > MOST_STRIPS:
+        return []
     first = (south + north) / 2 - (count - 1) * spacing_m / 2
     found: list[Strip] = []
     for number in range(count):
@@ -99,8 +107,10 @@ def flyable(
     area: Polygon | MultiPolygon, ways: Ways, swath_m: float, spacing_m: float, direction_deg: float | None
 ) -> list[Strip]:
     """Strips within what is allowed, from which all of an area that one may fly over is seen: no point of it
-    is farther from a strip than half a swath."""
+    is farther from a strip than half a swath. Raises TooManyStripsError."""
     found = [part for strip in strips(area, spacing_m, direction_deg) for part in ways.clipped(strip)]
+    if len(found) > MOST_STRIPS:
+        raise TooManyStripsError(f"it takes more than {MOST_STRIPS} strips, cut up by fence and no-fly zones")
     mine = area if ways.allowed is None else area.intersection(ways.allowed)
     first = found[0] if found else None
     if direction_deg is None and first is not None:

@@ -84,13 +84,6 @@ def export(weights: Path, out: Path, settings: ExportSettings) -> Path:
     return out
 
 
-def read_metadata(path: Path) -> dict[str, str]:
-    """The ``metadata_props`` of an ONNX file."""
-    import onnx
-
-    return {p.key: p.value for p in onnx.load(str(path)).metadata_props}
-
-
 def _write(graph: Any, out: Path, metadata: dict[str, str]) -> None:
     import onnx
 

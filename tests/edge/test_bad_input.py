@@ -172,8 +172,13 @@ def test_scanning_with_a_missing_model_writes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("profile", ["companion.toml", "station.toml"])
-def test_the_shipped_profiles_are_fine(profile: str, tmp_path: Path) -> None:
-    path = Path(__file__).parents[2] / "hardware" / "profiles" / profile
+def test_the_shipped_profiles_lack_nothing_but_the_key(profile: str, tmp_path: Path) -> None:
+    shipped = Path(__file__).parents[2] / "hardware" / "profiles" / profile
+    path = tmp_path / profile
+    path.write_text(shipped.read_text())
+    without = emberwatch("config", "check", str(path), folder=tmp_path)
+    said_in_one_line(without, "line ", "drone.key", "make one with: openssl rand")
+    (tmp_path / "drone.key").write_text("0123456789abcdef0123\n")
     assert emberwatch("config", "check", str(path), folder=tmp_path).returncode == 0
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from edge.foot import foot_of
 from edge.footprint import footprint
-from edge.locate import locate, locate_detection, locate_detections
+from edge.locate import locate, locate_detections
 from edge.optics import Camera
 from edge.pose import Pose, PoseSigmas
 from edge.sighting import Sighting, ellipse
@@ -324,8 +324,8 @@ def test_a_fire_stands_on_the_lower_edge_of_its_box_and_from_above_in_its_middle
 def test_the_foot_of_smoke_is_much_less_sure_than_that_of_fire() -> None:
     pose = pose_at(height_m=80, pitch_deg=-40)
     corners = (500.0, 200.0, 620.0, 320.0)
-    fire = locate_detection(box("fire", *corners), pose, CAMERA, Plane())
-    smoke = locate_detection(box("smoke", *corners), pose, CAMERA, Plane())
+    boxes = [box("fire", *corners), box("smoke", *corners)]
+    fire, smoke = locate_detections(boxes, pose, CAMERA, Plane())
     assert np.linalg.det(covariance(smoke)) > 3 * np.linalg.det(covariance(fire))
     # A plume that the wind laid over stands in a corner of its box: that must be within 2 σ.
     corner = locate(pose, CAMERA, (500.0, 320.0), SHARP, Plane())
@@ -335,7 +335,7 @@ def test_the_foot_of_smoke_is_much_less_sure_than_that_of_fire() -> None:
 
 def test_smoke_whose_foot_is_below_the_picture_keeps_its_bearing_only() -> None:
     pose = pose_at(height_m=80, pitch_deg=-40)
-    cut = locate_detection(box("smoke", 400, 300, 700, 719), pose, CAMERA, Plane())
+    (cut,) = locate_detections([box("smoke", 400, 300, 700, 719)], pose, CAMERA, Plane())
     assert cut.method == "bearing-only"
     assert cut.why == "its foot is below the picture"
     assert cut.half_width_deg == pytest.approx(math.degrees(math.atan(150 / CAMERA.fx_px)))
@@ -343,8 +343,8 @@ def test_smoke_whose_foot_is_below_the_picture_keeps_its_bearing_only() -> None:
 
 def test_a_fire_cut_by_the_picture_s_edge_is_less_sure() -> None:
     pose = pose_at(height_m=80, pitch_deg=-40)
-    whole = locate_detection(box("fire", 600, 560, 680, 640), pose, CAMERA, Plane())
-    cut = locate_detection(box("fire", 600, 639, 680, 719), pose, CAMERA, Plane())
+    boxes = [box("fire", 600, 560, 680, 640), box("fire", 600, 639, 680, 719)]
+    whole, cut = locate_detections(boxes, pose, CAMERA, Plane())
     assert ellipse(covariance(cut))[0] > 1.5 * ellipse(covariance(whole))[0]
 
 
@@ -354,7 +354,7 @@ def test_all_boxes_of_a_frame_at_once_are_what_they_are_alone() -> None:
     together = locate_detections(boxes, pose, CAMERA, Hills())
     assert {sighting.method for sighting in together} == {"dem", "bearing-only"}
     for sighting, detection in zip(together, boxes, strict=True):
-        alone = locate_detection(detection, pose, CAMERA, Hills())
+        (alone,) = locate_detections([detection], pose, CAMERA, Hills())
         assert (alone.method, alone.lat_deg, alone.lon_deg) == (
             sighting.method,
             sighting.lat_deg,

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +21,7 @@ from typer.testing import CliRunner
 import hardware
 from edge import cli
 from edge.config import LimitsSection
+from edge.patrols import ink
 from edge.patrols.command import Sources, check_command, plan_command
 from edge.patrols.limits import limits_of
 from edge.patrols.load import load_patrol, read_any_plan, read_patrol_file
@@ -115,10 +119,18 @@ def _terrain(folder: Path) -> Terrain | None:
     return dem(folder).load()[1]
 
 
-def test_how_high_home_really_is_may_be_said(folder: Path, screen: Screen) -> None:
-    code = check_command(folder / "patrol.toml", dem(folder), home_alt_amsl_m=500.0, console=screen.console)
-    assert code == 1
-    assert any("home is at 500 m and the plan was made for" in line for line in screen.lines)
+def test_a_home_that_the_terrain_has_elsewhere_is_refused(folder: Path, screen: Screen) -> None:
+    (folder / "patrol.toml").write_text(PATROL + "home_alt_amsl_m = 620\n")
+    assert check_command(folder / "patrol.toml", dem(folder), console=screen.console) == 1
+    assert any("m and the plan was made for 620 m: its heights mean" in line for line in screen.lines)
+
+
+def test_a_name_is_printed_as_it_is(folder: Path, screen: Screen) -> None:
+    named = PATROL.replace('"north / ridge"', '"[bold]North[/bold] [/ridge] side"')
+    (folder / "patrol.toml").write_text(named + "endurance_s = 300\n")
+    assert plan_command(folder / "patrol.toml", dem(folder), console=screen.console) == 0
+    assert screen.lines[0] == "[bold]North[/bold] [/ridge] side"
+    assert any("[bold]North[/bold] [/ridge] side 2" in line for line in screen.lines)
 
 
 # --- plan --------------------------------------------------------------------------------------------
@@ -217,6 +229,10 @@ def test_what_cannot_be_written_is_named(folder: Path, screen: Screen) -> None:
         ("no_fly = [{ center = [149.1, -35.3], radius_m = 5 }]", "no place on earth"),
         ("side_overlap = 1.5", "side_overlap"),
         ("[repeat]\ntimes = 3", "either every_min or daily_utc"),
+        ('[repeat]\ndaily_utc = ["06:00+02:00", "08:00"]', "item 1 of 'daily_utc' .*write UTC, without an"),
+        ('[repeat]\ndaily_utc = ["6:00"]', "write a time as 06:00:00"),
+        ("[repeat]\ndaily_utc = [6]", "write a time as 06:00:00"),
+        ("endurance_s = 1e9", "'endurance_s' must be at most 21600.0"),
     ],
 )
 def test_a_mistake_in_a_patrol_file_is_told_in_plain_words(folder: Path, line: str, says: str) -> None:
@@ -229,11 +245,48 @@ def test_a_mistake_in_a_patrol_file_is_told_in_plain_words(folder: Path, line: s
 
 def test_what_stands_in_a_plan_is_not_said_again_beside_it(folder: Path) -> None:
     write_plan(folder / "a.plan", out_and_back(to(100, 0)))
-    (folder / "p.toml").write_text('name = "a"\nplan = "a.plan"\nspeed_m_s = 5\n')
+    beside = 'name = "a"\nplan = "a.plan"\nceiling_home_m = 90\nunattended = true\n[repeat]\nevery_min = 60\n'
+    (folder / "p.toml").write_text(beside)
     assert len(load_patrol(folder / "p.toml", None).flights) == 1
-    (folder / "p.toml").write_text('name = "a"\nplan = "a.plan"\nno_fly = []\n')
-    with pytest.raises(PlanError, match="no_fly: with a plan these stand in the plan itself"):
+    (folder / "p.toml").write_text('name = "a"\nplan = "a.plan"\nspeed_m_s = 5\nno_fly = []\ncamera = "x"\n')
+    with pytest.raises(PlanError, match="camera, no_fly, speed_m_s: a plan is flown as it is") as caught:
         read_patrol_file(folder / "p.toml")
+    assert "the file" not in caught.value.message
+
+
+def test_a_mistake_in_a_no_fly_circle_is_told_of_a_circle(folder: Path) -> None:
+    wrong = PATROL + "no_fly = [{ center = [-35.3, 149.1], radius_m = 0 }]\n"
+    (folder / "patrol.toml").write_text(wrong)
+    with pytest.raises(PlanError, match="must be more than 0") as caught:
+        read_patrol_file(folder / "patrol.toml")
+    assert "a list" not in caught.value.message
+
+
+@pytest.mark.parametrize("load", [load_patrol, Planned.load])
+def test_what_cannot_be_planned_is_told_with_its_file(
+    folder: Path, load: Callable[[Path, Terrain | None], object]
+) -> None:
+    file = folder / "patrol.toml"
+    file.write_text(PATROL.replace("height_agl_m = 60", "height_agl_m = 3\nhome_alt_amsl_m = 584"))
+    with pytest.raises(PlanError) as caught:
+        load(file, None)
+    assert caught.value.message.startswith(f"{file}: the patrol north / ridge is to be flown 3 m above")
+
+
+# --- letters ------------------------------------------------------------------------------------------
+
+
+def test_a_name_that_no_font_has_is_not_drawn_as_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ink, "FONT_FILES", ())
+    assert ink.drawable("North 7", "flight 1") == "North 7"
+    for name in ("Côte", "北山", "a\nb", "\udcff"):
+        assert ink.drawable(name, "flight 1") == "flight 1"
+
+
+@pytest.mark.skipif(not any(map(os.path.isfile, ink.FONT_FILES)), reason="none of these fonts is here")
+def test_a_system_font_writes_what_pillows_own_cannot() -> None:
+    assert ink.drawable("Côte 7", "flight 1") == "Côte 7"
+    assert bytes(ink.font(20, "Côte 7").getmask("7")) != bytes(ink.font(20, "North 7").getmask("7"))
 
 
 def test_a_camera_profile_beside_the_patrol_is_found(folder: Path) -> None:
@@ -295,6 +348,11 @@ def test_the_command_line_is_there_before_the_libraries_are() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "set()", done.stderr
+
+
+def test_it_says_which_version_it_is() -> None:
+    result = CliRunner().invoke(cli.app, ["--version"])
+    assert (result.exit_code, result.output.strip()) == (0, f"emberwatch {version('emberwatch')}")
 
 
 def test_a_missing_file_is_one_line_and_no_traceback(

@@ -192,6 +192,28 @@ def test_a_strip_that_no_battery_allows_is_said() -> None:
 # --- where it may fly --------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("direction_deg", [None, 30.0])
+def test_more_than_anybody_flies_is_refused_and_not_planned_for_ever(direction_deg: float | None) -> None:
+    large = box(-1000, -1000, 1000, 1000)
+    low = patrol(height_agl_m=0.5, least_height_agl_m=0.5, area=large, direction_deg=direction_deg)
+    with pytest.raises(PlanError, match="more than 300 strips") as caught:
+        plan_flights(low, None)
+    assert "Fly higher" in caught.value.hint
+
+
+def test_too_many_flights_are_refused() -> None:
+    with pytest.raises(PlanError, match="takes more than 50 flights"):
+        plan_flights(patrol(points=[at(200, 0)] * 60, area=None, endurance_s=190), None)
+
+
+def test_what_is_to_be_flown_lower_than_its_own_least_is_refused() -> None:
+    assert plan_flights(patrol(height_agl_m=20), None)
+    with pytest.raises(PlanError, match="flown 3 m above the ground, and its least_height_agl_m is 20 m"):
+        plan_flights(patrol(height_agl_m=3), None)
+    with pytest.raises(PlanError, match="least_height_agl_m"):
+        plan_flights(patrol(height_agl_m=None, ground_sampling_cm=0.5), None)
+
+
 def test_fence_and_zones_hold_for_every_way_and_go_aboard() -> None:
     fence = box(-600, -250, 60, 250)
     zones = [{"center": at(-300, 50), "radius_m": 60}, box(-150, -150, -100, 20)]

@@ -15,7 +15,9 @@ from flight.plans.fence import Circle, Fence
 from uplink.messages import PreflightLine, SeeingState
 
 FENCE = Fence((Circle(-35.0, 149.0, 500.0),))
-PLAN = PlanFacts(aboard=True, trouble="", problems=(), flight_time_s=600.0, fence=FENCE)
+PLAN = PlanFacts(
+    aboard=True, trouble="", problems=(), checked_by="no fence", flight_time_s=600.0, fence=FENCE
+)
 FINE = Facts(
     linked=True,
     position_ok=True,
@@ -168,3 +170,7 @@ def test_a_failsafe_that_cannot_fire_keeps_it_on_the_ground(parameter: str, valu
 def test_a_long_reason_still_fits_the_message() -> None:
     found = line("camera", replace(FINE, seeing=Seeing(SeeingState.BLIND, "x" * 1000, 0.0)))
     assert len(found.detail) <= 256
+
+
+def test_a_safe_plan_is_called_so_by_what_it_was_held_against() -> None:
+    assert line("plan is safe", FINE).detail == PLAN.checked_by

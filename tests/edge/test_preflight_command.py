@@ -98,6 +98,7 @@ async def test_a_vehicle_that_is_ready_is_said_to_be_and_nothing_is_sent_to_anyb
         assert screen.line(name).startswith("✓"), screen.text
     assert screen.line("plan aboard").startswith("?")
     assert "the agent brings it aboard" in screen.line("plan aboard")
+    assert "without a terrain model" in screen.line("plan is safe")
     assert not list((tmp_path / "data").glob("outbox*"))
 
 

@@ -43,9 +43,8 @@ def event() -> str:
 
 def test_a_signed_event_is_taken(sink: WebhookSink) -> None:
     assert post(sink, event(), SECRET) == 204
-    first = sink.first_delivery(UUID(int=5))
-    assert first is not None
-    assert first.webhook_id == "msg_1"
+    (taken,) = sink.deliveries
+    assert (taken.webhook_id, taken.alert.id) == ("msg_1", UUID(int=5))
 
 
 def test_a_wrong_signature_is_refused_and_counted(sink: WebhookSink) -> None:

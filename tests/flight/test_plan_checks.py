@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from flight.plans.checks import Limits, check
+from flight.plans.checks import Limits, check, checked_by
 from flight.plans.fence import Circle, Fence, Polygon, RallyPoint
 from flight.plans.items import Command, Frame, MissionItem, ground_speed, return_to_launch, takeoff, waypoint
 from flight.plans.plan import Home, Plan
@@ -202,8 +202,47 @@ def test_following_the_ground_up_a_hill_may_break_the_ceiling_between_two_waypoi
 
 def test_a_height_above_ground_needs_no_model_to_be_too_low() -> None:
     a_plan = out_and_back(to(200, 0, 10.0, Frame.GLOBAL_TERRAIN_ALT), to(100, 0, 60.0))
-    [line] = problems(a_plan, None)
-    assert "10 m above the ground; 20 m is the least" in line
+    low = problems(a_plan, None)
+    assert low
+    assert all(
+        "taken as flat at home's height without a terrain model; 20 m is the least" in line for line in low
+    )
+
+
+def test_without_a_terrain_model_the_ground_is_flat_and_no_less_hard() -> None:
+    [*low] = problems(out_and_back(to(200, 0, 3.0), to(300, 0, 3.0), to(100, 0, 60.0)), None)
+    assert any("3 m above the ground, taken as flat" in line for line in low)
+    [*down] = problems(out_and_back(to(200, 0, -5.0), to(100, 0, 60.0)), None)
+    assert any("into the ground, by 5 m, taken as flat" in line for line in down)
+
+
+def test_taking_off_and_landing_may_be_low_without_a_terrain_model_too() -> None:
+    up = out_and_back(to(25, 0, 10), to(25, 0, 60), to(300, 0, 60), takeoff_m=10.0)
+    assert problems(up, None) == []
+
+
+def test_a_home_that_is_not_where_the_terrain_has_it_is_noticed() -> None:
+    raised = Home(HOME.lat_deg, HOME.lon_deg, HOME.alt_amsl_m + 36)
+    a_plan = Plan.build("a plan", raised, SAFE.items[1:])
+    assert any("home is at 584 m and the plan was made for 620 m" in line for line in problems(a_plan))
+    assert problems(a_plan, None) == []
+    near = Plan.build("a plan", replace(raised, alt_amsl_m=HOME.alt_amsl_m + 9), SAFE.items[1:])
+    assert problems(near) == []
+
+
+def test_what_is_only_just_too_much_is_told_apart_from_the_limit() -> None:
+    [line, *_] = problems(there(to(300, 0, 19.7), to(100, 0, 60)), FLAT)
+    assert "19.7 m above the ground; 20.0 m is the least" in line
+    found = problems(there(to(300, 0, 120.2)), FLAT)
+    assert any("120.2 m above home; the ceiling is 120.0 m" in line for line in found)
+
+
+def test_what_was_checked_is_said_and_no_more() -> None:
+    words = checked_by(SAFE, FLAT, LIMITS)
+    assert words.startswith("fence, ceiling 120 m above home, range 3000 m, 18.8 min of battery")
+    assert words.endswith("the ground at least 20 m below, on formula")
+    assert checked_by(out_and_back(to(100, 0)), None, LIMITS).startswith("no fence, ")
+    assert "without a terrain model" in checked_by(SAFE, None, LIMITS)
 
 
 # --- ceiling, range, battery -------------------------------------------------------------------------

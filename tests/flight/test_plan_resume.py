@@ -17,7 +17,7 @@ from flight.plans.items import (
     takeoff,
 )
 from flight.plans.plan import Plan, PlanError
-from flight.plans.resume import remainder, setup_before
+from flight.plans.resume import begin_again_at, remainder, setup_before
 from tests.flight.plan_makers import FENCE, FLAT, plan, to
 
 
@@ -96,6 +96,54 @@ def test_jumps_ahead_are_kept_and_jumps_back_refused() -> None:
     back = plan(takeoff(60.0), to(100, 0), to(200, 0), command(Command.DO_JUMP, 2.0, 3.0), return_to_launch())
     with pytest.raises(PlanError, match="jumps back from item 4"):
         remainder(back, 3)
+
+
+def jump(target: float, times: float = 2.0) -> MissionItem:
+    return command(Command.DO_JUMP, target, times)
+
+
+ROUNDS = plan(
+    takeoff(60.0),  # 1
+    to(100, 0),  # 2
+    to(200, 0),  # 3
+    ground_speed(5.0),  # 4
+    to(300, 0),  # 5
+    to(300, 100),  # 6
+    jump(5.0),  # 7
+    to(300, 200),  # 8
+    return_to_launch(),  # 9
+)
+
+
+@pytest.mark.parametrize("left", [5, 6, 7])
+def test_a_plan_that_was_left_in_its_rounds_begins_them_again(left: int) -> None:
+    begin = begin_again_at(ROUNDS, left)
+    rest = remainder(ROUNDS, begin)
+    assert begin == 5
+    assert commands(rest) == [22, 16, 178, 16, 16, 177, 16, 20]
+    assert rest.items[6].params[:2] == (4.0, 2.0)
+    assert rest.items[4].lon_e7 == ROUNDS.items[5].lon_e7
+
+
+@pytest.mark.parametrize("left", [3, 8, 9])
+def test_a_plan_that_was_left_outside_of_its_rounds_goes_on_where_it_was_left(left: int) -> None:
+    assert begin_again_at(ROUNDS, left) == left
+
+
+def test_rounds_in_rounds_begin_again_with_the_outer_ones() -> None:
+    nested = plan(
+        takeoff(60.0), to(100, 0), to(200, 0), jump(3.0), to(300, 0), to(400, 0), jump(6.0), jump(4.0),
+        return_to_launch(),
+    )  # fmt: skip
+    assert begin_again_at(nested, 6) == 3  # by way of the jump at 8 to the one at 4
+    assert remainder(nested, 3).items[-1].command == Command.NAV_RETURN_TO_LAUNCH
+
+
+@pytest.mark.parametrize("target", [1.0, 2.0])
+def test_a_plan_that_is_one_round_from_its_start_is_flown_whole_again(target: float) -> None:
+    fro = plan(takeoff(60.0), to(100, 0), to(200, 0), jump(target), return_to_launch())
+    assert begin_again_at(fro, 3) == 0
+    assert begin_again_at(fro, 5) == 5
 
 
 @pytest.mark.parametrize("seq", [0, 13, -1])

@@ -90,7 +90,7 @@ def test_by_hand_up_slope_and_down_slope(yaw_deg: float, reach_m: float) -> None
 @pytest.mark.parametrize("lens", [LENS, CURVED], ids=["pinhole", "distorted"])
 @pytest.mark.parametrize("yaw_deg", [25.0, 115.0, 205.0, 295.0])
 def test_a_fire_is_boxed_where_its_truth_projects(lens: VirtualLens, yaw_deg: float) -> None:
-    world = small_world().with_look_alikes(())
+    world = replace(small_world(), look_alikes=())
     fire = world.fires[0]
     yaw = math.radians(yaw_deg)
     # Off to a side of the boresight, so that a mirrored or turned axis would show.
@@ -112,7 +112,7 @@ def test_a_fire_is_boxed_where_its_truth_projects(lens: VirtualLens, yaw_deg: fl
 
 
 def test_boxes_hold_what_changed_in_the_picture() -> None:
-    world = small_world().with_look_alikes(())
+    world = replace(small_world(), look_alikes=())
     fire = replace(world.fires[0], plume=SMOKE)
     pose = pose_near(world, fire.east_m, fire.north_m - 90.0, 75.0, 0.0, -42.0)
     burning, boxes = Renderer(world.with_fires([fire]), LENS).render_with_labels(pose)
@@ -144,7 +144,7 @@ def test_a_ridge_hides_a_fire_until_the_camera_climbs() -> None:
 
 @pytest.mark.parametrize(("wind_m_s", "to_the_right"), [((4.0, 0.0), True), ((-4.0, 0.0), False)])
 def test_smoke_drifts_with_the_wind_and_rises(wind_m_s: tuple[float, float], to_the_right: bool) -> None:
-    world = small_world().with_look_alikes(()).with_wind(*wind_m_s)
+    world = replace(small_world(), look_alikes=()).with_wind(*wind_m_s)
     fire = replace(world.fires[0], plume=SMOKE, flame_height_m=0.0)
     pose = pose_near(world, fire.east_m, fire.north_m - 150.0, 60.0, 0.0, -20.0)
     renderer = Renderer(world.with_fires([fire]), LENS)
@@ -171,14 +171,14 @@ def test_look_alikes_are_drawn_but_never_boxed() -> None:
     world = small_world().with_fires([])
     bank = fog(np.random.default_rng(1), 0.0, 100.0)
     pose = pose_near(world, 0.0, 0.0, 60.0, 0.0, -30.0)
-    plain = Renderer(world.with_look_alikes([]), LENS).render(pose)
-    foggy, boxes = Renderer(world.with_look_alikes([bank]), LENS).render_with_labels(pose)
+    plain = Renderer(replace(world, look_alikes=()), LENS).render(pose)
+    foggy, boxes = Renderer(replace(world, look_alikes=(bank,)), LENS).render_with_labels(pose)
     assert boxes == []
     assert (cv2.absdiff(plain, foggy) > 20).mean() > 0.01
 
 
 def test_sky_is_above_the_horizon_and_night_is_dark() -> None:
-    world = small_world().with_fires([]).with_look_alikes([])
+    world = replace(small_world(), fires=(), look_alikes=())
     pose = pose_near(world, 0.0, 0.0, 80.0, 45.0, -3.0)
     noon = Renderer(world, LENS).render(pose)
     night = Renderer(world.with_light("night"), LENS).render(pose)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ def stage() -> Stage:
 
 def burning(stage: Stage, *, flame_m: float, radius_m: float, plume: Plume | None) -> Scene:
     """One fire in the middle of the picture, 60 m ahead of a camera 60 m above the ground."""
-    world = stage.world.with_look_alikes(())
+    world = replace(stage.world, look_alikes=())
     fire = world.fire_at("one", 0.0, 60.0, radius_m=radius_m, flame_height_m=flame_m, seed=5, plume=plume)
     lat, lon = world.frame.to_geographic(0.0, 0.0)
     pose = TruePose.looking(

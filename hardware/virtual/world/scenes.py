@@ -194,11 +194,6 @@ def scenes(
         yield stage.scene(np.random.default_rng([seed, 17, index]), size_px=size_px)
 
 
-def random_scene(rng: np.random.Generator, family: str, *, size_px: tuple[int, int] | None = None) -> Scene:
-    """One scene in a country of ``family``, one of twelve; the last few countries are kept in memory."""
-    return _stage(FIRST_TRAINING_SEED + int(rng.integers(12)), family).scene(rng, size_px=size_px)
-
-
 @lru_cache(maxsize=3)
 def _stage(seed: int, family: str) -> Stage:
     return Stage.of(seed, family)

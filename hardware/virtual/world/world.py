@@ -99,10 +99,6 @@ class World:
         """The same world under another light; baked shadows stay where they are."""
         return replace(self, light=light_named(light) if isinstance(light, str) else light)
 
-    def with_look_alikes(self, look_alikes: Sequence[LookAlike]) -> World:
-        """The same world with other look-alikes."""
-        return replace(self, look_alikes=tuple(look_alikes))
-
     def with_wind(self, east_m_s: float, north_m_s: float) -> World:
         """The same world in another wind."""
         return replace(self, wind_m_s=(east_m_s, north_m_s))
