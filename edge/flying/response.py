@@ -428,10 +428,7 @@ class Response:
             return self._strand(now_s, "the patrol was not resumed")
         elif situation.granted and now_s - self._tried_s >= self._rules.retry_s:
             self._tried_s = now_s
-            is_back = (
-                self._here is not None and self._left is not None and self._is_at(self._left, self._here)
-            )
-            if is_back or self._ways.is_onward_clear(self._fire):
+            if self._is_back or self._ways.is_onward_clear(self._fire):
                 return [Resume()]
         return []
 
