@@ -14,6 +14,9 @@ from flight.plans.fence import Fence, distance_m
 from flight.telemetry import Home
 from flight.terrain import Terrain
 
+FENCE_MARGIN_M = 5.0
+"""Nobody is sent, and no patrol is flown, nearer to a fence than this."""
+
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
@@ -25,7 +28,7 @@ class Envelope:
     least_height_agl_m: float = 20.0
     ceiling_home_m: float = 120.0
     range_m: float = 3000.0
-    fence_margin_m: float = 5.0
+    fence_margin_m: float = FENCE_MARGIN_M
 
     def objection(self, lat_deg: float, lon_deg: float, alt_amsl_m: float) -> str:
         """Why the vehicle may not be sent there, in plain words; empty where it may."""

@@ -5,12 +5,9 @@ from __future__ import annotations
 import math
 
 from edge.config import LimitsSection
-from flight.envelope import Envelope
+from flight.envelope import FENCE_MARGIN_M
 from flight.plans.checks import Limits
 from flight.plans.patrol_file import PatrolFile
-
-# As the envelope has it: a patrol that runs nearer to its fence could not be come back to.
-FENCE_MARGIN_M = Envelope().fence_margin_m
 
 
 def limits_of(source: LimitsSection | PatrolFile) -> Limits:

@@ -9,6 +9,7 @@ import numpy as np
 from shapely.geometry import LineString, MultiPolygon, Point
 from shapely.geometry import Polygon as Shape
 
+from flight.envelope import FENCE_MARGIN_M
 from flight.local_frame import LocalFrame
 from flight.plans.patrol_file import CircleZone, PatrolFile
 from flight.plans.plan import Home, PlanError
@@ -16,7 +17,7 @@ from flight.plans.survey import Metres
 from flight.terrain import Terrain
 
 NO_FLY_MARGIN_M = 10.0
-FENCE_MARGIN_M = 5.0
+KEPT_FROM_FENCE_M = FENCE_MARGIN_M + 1.0  # a plan's degrees are rounded, and its curves have corners
 FAR_M = 1e5  # as far as anybody may go without a fence
 
 
@@ -87,7 +88,7 @@ class Site:
         if self.fence is None and not zones:
             return None
         if self.fence is not None:
-            allowed = self.fence.buffer(-FENCE_MARGIN_M, join_style="mitre")
+            allowed = self.fence.buffer(-KEPT_FROM_FENCE_M, join_style="mitre")
         else:
             allowed = Shape([(-FAR_M, -FAR_M), (FAR_M, -FAR_M), (FAR_M, FAR_M), (-FAR_M, FAR_M)])
         for zone in zones:
@@ -98,7 +99,7 @@ class Site:
                 return part
         raise PlanError(
             f"the home of the patrol {self._patrol.name} is outside its fence, or in a no-fly zone",
-            hint=f"{FENCE_MARGIN_M:g} m from the fence and {NO_FLY_MARGIN_M:g} m from a zone are kept.",
+            hint=f"{KEPT_FROM_FENCE_M:g} m from the fence and {NO_FLY_MARGIN_M:g} m from a zone are kept.",
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from shapely.geometry import LineString, Point, Polygon
 
 from edge.optics import Camera
 from edge.patrols.foreseen import foresee
+from edge.patrols.limits import limits_of
 from edge.patrols.planner import plan_flights, swath_of
 from edge.patrols.site import Site
 from flight.plans.checks import Limits, check
@@ -288,3 +289,23 @@ def test_the_same_file_plans_the_same_flights() -> None:
     assert [plan.sha256 for plan in plan_flights(patrol(), None)] == [
         plan.sha256 for plan in plan_flights(patrol(), None)
     ]
+
+
+def test_a_patrol_up_to_its_own_fence_passes_its_own_check() -> None:
+    """The planner keeps a little more from the fence than the check asks for: degrees are rounded."""
+    ring = [at(-180, -290), at(-330, 300), at(250, 360), at(340, -230)]
+    patrol = PatrolFile.model_validate(
+        {
+            "name": "edge to edge",
+            "home": [HOME.lat_deg, HOME.lon_deg],
+            "home_alt_amsl_m": HOME.alt_amsl_m,
+            "area": ring,
+            "fence": ring,
+            "no_fly": [{"center": at(-100, 140), "radius_m": 40}],
+            "camera": "virtual_78",
+            "height_agl_m": 60,
+        }
+    )
+    limits = replace(limits_of(patrol), range_m=3000.0)
+    flights = plan_flights(patrol, None)
+    assert [problem for flight in flights for problem in check(flight, None, limits)] == []

@@ -42,7 +42,6 @@ from flight.plans.items import gimbal_pitch, ground_speed, return_to_launch, tak
 from flight.plans.plan import Home, Plan
 from flight.plans.qgc import write_plan
 from flight.signing import Signing
-from flight.terrain import RasterTerrain
 from flight.transfer import TransferPatience
 from flight.vehicle import Vehicle
 from hardware.virtual.frame import LocalFrame
@@ -134,10 +133,9 @@ class Companion:
         patrol = load_patrol(config.patrol.file, None) if config.patrol.file else None
         flight = PatrolFlight(self.vehicle, patrol, config.data_dir / "patrol.json") if patrol else None
         camera = Camera.load(config.camera.profile)
-        terrain = RasterTerrain.open(config.terrain.dem) if config.terrain.dem else None
-        self.watch = Watch(config, self.vehicle, outbox, camera, terrain)
+        self.watch = Watch(config, self.vehicle, outbox, camera, None)
         self.watch.provenance = Provenance("a scenario's", "0" * 64)
-        self.deck = FlightDeck(config, self.vehicle, flight, self.watch, outbox, terrain)
+        self.deck = FlightDeck(config, self.vehicle, flight, self.watch, outbox, None)
         self.looks = True
         """Whether frames come."""
         self._numbers = 0

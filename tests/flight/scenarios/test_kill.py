@@ -45,7 +45,7 @@ async def test_an_agent_killed_in_a_look_again_leaves_it_hovering_and_the_next_o
             await one.until(lambda: second.state.get("aboard") is True, "it knows the plan aboard", 600.0)
             await one.wait(20.0)
             assert second.state["control"] == "hands off", "it takes nothing over"
-            assert orders(one, since_s) == [] or all("MISSION" in each for each in orders(one, since_s))
+            assert orders(one, since_s) == []
             assert one.mode == "GUIDED"
             second.say("grant")
             second.say("resume")

@@ -88,7 +88,7 @@ async def test_places_that_cannot_be_meant_are_refused_before_a_byte_is_sent(
         assert orders(copter, since_s) == []
         assert copter.mode == "AUTO", "the patrol never stopped"
         assert companion.vehicle.arbiter.control == "granted"
-        record(f"{len(refused)} of {len(refused)} refused, 0 bytes sent")
+        record(f"{len(refused)} of {len(refused)} refused, 0 orders sent")
 
 
 async def test_a_signed_link_refuses_what_is_not_signed_with_its_key_and_keeps_the_real_stream(
