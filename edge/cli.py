@@ -146,12 +146,17 @@ def scan(
     every: Annotated[
         float, typer.Option(min=0.0, metavar="SECONDS", help="between looked-at frames of a video")
     ] = 1.0,
+    tiles: Annotated[
+        bool, typer.Option("--tiles", help="look closely at all parts of large pictures, too; slow")
+    ] = False,
     images: Annotated[bool, typer.Option("--images/--no-images", help="write annotated pictures")] = True,
 ) -> None:
     """Look for fire and smoke in photos, folders and videos."""
     from edge.scan import scan_command
 
-    _exit(scan_command(paths, out, model=model, threshold=threshold, every_s=every, images=images))
+    _exit(
+        scan_command(paths, out, model=model, threshold=threshold, every_s=every, images=images, tiles=tiles)
+    )
 
 
 @config_app.command("check")

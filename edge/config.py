@@ -137,8 +137,29 @@ class DetectorSection(Section):
     """What finds fire in a frame."""
 
     model: FilePath | None = Field(None, description="an ONNX detector; left out: the shipped one")
-    threshold: float | None = Field(None, gt=0, lt=1, description="least score; left out: the model's own")
+    labels: dict[str, Literal["fire", "smoke"]] | None = Field(
+        None,
+        description="what another model's classes are, by name or number, as in "
+        '`{ Flame = "fire", "1" = "smoke" }`; those not named are left out',
+    )
+    sensitivity: Literal["patrol", "sensitive"] = Field(
+        "patrol",
+        description="which of the model's two thresholds: few false alarms, or few fires missed",
+    )
+    threshold: float | None = Field(
+        None, gt=0, lt=1, description="least score, whatever the sensitivity; left out: the model's own"
+    )
+    backend: Literal["auto", "cpu", "xnnpack", "cuda", "tensorrt", "openvino"] = Field(
+        "auto", description="what runs the model; auto: the fastest here that gives the right answers"
+    )
     threads: int = Field(2, ge=1, le=64, description="CPU threads that inference may take")
+    tile_budget_ms: float | None = Field(
+        None,
+        ge=0,
+        le=5_000,
+        description="of each frame's time, for looking closely at parts of it for small fires; 0: never; "
+        "left out: what the whole frame leaves of three fifths of 1 / `frames_per_s`",
+    )
 
 
 class TerrainSection(Section):

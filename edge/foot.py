@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edge.optics import Camera
 from edge.pose import Pose
 from edge.sighting import Box
+from edge.vision.merge import Found
 from models.detection import Detection
 
 FloatArray = NDArray[np.float64]
@@ -42,7 +43,8 @@ def foot_of(detection: Detection, pose: Pose, camera: Camera) -> Foot:
       40 % of the width, and from 12 % of the height at the horizon to 32 % from straight above, where
       the foot may be anywhere in the box.
     - never less than a detector can tell that looks at the picture 320 pixels wide.
-    - an edge of the box that is the picture's own edge is not where the thing ends: half of the box more.
+    - an edge of the box that is the picture's own edge, or that of the only part of it that was looked at
+      closely there, is not where the thing ends: half of the box more.
       Smoke that goes on below the picture has its foot somewhere nearer, so it keeps its bearing only.
     """
     width_px, height_px = detection.x2 - detection.x1, detection.y2 - detection.y1
@@ -50,6 +52,8 @@ def foot_of(detection: Detection, pose: Pose, camera: Camera) -> Foot:
     least_px = max(2.0, camera.width_px / 320)
     cut_below = detection.y2 >= camera.height_px - 1 - least_px
     cut_aside = detection.x1 <= least_px or detection.x2 >= camera.width_px - 1 - least_px
+    if isinstance(detection, Found):
+        cut_below, cut_aside = cut_below or detection.cut_below, cut_aside or detection.cut_aside
     ray = pose.camera_to_enu @ camera.rays([(u, min(v, camera.height_px - 0.5))])[0]
     sin_down = min(max(-float(ray[2]), 0.0), 1.0)
     no_base = ""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edge.vision.flaw import Flaw
 from uplink.messages import SeeingState
 
 STALE_FLOOR_S = 5.0
@@ -32,6 +33,8 @@ class Health:
         self._fingerprint: int | None = None
         self._changed_s = started_s
         self._contrast = 0.0
+        self._flaw = Flaw.NONE
+        self._sound_s = started_s  # the exposure of the latest frame without a flaw
         self._pose_trouble = "no pose yet"
         self._pose_good_s: float | None = None
         self._started_s = started_s
@@ -39,15 +42,27 @@ class Health:
         self._failure = ""
         self._latest = Seeing(SeeingState.BLIND, "no frame has been looked at yet", started_s)
 
-    def frame_looked_at(self, exposed_s: float, fingerprint: int, contrast: float) -> bool:
+    def frame_looked_at(
+        self,
+        exposed_s: float,
+        fingerprint: int,
+        contrast: float,
+        flaw: Flaw = Flaw.NONE,
+        *,
+        stuck: bool = False,
+    ) -> bool:
         """The detector has been over a frame that was exposed at ``exposed_s``. False when the frame proves
-        nothing about the ground: it is blank, or the very picture that came before."""
-        is_new = fingerprint != self._fingerprint
+        nothing about the ground: it is blank or flawed, or the very picture that came before. ``stuck``: it
+        all but is, though the camera has moved."""
+        is_new = fingerprint != self._fingerprint and not stuck
+        self._fingerprint = fingerprint
         if is_new:
-            self._fingerprint, self._changed_s = fingerprint, exposed_s
-        self._exposed_s, self._contrast = exposed_s, contrast
+            self._changed_s = exposed_s
+        if not flaw:
+            self._sound_s = exposed_s
+        self._exposed_s, self._contrast, self._flaw = exposed_s, contrast, flaw
         self._failure = ""
-        return is_new and contrast >= BLANK_CONTRAST
+        return is_new and not flaw and contrast >= BLANK_CONTRAST
 
     def pose_found(self, exposed_s: float) -> None:
         self._pose_good_s = exposed_s
@@ -78,6 +93,9 @@ class Health:
             return self._failure or "no frame has been looked at yet"
         if now_s - self._exposed_s > self._stale_s:
             return self._failure or "no fresh frame is looked at"
+        # A dark lens is told at once. One frame into the sun, or in a turn, is none to raise an alarm for.
+        if self._flaw and (self._flaw is Flaw.BLACK or self._exposed_s - self._sound_s > self._stale_s):
+            return self._flaw.value
         if self._contrast < BLANK_CONTRAST:
             return "the picture is blank: covered lens?"
         if self._exposed_s - self._changed_s > self._stale_s:

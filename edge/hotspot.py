@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from edge.optics import Camera
 from edge.pose import Pose
 from edge.sighting import Method, Sighting
+from edge.vision.tile import Tile
 from flight.terrain import Terrain
 
 FloatArray = NDArray[np.float64]
@@ -32,7 +33,8 @@ class Look:
     """One frame that was looked at, also when nothing was found on it.
 
     ``at_s`` is its capture time on any steady clock, ``utc`` the same as the world knows it (None before
-    the first fix); ``camera`` is at the frame's size. Without a terrain nothing counts as hidden.
+    the first fix); ``camera`` is at the frame's size. Without a terrain nothing counts as hidden. ``tiles``
+    are the parts of the frame that were looked at closely, beside the whole of it.
     """
 
     at_s: float
@@ -41,6 +43,16 @@ class Look:
     camera: Camera
     sightings: tuple[Sighting, ...]
     terrain: Terrain | None = None
+    tiles: tuple[Tile, ...] = ()
+
+    def magnification(self, pixels: FloatArray) -> float:
+        """How many times larger than in the whole frame the detector was shown what is at these pixels
+        (N, 2) together: 1 unless one tile holds them all."""
+        most = 1.0
+        for tile in self.tiles:
+            if tile.holds(pixels, self.camera.width_px, self.camera.height_px).all():
+                most = max(most, self.camera.width_px / tile.width)
+        return most
 
 
 @dataclass(frozen=True, slots=True, eq=False)

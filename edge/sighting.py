@@ -69,6 +69,8 @@ class Sighting:
     """2x2, east and north."""
     effects_m: FloatArray | None = None
     """2 x len(Cause): east and north displacement by 1σ of each cause; covariance_m2 is its square."""
+    magnification: float = 1.0
+    """How many times larger than in the whole frame the detector was shown it; 1 if found there, too."""
     grazing: bool = False
     """The ray meets the ground so flatly that the error is not Gaussian; the covariance has been widened."""
     why: str = ""

@@ -41,6 +41,7 @@ class Track:
         self.estimate: GroundEstimate | None = None
         self.bearing_deg = seen.sighting.bearing_deg
         self.usual_range_m = 0.0
+        """From where it is seen; in a whole frame, so a tile's magnification is taken off."""
         self.first = self.best = self.latest = seen
         self.extent = seen.sighting.box
         """What all its boxes on the latest look cover together."""
@@ -191,7 +192,7 @@ class Track:
             if moved is not self.estimate:
                 self.estimate, self._method = moved, sighting.method
         part = max(0.1, 1 / max(self.looks, 1))
-        self.usual_range_m += part * (sighting.slant_range_m - self.usual_range_m)
+        self.usual_range_m += part * (sighting.slant_range_m / sighting.magnification - self.usual_range_m)
 
     def _start(self, seen: Seen) -> None:
         sighting = seen.sighting
@@ -199,7 +200,7 @@ class Track:
         self._method = sighting.method
         self._estimate_is_smoke = sighting.label == "smoke"
         self._strays = 0
-        self.usual_range_m = sighting.slant_range_m or 0.0
+        self.usual_range_m = (sighting.slant_range_m or 0.0) / sighting.magnification
 
     def _is_better(self, other: Track) -> bool:
         if self.estimate is None or other.estimate is None:

@@ -25,24 +25,28 @@ OCCLUSION_SAMPLES = 48
 
 
 def should_see(look: Look, estimate: GroundEstimate | None, latest: Sighting, farthest_m: float) -> bool:
-    """``farthest_m`` is the greatest distance at which the hotspot has been seen."""
+    """``farthest_m`` is the distance at which the hotspot has been seen, reckoned as in a whole frame: what a
+    tile showed twice as large counts as seen from half as far."""
     moved_m = distance_m(look.pose, latest.pose)
     if estimate is None:
         return moved_m < SAME_PLACE_BEARING_M and _ray_in_picture(look, latest)
     if moved_m < SAME_PLACE_M and turned_deg(look.pose, latest.pose) < SAME_VIEW_DEG:
         return _ray_in_picture(look, latest)
     points = _points(look, estimate)
-    if float(np.linalg.norm(points[0])) > RANGE_MARGIN * farthest_m:
-        return False
     pixels = look.camera.project(points @ look.pose.camera_to_enu)
     if not look.camera.contains(pixels, MARGIN * look.camera.width_px).all():
+        return False
+    if float(np.linalg.norm(points[0])) > RANGE_MARGIN * farthest_m * look.magnification(pixels):
         return False
     return not _hidden(look, points[0])
 
 
 def _ray_in_picture(look: Look, sighting: Sighting) -> bool:
+    """And shown about as large as it was when it was seen."""
     pixels = look.camera.project(np.array([sighting.ray_enu]) @ look.pose.camera_to_enu)
-    return bool(look.camera.contains(pixels, MARGIN * look.camera.width_px)[0])
+    if not look.camera.contains(pixels, MARGIN * look.camera.width_px)[0]:
+        return False
+    return sighting.magnification <= RANGE_MARGIN * look.magnification(pixels)
 
 
 def _points(look: Look, estimate: GroundEstimate) -> FloatArray:

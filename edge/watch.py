@@ -11,6 +11,7 @@ import contextlib
 import logging
 import time
 from collections import deque
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -25,6 +26,8 @@ from edge.hotspots import HotspotTracker
 from edge.locate import locate_detections
 from edge.optics import Camera
 from edge.pose import Pose, PoseBuffer, PoseUnavailable
+from edge.stillness import Stillness
+from edge.tiling import TilePlanner
 from edge.vision.report import FrameReport, Ready, VisionSettings
 from edge.vision.supervisor import VisionSupervisor
 from flight.errors import EmberwatchError
@@ -57,6 +60,9 @@ class Watch:
         self.pose: Pose | None = None
         self.frames_per_s = _Rate()
         self.inference_ms: float | None = None
+        self.frame_age_s: float | None = None
+        """From the latest frame's exposure until it had been looked at."""
+        self.tiles_per_s = _Rate()
         self.provenance: Provenance | None = None
         self.on_look: Listeners[[Look]] = Listeners("looks")
         self.on_change: Listeners[[HotspotChange]] = Listeners("hotspots")
@@ -69,6 +75,9 @@ class Watch:
             mount_pitch_deg=config.camera.mount_pitch_deg, offset_rpy_deg=camera.offset_rpy_deg
         )
         self._tracker = HotspotTracker(new_id=uuid7)
+        self._tiling: TilePlanner | None = None
+        self._stillness = Stillness()
+        self._dropped_before, self._dropped = 0, 0
         self._shelf = FrameShelf()
         self._vision = VisionSupervisor(
             vision_settings(config, camera),
@@ -110,7 +119,17 @@ class Watch:
 
     def _on_ready(self, ready: Ready) -> None:
         self.provenance = Provenance(ready.model_name, ready.model_sha256)
-        log.info("vision is ready: %s, threshold %.2f", ready.model_name, ready.threshold)
+        self._dropped_before, self._dropped = self.frames_dropped, 0  # a new child counts from 0
+        if self._tiling is None or self._tiling.input_px != ready.input_px:
+            self._tiling = TilePlanner(ready.input_px)
+        log.info(
+            "vision is ready: %s on %s, threshold %.2f", ready.model_name, ready.backend, ready.threshold
+        )
+
+    @property
+    def frames_dropped(self) -> int:
+        """Frames that came and were never looked at, because newer ones did before there was time."""
+        return self._dropped_before + self._dropped
 
     def _on_trouble(self, reason: str) -> None:
         self.health.vision_failed(reason[:200])
@@ -125,9 +144,16 @@ class Watch:
     def _on_frame(self, report: FrameReport) -> None:
         """One frame from the vision child. Whatever is wrong with it makes the agent blind, never dead."""
         exposed_s = report.exposed_s - self._config.camera.latency_s
-        self.frames_per_s.count(time.monotonic())
+        now_s = time.monotonic()
+        self.frames_per_s.count(now_s)
+        self.tiles_per_s.count(now_s, len(report.tiles))
         self.inference_ms = report.inference_ms
-        proves = self.health.frame_looked_at(exposed_s, report.fingerprint, report.contrast)
+        self.frame_age_s = report.age_ms / 1e3 + self._config.camera.latency_s
+        self._dropped = report.dropped
+        stuck = self._stillness.is_stuck(report.unchanged, self.pose)
+        proves = self.health.frame_looked_at(
+            exposed_s, report.fingerprint, report.contrast, report.flaw, stuck=stuck
+        )
         try:
             self._work_on(report, exposed_s, proves=proves)
         except PoseUnavailable as error:
@@ -157,16 +183,46 @@ class Watch:
             return
         if not proves:
             return  # a covered lens sees no fire go out, and an old picture nothing from this new place
-        sightings = locate_detections(report.detections, pose, camera, self._terrain)
+        sightings = [
+            replace(sighting, magnification=found.magnification)
+            for found, sighting in zip(
+                report.detections,
+                locate_detections(report.detections, pose, camera, self._terrain),
+                strict=True,
+            )
+        ]
         utc, time_source = self._utc(boot_s, exposed_s)
         self._shelf.put(exposed_s, Picture(report.jpeg, report.width_px, report.height_px, utc))
-        look = Look(exposed_s, utc, pose, camera, tuple(sightings), self._terrain)
+        look = Look(exposed_s, utc, pose, camera, tuple(sightings), self._terrain, report.tiles)
         changes = self._tracker.look(look)
+        self._plan_tiles(look)
         for change in changes:
             self._tell(change, time_source)
         self.on_look.tell(look)
         for change in changes:
             self.on_change.tell(change)
+
+    def _plan_tiles(self, look: Look) -> None:
+        """Remember what ground this look was close at, and tell the child what the next one should be."""
+        if self._tiling is None or self._config.detector.tile_budget_ms == 0:
+            return
+        hotspots = self._tracker.hotspots
+        self._tiling.looked(look.at_s, look.pose, look.camera, look.terrain, look.tiles, hotspots)
+        if not self._tiling.is_due(look.at_s, hotspots):
+            return
+        now_s = time.monotonic()
+        self._vision.plan(
+            self._tiling.plan(
+                look.at_s, self._newest_pose(now_s) or look.pose, look.camera, look.terrain, hotspots
+            )
+        )
+
+    def _newest_pose(self, now_s: float) -> Pose | None:
+        boot_s = self._vehicle.clock.boot_at(now_s)
+        try:
+            return None if boot_s is None else self._poses.at(boot_s)
+        except PoseUnavailable:
+            return None
 
     def _tell(self, change: HotspotChange, time_source: Literal["gnss", "companion"]) -> None:
         assert self.provenance is not None  # noqa: S101 - a child says that it is ready before its first frame
@@ -217,7 +273,12 @@ def vision_settings(config: AgentConfig, camera: Camera) -> VisionSettings:
         loop=config.camera.loop,
         model=str(detector.model) if detector.model else None,
         threshold=detector.threshold,
+        sensitivity=detector.sensitivity,
+        backend=detector.backend,
+        labels=dict(detector.labels) if detector.labels is not None else None,
+        cache_dir=str(config.data_dir / "detector"),
         threads=detector.threads,
+        tile_budget_s=None if detector.tile_budget_ms is None else detector.tile_budget_ms / 1e3,
         width_px=camera.width_px,
         height_px=camera.height_px,
         hfov_deg=camera.hfov_deg,
@@ -233,8 +294,8 @@ class _Rate:
         self._window_s = window_s
         self._instants_s: deque[float] = deque()
 
-    def count(self, now_s: float) -> None:
-        self._instants_s.append(now_s)
+    def count(self, now_s: float, events: int = 1) -> None:
+        self._instants_s.extend([now_s] * events)
         self._forget(now_s)
 
     def per_s(self, now_s: float) -> float:

@@ -1,79 +1,120 @@
 """The detector: a picture in, labelled boxes out.
 
-A model is one ONNX file that describes itself in its ``metadata_props``: ``name``, ``labels`` (a
-JSON list), ``input_size`` (the long side in pixels it runs at), ``threshold`` (the score from which
-a box counts on patrol) and ``licence``. Plain exports of Ultralytics are understood too.
+A model is one ONNX file that describes itself in its ``metadata_props`` (see ``description.py``).
+It takes either the camera's own bytes, 1×H×W×3 BGR, as ``emberwatch model export`` writes it, or what
+everybody else's exports take: 1×3×H×W RGB floats.
 """
 
 from __future__ import annotations
 
-import ast
-import json
 import logging
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.backends.onnxruntime import OnnxSession
+from models.backends.choice import choose
+from models.backends.session import ModelFile, Run, Session
+from models.description import describe
 from models.detection import Detection
 from models.errors import ModelError
-from models.heads import check_output, decode
-from models.letterbox import CELL_PX, Letterbox
+from models.heads import Head, Port, recognise
+from models.letterbox import Canvas, Letterbox
+from models.pixels import FloatPixels
 
 __all__ = ["SHIPPED_WEIGHTS", "Detection", "Detector", "ModelError"]
 
 log = logging.getLogger(__name__)
 
 SHIPPED_WEIGHTS = Path(__file__).parent / "weights" / "ember-n.onnx"
-WANTED_LABELS = frozenset({"fire", "smoke"})
-DEFAULT_INPUT_PX = 640
-DEFAULT_THRESHOLD = 0.25
+PLANS: Final = 8
+"""So many picture sizes (whole frames, tiles) keep their buffers; the one not used for longest goes first."""
+_WIDE = (720, 1280)
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
-    """What a model file says about itself."""
+class Plan:
+    """What pictures of one size need, made once: where they lie in the input, and buffers all the way."""
 
-    name: str
-    labels: tuple[str, ...]
-    input_px: int
-    threshold: float
-    licence: str
+    layout: Letterbox
+    canvas: Canvas
+    fill: Callable[[], None] | None
+    """Puts the canvas into the network's input, where that is not the canvas itself."""
+    run: Run
 
 
 class Detector:
     """A loaded model. Keeps buffers between pictures: one detector serves one thread."""
 
-    def __init__(self, session: OnnxSession, description: Description) -> None:
+    def __init__(
+        self,
+        session: Session,
+        file: ModelFile,
+        *,
+        input_px: int | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
+        """Makes a detector of a ``session`` on ``file``; see :meth:`load`.
+
+        The network is run once on a grey picture: an output that makes no sense is refused here,
+        before take-off, and the first real frame is not the slow one.
+        """
         self._session = session
-        self._description = description
-        self._layout: Letterbox | None = None
-        self._canvas = np.empty((0, 0, 3), np.uint8)
+        self._sha256 = file.sha256
+        self._picture = _picture_port(session.inputs, file.path)
+        self._bytes = self._picture.dtype == "uint8"
+        height, width = self._picture.shape[2:]
+        self._fixed = (height, width) if isinstance(height, int) and isinstance(width, int) else None
+        self._description = describe(session.metadata, file.path, labels)
+        if input_px is not None:
+            self._description = replace(self._description, input_px=input_px)
+        self._plans: OrderedDict[tuple[int, int], Plan] = OrderedDict()
+        self._head: Head
+        others = [port for port in session.inputs if port.name != self._picture.name]
+        try:
+            self._head = recognise(
+                [self._picture, *others], session.outputs, session.metadata, self._description.classes
+            )
+            plan = self._plan(*_WIDE)
+            if plan.fill is not None:
+                plan.fill()
+            sides = plan.layout.input_height, plan.layout.input_width
+            self._head.check(plan.run(), len(self.labels), *sides)
+        except ModelError as error:
+            raise ModelError(f"{file.path}: {error.message}", hint=error.hint) from None
 
     @classmethod
-    def load(cls, path: Path | None = None, *, threads: int = 2, input_px: int | None = None) -> Detector:
+    def load(
+        cls,
+        path: Path | None = None,
+        *,
+        threads: int = 2,
+        input_px: int | None = None,
+        backend: str = "auto",
+        labels: Mapping[str, str] | None = None,
+        cache: Path | None = None,
+    ) -> Detector:
         """Loads ``path``, or the shipped weights; raises :class:`ModelError` with one clear line.
 
-        The network is run once on a grey picture: an output that is no YOLO head's is refused here,
-        before take-off, and the first real frame is not the slow one. ``input_px`` (a multiple of
-        32) stands in for the long side that the file asks for.
+        ``input_px`` (a multiple of 32) stands in for the long side that the file asks for. ``backend`` is
+        one of :data:`models.backends.BACKENDS`; ``auto`` takes the fastest that is there and agrees with
+        the reference. What that was found to be is kept in the folder ``cache`` for the next start.
+        ``labels`` maps the model's class names or numbers to ``fire`` and ``smoke``.
         """
-        file = SHIPPED_WEIGHTS if path is None else path
-        session = OnnxSession(file, threads=threads)
-        description = describe(session.metadata, file)
-        height, width = session.fixed_size or (2 * CELL_PX, 3 * CELL_PX)
-        output = session.run(np.full((1, 3, height, width), 0.5, np.float32))
-        try:
-            check_output(output, len(description.labels), height, width)
-        except ModelError as error:
-            raise ModelError(f"{file}: {error.message}", hint=error.hint) from None
-        log.info("detector %s (%s) loaded", description.name, session.sha256[:12])
-        if input_px is not None:
-            description = replace(description, input_px=input_px)
-        return cls(session, description)
+        file = ModelFile.read(SHIPPED_WEIGHTS if path is None else path)
+
+        def made(session: Session) -> Detector:
+            return cls(session, file, labels=labels)
+
+        detector = choose(made, file, backend, threads=threads, cache=cache, own_labels=not labels)
+        if input_px is not None and input_px != detector.input_px:
+            detector = cls(detector._session, file, input_px=input_px, labels=labels)
+        log.info("detector %s (%s) on %s", detector.name, detector.sha256[:12], detector.backend)
+        return detector
 
     @property
     def name(self) -> str:
@@ -83,7 +124,17 @@ class Detector:
     @property
     def sha256(self) -> str:
         """Checksum of the model file: what an alert names as its witness."""
-        return self._session.sha256
+        return self._sha256
+
+    @property
+    def backend(self) -> str:
+        """What runs it, with its version."""
+        return self._session.backend
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """The file's ``metadata_props``."""
+        return self._session.metadata
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -92,8 +143,13 @@ class Detector:
 
     @property
     def threshold(self) -> float:
-        """The score from which a box counts on patrol."""
+        """The calibrated score from which a box counts on patrol."""
         return self._description.threshold
+
+    @property
+    def threshold_sensitive(self) -> float:
+        """The same where missing a fire costs more than a false alarm."""
+        return self._description.threshold_sensitive
 
     @property
     def licence(self) -> str:
@@ -103,13 +159,28 @@ class Detector:
     @property
     def input_px(self) -> int:
         """Long side of the network's input in pixels."""
-        return max(self._session.fixed_size or (self._description.input_px,))
+        return max(self._fixed or (self._description.input_px,))
 
     def detect(self, image_bgr: NDArray[np.uint8], *, min_score: float | None = None) -> list[Detection]:
         """Boxes on an H×W×3 picture, best first; those under ``min_score`` (default: threshold) are left out.
 
+        Scores are calibrated, and so is ``min_score``. Any view will do, a part of a larger frame too.
         Raises ValueError for an array that is no 8-bit colour picture.
         """
+        wanted = self.threshold if min_score is None else min_score
+        calibration = self._description.calibration
+        inside = 0 < wanted < 1
+        raw_min = min(calibration[label].raw(wanted) for label in self.labels) if inside else wanted
+        found = []
+        for raw in self.detect_raw(image_bgr, raw_min):
+            score = float(calibration[raw.label].apply(np.array(raw.score, np.float32)))
+            if score >= wanted:
+                found.append(replace(raw, score=score))
+        found.sort(key=lambda detection: -detection.score)
+        return found
+
+    def detect_raw(self, image_bgr: NDArray[np.uint8], min_score: float) -> list[Detection]:
+        """As :meth:`detect`, with the scores that the network itself gives."""
         if (
             image_bgr.ndim != 3
             or image_bgr.shape[2] != 3
@@ -117,68 +188,54 @@ class Detector:
             or not image_bgr.size
         ):
             raise ValueError(f"expected an H×W×3 uint8 picture, got {image_bgr.dtype} {image_bgr.shape}")
-        height, width = image_bgr.shape[:2]
-        layout = self._layout
-        if layout is None or (layout.picture_width, layout.picture_height) != (width, height):
-            layout = Letterbox.fit(width, height, long_side=self.input_px, fixed=self._session.fixed_size)
-            self._layout, self._canvas = layout, layout.canvas()
-        layout.draw(image_bgr, self._canvas)
-        tensor = cv2.dnn.blobFromImage(self._canvas, scalefactor=1 / 255, swapRB=True)
-        raw = decode(
-            self._session.run(np.asarray(tensor, np.float32)),
-            self.threshold if min_score is None else min_score,
-        )
-        corners = layout.to_picture(raw.corners)
+        plan = self._plan(*image_bgr.shape[:2])
+        plan.canvas.draw(image_bgr)
+        if plan.fill is not None:
+            plan.fill()
+        layout = plan.layout
+        boxes = self._head.decode(plan.run(), min_score, layout.input_height, layout.input_width)
+        if not len(boxes.scores):
+            return []
+        corners = layout.to_picture(boxes.corners).tolist()
         return [
-            Detection(self.labels[label], float(score), *map(float, box))
-            for label, score, box in zip(raw.labels, raw.scores, corners, strict=True)
+            Detection(self.labels[label], score, *box)
+            for label, score, box in zip(boxes.labels.tolist(), boxes.scores.tolist(), corners, strict=True)
+            if label < len(self.labels)  # the config may have named only some
         ]
 
-
-def describe(metadata: dict[str, str], file: Path) -> Description:
-    """Reads a model's ``metadata_props``; raises :class:`ModelError` where they do not name its labels."""
-    labels = _labels(metadata, file)
-    if not WANTED_LABELS & set(labels):
-        named = ", ".join(labels[:4]) + (", …" if len(labels) > 4 else "")
-        raise ModelError(
-            f"{file} knows neither fire nor smoke, only {named}",
-            hint="Choose a model with a label 'fire' or 'smoke'.",
+    def _plan(self, height: int, width: int) -> Plan:
+        plan = self._plans.get((height, width))
+        if plan is not None:
+            self._plans.move_to_end((height, width))
+            return plan
+        layout = Letterbox.fit(
+            width, height, long_side=self.input_px, fixed=self._fixed, stretched=self._head.stretched
         )
-    input_px = _number(metadata, "input_size", DEFAULT_INPUT_PX, file)
-    threshold = _number(metadata, "threshold", DEFAULT_THRESHOLD, file)
-    if not (CELL_PX <= input_px <= 4096 and 0 < threshold < 1):
-        raise ModelError(f"{file} asks for input size {input_px:g} and threshold {threshold:g}: impossible")
-    return Description(
-        name=metadata.get("name", file.stem),
-        labels=labels,
-        input_px=-(-int(input_px) // CELL_PX) * CELL_PX,
-        threshold=threshold,
-        licence=metadata.get("licence", metadata.get("license", "unknown")),
+        canvas = Canvas(layout)
+        picture: NDArray[Any] = canvas.pixels[None]
+        fill = None
+        if not self._bytes:
+            pixels = FloatPixels(canvas.pixels, self._head.pixels, self._picture.dtype)
+            picture, fill = pixels.tensor, pixels.fill
+        extras = self._head.extra_inputs(layout.input_height, layout.input_width)
+        plan = Plan(layout, canvas, fill, self._session.bind({self._picture.name: picture, **extras}))
+        self._plans[height, width] = plan
+        if len(self._plans) > PLANS:
+            self._plans.popitem(last=False)
+        return plan
+
+
+def _picture_port(inputs: tuple[Port, ...], path: Path) -> Port:
+    """The input that takes the picture, its shape told as 1×3×height×width either way."""
+    for port in inputs:
+        if len(port.shape) == 4:
+            _, *sides = port.shape
+            if port.dtype == "uint8" and sides[2] == 3:
+                return replace(port, shape=(1, 3, *sides[:2]))
+            if port.dtype in ("float32", "float16") and (sides[0] == 3 or not isinstance(sides[0], int)):
+                return replace(port, shape=(1, *sides))
+    found = ", ".join(f"{port.dtype} {port}" for port in inputs)
+    raise ModelError(
+        f"{path} does not take one colour picture (found input {found})",
+        hint="A detector takes 1×3×height×width floats, or 1×height×width×3 bytes.",
     )
-
-
-def _labels(metadata: dict[str, str], file: Path) -> tuple[str, ...]:
-    try:
-        if "labels" in metadata:
-            found = json.loads(metadata["labels"])
-        else:  # Ultralytics writes a Python dict: {0: 'fire', 1: 'smoke'}
-            found = [name for _, name in sorted(ast.literal_eval(metadata["names"]).items())]
-        labels = tuple(str(name).strip().lower() for name in found)
-    except (KeyError, ValueError, SyntaxError, TypeError, AttributeError):
-        labels = ()
-    if not labels:
-        raise ModelError(
-            f"{file} does not say what its classes are called",
-            hint='Add "labels", e.g. ["fire", "smoke"], to its metadata (emberwatch model export does).',
-        )
-    return labels
-
-
-def _number(metadata: dict[str, str], key: str, default: float, file: Path) -> float:
-    text = metadata.get(key)
-    if text is None:
-        return default
-    try:
-        return float(text)
-    except ValueError:
-        raise ModelError(f"{file} has {key} {text[:40]!r} in its metadata, which is no number") from None

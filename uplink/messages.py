@@ -300,7 +300,14 @@ class DroneState(Message):
     blind_reason: str = Field("", max_length=256)
     blind_since: UtcTime | None = None
     frames_per_s: float | None = Field(None, ge=0)
-    inference_ms: float | None = Field(None, ge=0)
+    inference_ms: float | None = Field(None, ge=0, description="of one whole frame")
+    tiles_per_s: float | None = Field(None, ge=0, description="parts of frames that are looked at closely")
+    frame_age_s: float | None = Field(
+        None, ge=0, description="of the latest frame, from its exposure until it had been looked at"
+    )
+    frames_dropped: int = Field(
+        0, ge=0, description="came and were never looked at, because newer ones did before there was time"
+    )
     footprint: list[tuple[LonDeg, LatDeg]] = Field(
         default_factory=list, max_length=32, description="ground that the camera sees now, a ring of lon, lat"
     )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
@@ -25,6 +28,9 @@ from edge.scan.results import (
     results_json,
 )
 from edge.scan.table import print_counts, print_places, print_skipped
+from edge.vision.merge import merged
+from edge.vision.tile import grid
+from models.detection import Detection
 
 NOTHING_SCANNED_EXIT_CODE = 1
 INTERRUPTED_EXIT_CODE = 130
@@ -38,16 +44,17 @@ def scan_command(
     threshold: float | None = None,
     every_s: float = 1.0,
     images: bool = True,
+    tiles: bool = False,
     detector: Finder | None = None,
     console: Console | None = None,
 ) -> int:
     """Scan ``paths`` and write ``results.json``, ``results.geojson`` and annotated pictures into ``out``.
 
     ``every_s`` is the time between the frames of a video that are looked at; 0 looks at all of them.
-    ``detector`` stands in for loading ``model``. Returns the exit code: 0 when at least one file could
-    be scanned, 1 when none could, 130 after Ctrl-C (what was found so far is written and marked
-    incomplete). Raises EmberwatchError before anything is written when paths, model or ``out`` are
-    wrong, and ScanError when results cannot be written.
+    ``tiles`` looks closely at all parts of each picture, too. ``detector`` stands in for loading ``model``.
+    Returns the exit code: 0 when at least one file could be scanned, 1 when none could, 130 after Ctrl-C
+    (what was found so far is written and marked incomplete). Raises EmberwatchError before anything is
+    written when paths, model or ``out`` are wrong, and ScanError when results cannot be written.
     """
     if not (math.isfinite(every_s) and every_s >= 0):
         raise ScanError(f"Every {every_s} seconds is no interval.", hint="Give 0 or more.")
@@ -60,11 +67,13 @@ def scan_command(
     finder = detector or _load(model)
     _spare_originals(media, out)
     _make_folder(out)
-    scan = Scan(finder, finder.threshold if threshold is None else threshold, out, images=images)
+    least = finder.threshold if threshold is None else threshold
+    scan = Scan(finder, least, out, images=images, tiles=tiles)
     console = console or Console()
     started_at = datetime.now(UTC)
     complete = _run(scan, media, every_s, console)
-    run = Run(started_at, datetime.now(UTC), complete, finder, scan.threshold, every_s, tuple(unreadable))
+    ended_at = datetime.now(UTC)
+    run = Run(started_at, ended_at, complete, finder, scan.threshold, every_s, tiles, tuple(unreadable))
     skipped = sum(not file.scanned for file in scan.files)
     counts = count(((file.labels, file.facts.labelled) for file in scan.files if file.scanned), skipped)
     written = [out / "results.json", out / "results.geojson"]
@@ -85,19 +94,20 @@ def scan_command(
 class Scan:
     """Looks at pictures one after another and keeps what they showed; ``files`` grows by finished files."""
 
-    def __init__(self, finder: Finder, threshold: float, out: Path, *, images: bool) -> None:
+    def __init__(self, finder: Finder, threshold: float, out: Path, *, images: bool, tiles: bool) -> None:
         self.threshold = threshold
         self.files: list[FileResult] = []
         self.pictures = 0
         self._finder = finder
         self._out = out
         self._images = images
+        self._tiles = tiles
         self._looks: list[LookResult] = []
         self._last: Look | None = None
 
     def look(self, look: Look) -> None:
         """Detect in one picture, and draw what was found."""
-        detections = self._finder.detect(look.image, min_score=self.threshold)
+        detections = self._detect(look.image)
         drawn: str | None = None
         if detections and self._images:
             place = annotated_path(look.media.place, look.time_s)
@@ -107,6 +117,17 @@ class Scan:
         seen = tuple(Seen.of(found) for found in detections)
         self._looks.append(LookResult(look.time_s, seen, drawn))
         self._last = look
+
+    def _detect(self, image: NDArray[np.uint8]) -> Sequence[Detection]:
+        whole = self._finder.detect(image, min_score=self.threshold)
+        height_px, width_px = image.shape[:2]
+        if not self._tiles or max(width_px, height_px) <= self._finder.input_px:
+            return whole
+        tiled = [
+            (tile, self._finder.detect(tile.of(image), min_score=self.threshold))
+            for tile in grid(width_px, height_px, self._finder.input_px)
+        ]
+        return merged(whole, tiled, (width_px, height_px))
 
     def finish(self, facts: Facts) -> None:
         """The file that was looked at is done."""

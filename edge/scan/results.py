@@ -79,6 +79,7 @@ class Run:
     model: Finder
     threshold: float
     every_s: float
+    tiles: bool
     unreadable_folders: tuple[str, ...]
 
 
@@ -94,6 +95,7 @@ def results_json(run: Run, files: list[FileResult], counts: Counts) -> bytes:
         "model": {"name": run.model.name, "sha256": run.model.sha256, "labels": list(run.model.labels)},
         "threshold": run.threshold,
         "every_s": run.every_s,
+        "tiles": run.tiles,
         "counts": asdict(counts),
         "unreadable_folders": list(run.unreadable_folders),
         "files": [_file(file) for file in files],

@@ -2,8 +2,9 @@
 
 One thread reads the camera, another looks and writes to the pipe; the newest frame wins between them, so
 that a supervisor that is slow to read costs frames and never memory. The settings come as the first line
-of standard input; its end means that the supervisor is gone, and so is the child then. What it logs from
-``LEVEL`` up goes to the supervisor's standard error, in the same format.
+of standard input, plans of what to look at closely after it; its end means that the supervisor is gone, and
+so is the child then. What it logs from ``LEVEL`` up goes to the supervisor's standard error, in the same
+format.
 """
 
 from __future__ import annotations
@@ -15,10 +16,9 @@ import sys
 import threading
 import time
 import traceback
-import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import cv2
 import numpy as np
@@ -26,6 +26,9 @@ from numpy.typing import NDArray
 
 from edge.camera import CameraEnded, CameraSource, Frame, open_camera
 from edge.logs import log_to_stderr
+from edge.vision.closely import Looker, Pace
+from edge.vision.plan import Plans
+from edge.vision.quality import QualityJudge
 from edge.vision.report import Ended, Failed, FrameReport, Message, Ready, VisionSettings, write
 from edge.vision.slot import LatestSlot
 from flight.errors import EmberwatchError
@@ -34,19 +37,27 @@ from models.detector import Detector
 log = logging.getLogger(__name__)
 
 JPEG_QUALITY = 85
-LABELS = frozenset({"fire", "smoke"})  # what an alert can be about; other models know more
 FAILED_EXIT_CODE = 3
 
 
-def watch(settings: VisionSettings, send: Callable[[Message], None]) -> None:
+def watch(settings: VisionSettings, plans: Plans, send: Callable[[Message], None]) -> None:
     """Look at frames until the camera ends. Raises EmberwatchError for what a person can mend."""
-    detector = Detector.load(Path(settings.model) if settings.model else None, threads=settings.threads)
+    cv2.setNumThreads(settings.threads)  # OpenCV's are bounded too: it would take every core
+    detector = Detector.load(
+        Path(settings.model) if settings.model else None,
+        threads=settings.threads,
+        backend=settings.backend,
+        labels=settings.labels,
+        cache=Path(settings.cache_dir),
+    )
     camera = _open(settings)
-    threshold = settings.threshold if settings.threshold is not None else detector.threshold
-    send(Ready(detector.name, detector.sha256, threshold))
+    threshold = least_score(settings, detector)
+    period_s = 1.0 / settings.frames_per_s
+    looker = Looker(detector, threshold, Pace(period_s, settings.tile_budget_s), plans)
+    judge = QualityJudge()
+    send(Ready(detector.name, detector.sha256, threshold, detector.input_px, detector.backend))
     frames: LatestSlot[Frame] = LatestSlot()
     threading.Thread(target=_capture, args=(camera, frames), name="camera", daemon=True).start()
-    period_s = 1.0 / settings.frames_per_s
     due_s = time.monotonic()
     while True:
         time.sleep(max(0.0, due_s - time.monotonic()))
@@ -59,30 +70,45 @@ def watch(settings: VisionSettings, send: Callable[[Message], None]) -> None:
             continue
         # A late frame moves the rhythm instead of being caught up with in a burst.
         due_s = max(due_s + period_s, time.monotonic() - period_s)
-        send(_look(frame, detector, threshold, frames.dropped))
+        send(_look(frame, looker, judge, frames.dropped))
 
 
-def _look(frame: Frame, detector: Detector, threshold: float, dropped: int) -> FrameReport:
-    started_s = time.perf_counter()
-    detections = [
-        detection
-        for detection in detector.detect(frame.image, min_score=threshold)
-        if detection.label in LABELS
-    ]
-    inference_ms = (time.perf_counter() - started_s) * 1e3
+class Thresholds(Protocol):
+    """What a model says of itself. A detector is one."""
+
+    @property
+    def threshold(self) -> float: ...
+    @property
+    def threshold_sensitive(self) -> float: ...
+
+
+def least_score(settings: VisionSettings, model: Thresholds) -> float:
+    """The score from which a box counts."""
+    if settings.threshold is not None:
+        return settings.threshold
+    return model.threshold_sensitive if settings.sensitivity == "sensitive" else model.threshold
+
+
+def _look(frame: Frame, looker: Looker, judge: QualityJudge, dropped: int) -> FrameReport:
+    looked = looker.look(frame.image)
+    quality = judge.judge(frame.image)
     height_px, width_px = frame.image.shape[:2]
-    thumbnail = cv2.resize(frame.image, (64, 36), interpolation=cv2.INTER_NEAREST)
     return FrameReport(
         seq=frame.seq,
         exposed_s=frame.monotonic_s,
         width_px=width_px,
         height_px=height_px,
-        detections=tuple(detections),
-        inference_ms=inference_ms,
+        detections=looked.found,
+        inference_ms=looked.whole_s * 1e3,
         dropped=dropped,
-        fingerprint=zlib.crc32(thumbnail.tobytes()),
-        contrast=float(np.std(thumbnail)),
-        jpeg=_jpeg(frame.image) if detections else b"",
+        fingerprint=quality.fingerprint,
+        contrast=quality.contrast,
+        jpeg=_jpeg(frame.image) if looked.found else b"",
+        flaw=quality.flaw,
+        unchanged=quality.unchanged,
+        tiles=looked.tiles,
+        tiles_ms=looked.tiles_s * 1e3,
+        age_ms=max(0.0, time.monotonic() - frame.monotonic_s) * 1e3,
     )
 
 
@@ -117,9 +143,13 @@ def _take_stdout() -> BinaryIO:
     return pipe
 
 
-def _die_with_the_supervisor() -> None:
-    while sys.stdin.readline():
-        pass
+def _hear_the_supervisor(plans: Plans) -> None:
+    """Take plans until the supervisor is gone, and die with it."""
+    while line := sys.stdin.readline():
+        try:
+            plans.hear(line)
+        except ValueError as error:
+            log.warning("a plan that cannot be read is left out: %s", error)
     os._exit(0)
 
 
@@ -129,9 +159,10 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     pipe = _take_stdout()
     settings = VisionSettings.from_json(sys.stdin.readline())
-    threading.Thread(target=_die_with_the_supervisor, name="leash", daemon=True).start()
+    plans = Plans()
+    threading.Thread(target=_hear_the_supervisor, args=(plans,), name="leash", daemon=True).start()
     try:
-        watch(settings, lambda message: write(message, pipe))
+        watch(settings, plans, lambda message: write(message, pipe))
     except EmberwatchError as error:
         write(Failed(error.message, error.hint), pipe)
         return FAILED_EXIT_CODE

@@ -2,7 +2,8 @@
 
 A message is a four-byte length, that many bytes of JSON, a four-byte length, and that many bytes of
 JPEG (none when nothing was found). The supervisor reads it without ever blocking its loop, so that a
-child that stops in the middle of a message stops nothing else.
+child that stops in the middle of a message stops nothing else. The other way go the settings and then
+plans of tiles, each a line of JSON.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import struct
 from dataclasses import asdict, dataclass
 from typing import Any, BinaryIO
 
-from models.detection import Detection
+from edge.vision.flaw import Flaw
+from edge.vision.merge import Found
+from edge.vision.tile import Tile
 
 MAX_JSON_BYTES = 1 << 20
 MAX_JPEG_BYTES = 16 << 20
@@ -29,7 +32,12 @@ class VisionSettings:
     loop: bool
     model: str | None
     threshold: float | None
+    sensitivity: str
+    backend: str
+    labels: dict[str, str] | None
+    cache_dir: str
     threads: int
+    tile_budget_s: float | None
     width_px: int
     height_px: int
     hfov_deg: float
@@ -46,11 +54,16 @@ class VisionSettings:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The child's first word: the detector is loaded and the camera is open."""
+    """The child's first word: the detector is loaded and the camera is open.
+
+    ``input_px`` is the long side of what the detector looks at; a frame that is longer is shrunk to it.
+    """
 
     model_name: str
     model_sha256: str
     threshold: float
+    input_px: int
+    backend: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +84,28 @@ class FrameReport:
     """One frame that was looked at.
 
     ``exposed_s`` is the frame's instant on the monotonic clock, which all processes of a machine share.
-    ``contrast`` (grey levels, standard deviation) and ``fingerprint`` tell a covered or frozen camera.
-    ``dropped`` counts frames that came since the start and were never looked at: newest wins.
+    ``contrast`` (grey levels, standard deviation), ``fingerprint`` and ``flaw`` tell a camera that shows
+    nothing; ``unchanged`` is the share of pixels that are exactly as on the frame before. ``dropped`` counts
+    frames that came since the child's start and were never looked at: newest wins. ``inference_ms`` is what
+    the whole frame took, ``tiles_ms`` what the ``tiles`` took that there was time for; ``age_ms`` is how old
+    the frame was when all of it was done.
     """
 
     seq: int
     exposed_s: float
     width_px: int
     height_px: int
-    detections: tuple[Detection, ...]
+    detections: tuple[Found, ...]
     inference_ms: float
     dropped: int
     fingerprint: int
     contrast: float
     jpeg: bytes = b""
+    flaw: Flaw = Flaw.NONE
+    unchanged: float = 0.0
+    tiles: tuple[Tile, ...] = ()
+    tiles_ms: float = 0.0
+    age_ms: float = 0.0
 
 
 Message = Ready | Failed | Ended | FrameReport
@@ -123,7 +144,9 @@ async def read(stream: asyncio.StreamReader) -> Message:
         fields: dict[str, Any] = json.loads(head)
         kind = _KINDS[fields.pop("kind")]
         if kind is FrameReport:
-            fields["detections"] = tuple(Detection(**detection) for detection in fields["detections"])
+            fields["detections"] = tuple(Found(**found) for found in fields["detections"])
+            fields["tiles"] = tuple(Tile(**tile) for tile in fields["tiles"])
+            fields["flaw"] = Flaw(fields["flaw"])
             fields["jpeg"] = jpeg
         return kind(**fields)
     except (ValueError, KeyError, TypeError) as error:

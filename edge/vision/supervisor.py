@@ -11,9 +11,11 @@ import contextlib
 import logging
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
+from edge.vision.plan import plan_line
 from edge.vision.report import BrokenReportError, Ended, Failed, FrameReport, Ready, VisionSettings, read
+from edge.vision.tile import Tile
 from flight.errors import EmberwatchError
 
 log = logging.getLogger(__name__)
@@ -59,6 +61,18 @@ class VisionSupervisor:
         self.reports = 0
         self.restarts = 0
         self.process_id: int | None = None
+        self._plans_to: asyncio.StreamWriter | None = None
+
+    def plan(self, tiles: Sequence[Tile]) -> None:
+        """Tell the child what to look at closely on its next frames. Never waits: a plan that the child has
+        not taken from the pipe yet is one too many, and this one is left out."""
+        pipe = self._plans_to
+        if (
+            pipe is not None
+            and not pipe.transport.is_closing()
+            and not pipe.transport.get_write_buffer_size()
+        ):
+            pipe.write(plan_line(tiles).encode())
 
     async def run(self) -> None:
         """Runs until the camera's end (a video file's last frame) or until cancelled.
@@ -91,6 +105,7 @@ class VisionSupervisor:
         try:
             return await self._follow(process)
         finally:
+            self._plans_to = None
             await _end(process)
             self.process_id = None
 
@@ -106,6 +121,7 @@ class VisionSupervisor:
                 message = await asyncio.wait_for(read(process.stdout), timeout_s)
                 match message:
                     case Ready():
+                        self._plans_to = process.stdin
                         self._on_ready(message)
                     case Failed():
                         return await self._failed(message)

@@ -38,6 +38,15 @@ class VirtualLens:
         """Principal point (u, v)."""
         return (self.width_px - 1) / 2.0, (self.height_px - 1) / 2.0
 
+    @property
+    def covers_picture(self) -> bool:
+        """Whether the image circle of such a lens reaches the picture's corners."""
+        fold_r2 = self._fold_r2()
+        if math.isinf(fold_r2):
+            return True
+        circle = math.sqrt(fold_r2) * (1.0 + fold_r2 * (self.k1 + fold_r2 * self.k2))
+        return math.hypot(*self.centre_px) / self.focal_px < circle
+
     def project(self, points_m: NDArray[Any]) -> NDArray[np.float64]:
         """Pixels (N, 2) of camera-frame points (N, 3): x right, y down, z forward. NaN behind the camera."""
         points = np.asarray(points_m, np.float64).reshape(-1, 3)
@@ -51,18 +60,23 @@ class VirtualLens:
         return np.stack([u0 + self.focal_px * x * stretch, v0 + self.focal_px * y * stretch], axis=1)
 
     def rays(self, pixels: NDArray[Any]) -> NDArray[np.float64]:
-        """Unit camera-frame rays (..., 3) of pixels (..., 2): the inverse of ``project``."""
+        """Unit camera-frame rays (..., 3) of pixels (..., 2): the inverse of ``project``.
+
+        Pixels beyond ``covers_picture``'s circle, where no lens of these coefficients shows anything, look
+        along its edge.
+        """
         pixels = np.asarray(pixels, np.float64)
         u0, v0 = self.centre_px
         xd = (pixels[..., 0] - u0) / self.focal_px
         yd = (pixels[..., 1] - v0) / self.focal_px
         rd = np.hypot(xd, yd)
-        r = rd.copy()
+        farthest = math.sqrt(self._fold_r2())
+        r = np.minimum(rd, farthest)
         if self.k1 or self.k2:
             for _ in range(8):  # Newton on r(1 + k1 r² + k2 r⁴) = rd
                 r2 = r * r
                 slope = np.maximum(1.0 + r2 * (3.0 * self.k1 + 5.0 * self.k2 * r2), 0.05)
-                r -= (r * (1.0 + r2 * (self.k1 + r2 * self.k2)) - rd) / slope
+                r = np.minimum(r - (r * (1.0 + r2 * (self.k1 + r2 * self.k2)) - rd) / slope, farthest)
         scale = np.where(rd > 1e-12, r / np.maximum(rd, 1e-12), 1.0)
         out = np.stack([xd * scale, yd * scale, np.ones_like(xd)], axis=-1)
         return np.asarray(out / np.linalg.norm(out, axis=-1, keepdims=True))

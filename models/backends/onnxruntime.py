@@ -1,9 +1,9 @@
-"""Runs an ONNX file with ONNX Runtime on the CPU."""
+"""Runs an ONNX file with ONNX Runtime: on the CPU, or with XNNPACK, CUDA or TensorRT where it has them."""
 
 from __future__ import annotations
 
-import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as _failures
 
+from models.backends.session import ModelFile, Run, failed, plain
 from models.errors import ModelError
+from models.heads.head import Outputs, Port
 
 # ONNX Runtime's own failures share no base class below Exception.
 _REFUSALS: tuple[type[Exception], ...] = tuple(
@@ -33,75 +35,113 @@ _REFUSALS: tuple[type[Exception], ...] = tuple(
         "RuntimeException",
     )
 )
+_FAILURES: tuple[type[Exception], ...] = (*_REFUSALS, RuntimeError)
+VERSION = str(onnxruntime.__version__)
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "xnnpack": "XnnpackExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+}
 
 
 class OnnxSession:
-    """One loaded network: a float32 picture tensor in, one array out.
+    """One network in ONNX Runtime.
 
     Threads are bounded and never spin between frames: on a companion computer the flight and the
     uplink need their share of the cores.
     """
 
-    def __init__(self, path: Path, *, threads: int) -> None:
-        """Loads ``path``; raises :class:`ModelError` that names what is wrong with it."""
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
-            raise ModelError(f"no model file at {path}", hint="Check the path to the .onnx file.") from None
-        except OSError as error:
-            raise ModelError(f"cannot read the model file {path}: {error.strerror}") from None
+    def __init__(
+        self, file: ModelFile, *, threads: int, backend: str = "cpu", cache: Path | None = None
+    ) -> None:
+        """Loads ``file`` for one of :data:`PROVIDERS`; raises :class:`ModelError` that names what is wrong.
+
+        TensorRT keeps the engine that it builds in ``cache``.
+        """
+        provider = PROVIDERS[backend]
+        if provider not in onnxruntime.get_available_providers():
+            raise ModelError(
+                f"this build of ONNX Runtime has no {provider}",
+                hint=f'Install one that has it, or choose another back end than "{backend}".',
+            )
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        # XNNPACK brings its own threads; two pools would be twice what was allowed.
+        options.intra_op_num_threads = 1 if backend == "xnnpack" else threads
         options.inter_op_num_threads = 1
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 4
+        engines = None if cache is None else engine_folder(cache, file)
+        wanted = [(provider, _provider_options(backend, threads, engines))]
+        if backend == "tensorrt":
+            wanted.append((PROVIDERS["cuda"], {}))  # for the nodes that TensorRT does not take
         try:
-            self._session: Any = onnxruntime.InferenceSession(
-                content, options, providers=["CPUExecutionProvider"]
-            )
+            self._session: Any = onnxruntime.InferenceSession(file.content, options, providers=wanted)
         except _REFUSALS:
+            raise file.refused_by("ONNX Runtime") from None
+        # A provider whose libraries are missing is left out without a word.
+        if provider not in self._session.get_providers():
             raise ModelError(
-                f"{path} is not an ONNX model that can be loaded ({_describe(content)})",
-                hint="Is the file complete? Emberwatch runs .onnx files, not .pt or .engine.",
-            ) from None
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type != "tensor(float)":
-            found = ", ".join(f"{i.name}: {i.type} {i.shape}" for i in inputs)
-            raise ModelError(
-                f"{path} does not take one float picture (found input {found})",
-                hint="A detector takes one tensor(float) of 1×3×height×width.",
+                f"ONNX Runtime could not start its {provider}",
+                hint="Are the GPU's driver and libraries installed, in the versions that this build wants?",
             )
-        self._input_name: str = inputs[0].name
-        self._output_name: str = outputs[0].name
-        self.sha256 = hashlib.sha256(content).hexdigest()
+        self.backend = f"{backend} {VERSION}"
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
-        height, width = inputs[0].shape[2:]
-        fixed = isinstance(height, int) and isinstance(width, int)
-        self.fixed_size: tuple[int, int] | None = (height, width) if fixed else None
-        """Height and width the network insists on, or None where any multiple of 32 will do."""
+        self.inputs = tuple(_port(node) for node in self._session.get_inputs())
+        self.outputs = tuple(_port(node) for node in self._session.get_outputs())
 
-    def run(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The first output for a ``1×3×H×W`` RGB tensor in 0…1; raises :class:`ModelError`."""
-        try:
-            output: NDArray[np.float32] = self._session.run([self._output_name], {self._input_name: tensor})[
-                0
-            ]
-        except _REFUSALS as error:
-            reason = str(error).strip().splitlines()[0][:160]
-            raise ModelError(f"the model failed on a {_size(tensor.shape)} input: {reason}") from None
-        return output
+    def bind(self, feeds: Mapping[str, NDArray[Any]]) -> Run:
+        """See :class:`models.backends.session.Session`."""
+        session, binding = self._session, self._session.io_binding()
+        for name, array in feeds.items():
+            binding.bind_cpu_input(name, array)
+        names = [port.name for port in self.outputs]
 
+        def run() -> Outputs:
+            # Bound anew each time: a filled output keeps its shape, and the number of boxes may change.
+            binding.clear_binding_outputs()
+            for name in names:
+                binding.bind_output(name)
+            try:
+                session.run_with_iobinding(binding)
+            except _FAILURES as error:
+                raise failed(feeds, error) from None
+            return [plain(value.numpy()) for value in binding.get_outputs()]
 
-def _describe(content: bytes) -> str:
-    if not content:
-        return "the file is empty"
-    if content[:2] == b"PK":
-        return "it is a zip archive; PyTorch's .pt files are"
-    if content[:40].startswith(b"version https://git-lfs"):
-        return "it is a Git LFS pointer, not the file itself"
-    return f"{len(content)} bytes that ONNX Runtime refuses"
+        return run
 
 
-def _size(shape: tuple[int, ...]) -> str:
-    return "×".join(str(n) for n in shape)
+def present() -> list[str]:
+    """Those of :data:`PROVIDERS` that this build has, the CPU first."""
+    there = onnxruntime.get_available_providers()
+    return [name for name, provider in PROVIDERS.items() if provider in there]
+
+
+def engine_folder(cache: Path, file: ModelFile) -> Path:
+    """Where TensorRT's engines for ``file`` are kept."""
+    return cache / "tensorrt" / file.sha256[:16]
+
+
+def _provider_options(backend: str, threads: int, engines: Path | None) -> dict[str, str]:
+    if backend == "xnnpack":
+        return {"intra_op_num_threads": str(threads)}
+    if backend == "tensorrt":
+        kept: dict[str, str] = {"trt_fp16_enable": "1"}
+        if engines is not None:
+            kept |= {"trt_engine_cache_enable": "1", "trt_engine_cache_path": str(engines)}
+        return kept
+    return {}
+
+
+def _port(node: Any) -> Port:
+    kind = str(node.type).removeprefix("tensor(").removesuffix(")")
+    dtype = {"float": "float32", "double": "float64"}.get(kind) or _numpy_name(kind)
+    return Port(node.name, dtype, tuple(node.shape))
+
+
+def _numpy_name(kind: str) -> str:
+    try:
+        return np.dtype(kind).name
+    except TypeError:  # strings, sequences: no detector has them
+        return kind

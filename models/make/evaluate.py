@@ -1,42 +1,33 @@
 """Judges a model through the runtime that flies: the ONNX file, our letterbox, our suppression.
 
-Average precision follows COCO: detections of one class, best score first, each take the unclaimed
-labelled box they overlap most; precision is made monotonic and averaged over 101 recall points.
 Beside boxes it counts whole pictures, because that is what an alarm is: of the pictures in which
 something burns, how many are flagged; of those with nothing burning, how many wrongly.
 """
 
 from __future__ import annotations
 
+import csv
+import re
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from models.detector import Detection, Detector
+from models.detector import SHIPPED_WEIGHTS, Detection, Detector
 from models.make.dataset import LABELS, DatasetError, Example
+from models.make.precision import IOU_STEPS, TruthBox, average_precision, claims, overlaps
 
-IOU_STEPS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
-RECALL_POINTS = np.linspace(0.0, 1.0, 101)
 LOWEST_SCORE = 0.005
 """Detections below this change no average precision that anyone could measure."""
-
-Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class TruthBox:
-    """A labelled box in pixels."""
-
-    label: str
-    x1: float
-    y1: float
-    x2: float
-    y2: float
+SMALL_PX = 32.0
+"""Boxes whose longer side in the picture (not in the network's input) is shorter are small."""
+COMPARED_AT = 0.05
+"""Models are compared by their recall where this share of the clear pictures is wrongly flagged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +37,13 @@ class Judged:
     name: str
     truth: tuple[TruthBox, ...]
     seen: tuple[Detection, ...]
+    source: str = ""
+    took_ms: float = float("nan")
+
+    @property
+    def best_score(self) -> float:
+        """Score of the surest detection of any label; 0 without any."""
+        return max((detection.score for detection in self.seen), default=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +55,25 @@ class LabelFigures:
     boxes_labelled: int
     boxes_found: int
     boxes_wrong: int
+    small_labelled: int
+    small_found: int
+    small_reached: int
+    """Small boxes that some detection overlaps by half, however unsure: what no threshold can add to."""
     pictures_labelled: int
     pictures_flagged: int
     pictures_flagged_rightly: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFigures:
+    """The pictures of one source."""
+
+    pictures: int
+    map50: float
+    burning: int
+    burning_flagged: int
+    clear: int
+    clear_flagged: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +90,15 @@ class Figures:
     burning_flagged: int
     clear: int
     clear_flagged: int
+    clear_boxes: int
+    """Boxes at the threshold in all the pictures with nothing burning."""
+    recall_compared: float
+    """Recall at the threshold that flags at most :data:`COMPARED_AT` of the clear pictures."""
+    sources: dict[str, SourceFigures]
+    median_ms: float
+    """Of one picture through the whole detector, decoding left out."""
+    megabytes: float = float("nan")
+    """Size of the model file."""
 
     @property
     def recall(self) -> float:
@@ -87,6 +110,16 @@ class Figures:
         """Share of the pictures with nothing burning that were flagged (NaN without any)."""
         return self.clear_flagged / self.clear if self.clear else float("nan")
 
+    @property
+    def small_labelled(self) -> int:
+        """Small boxes of all labels."""
+        return sum(entry.small_labelled for entry in self.labels.values())
+
+    @property
+    def small_found(self) -> int:
+        """Those of them that were found at the threshold."""
+        return sum(entry.small_found for entry in self.labels.values())
+
     def as_json(self) -> dict[str, Any]:
         """Plain data for a report file."""
         return {**asdict(self), "recall": self.recall, "false_alarms": self.false_alarms}
@@ -96,10 +129,15 @@ def judge(
     detector: Detector,
     pictures: Sequence[Example],
     *,
+    raw: bool = False,
     on_picture: Callable[[int, int], None] | None = None,
 ) -> list[Judged]:
-    """Runs ``detector`` over labelled pictures; raises :class:`DatasetError` on an unreadable one."""
+    """Runs ``detector`` over labelled pictures; raises :class:`DatasetError` on an unreadable one.
+
+    ``raw`` takes the network's own scores instead of calibrated ones.
+    """
     judged = []
+    source_of = _sources(pictures)
     for done, example in enumerate(pictures, start=1):
         image = cv2.imread(str(example.picture), cv2.IMREAD_COLOR)
         if image is None:
@@ -109,8 +147,16 @@ def judge(
             TruthBox(LABELS[box.label], *(edge - 0.5 for edge in box.corners(width, height)))
             for box in example.boxes
         )
-        seen = tuple(detector.detect(np.asarray(image, np.uint8), min_score=LOWEST_SCORE))
-        judged.append(Judged(example.picture.stem, truth, seen))
+        pixels = np.asarray(image, np.uint8)
+        began_s = time.perf_counter()
+        seen = tuple(
+            detector.detect_raw(pixels, LOWEST_SCORE)
+            if raw
+            else detector.detect(pixels, min_score=LOWEST_SCORE)
+        )
+        took_ms = (time.perf_counter() - began_s) * 1000
+        name = example.picture.stem
+        judged.append(Judged(name, truth, seen, source_of(name), took_ms))
         if on_picture is not None:
             on_picture(done, len(pictures))
     return judged
@@ -119,20 +165,29 @@ def judge(
 def figures(judged: Sequence[Judged], *, threshold: float, input_px: int) -> Figures:
     """All figures of a judged set; ``threshold`` only decides the counts, not the precisions."""
     labels = {label: _label_figures(judged, label, threshold) for label in LABELS}
-    present = [entry for entry in labels.values() if entry.boxes_labelled]
     burning = [item for item in judged if item.truth]
     clear = [item for item in judged if not item.truth]
+    groups: dict[str, list[Judged]] = {}
+    for item in judged:
+        groups.setdefault(item.source, []).append(item)
     return Figures(
         pictures=len(judged),
         input_px=input_px,
         threshold=threshold,
-        map50=float(np.mean([entry.ap50 for entry in present])) if present else float("nan"),
-        map50_95=float(np.mean([entry.ap50_95 for entry in present])) if present else float("nan"),
+        map50=_mean_of_labelled(labels, "ap50"),
+        map50_95=_mean_of_labelled(labels, "ap50_95"),
         labels=labels,
         burning=len(burning),
-        burning_flagged=sum(_flagged(item, threshold) for item in burning),
+        burning_flagged=sum(item.best_score >= threshold for item in burning),
         clear=len(clear),
-        clear_flagged=sum(_flagged(item, threshold) for item in clear),
+        clear_flagged=sum(item.best_score >= threshold for item in clear),
+        clear_boxes=sum(d.score >= threshold for item in clear for d in item.seen),
+        recall_compared=recall_at(judged, false_alarms=COMPARED_AT),
+        sources={
+            source: _source_figures(group, threshold)
+            for source, group in sorted(groups.items(), key=lambda pair: (-len(pair[1]), pair[0]))
+        },
+        median_ms=median(item.took_ms for item in judged) if judged else float("nan"),
     )
 
 
@@ -141,7 +196,7 @@ def threshold_for(judged: Sequence[Judged], *, false_alarms: float) -> float:
 
     Raises :class:`DatasetError` where no picture is clear.
     """
-    best = [max((d.score for d in item.seen), default=0.0) for item in judged if not item.truth]
+    best = [item.best_score for item in judged if not item.truth]
     if not best:
         raise DatasetError("no picture without fire or smoke to choose a threshold by")
     for step in range(1, 100):
@@ -151,51 +206,36 @@ def threshold_for(judged: Sequence[Judged], *, false_alarms: float) -> float:
     return 0.99
 
 
-def average_precision(hits: NDArray[np.bool_], labelled: int) -> float:
-    """Area under the precision-recall curve.
-
-    ``hits`` says for each detection, best score first, whether it found a labelled box; ``labelled``
-    counts the boxes there were. 0 if there were none.
-    """
-    if not labelled or not len(hits):
-        return 0.0
-    found = np.cumsum(hits)
-    recall = found / labelled
-    precision = found / np.arange(1, len(hits) + 1)
-    envelope = np.maximum.accumulate(precision[::-1])[::-1]
-    at = np.searchsorted(recall, RECALL_POINTS - 1e-12, side="left")
-    reached = at < len(recall)
-    return float(np.where(reached, envelope[np.minimum(at, len(recall) - 1)], 0.0).mean())
-
-
-def match(seen: Sequence[Detection], truth: Sequence[TruthBox], min_iou: float) -> NDArray[np.bool_]:
-    """Which of ``seen`` (one class, best score first) find a box of ``truth``; each box is found once."""
-    return _claim(_overlaps(seen, truth), min_iou)
-
-
-def iou(first: Detection | TruthBox, second: Detection | TruthBox) -> float:
-    """Intersection over union of two boxes, 0…1."""
-    width = min(first.x2, second.x2) - max(first.x1, second.x1)
-    height = min(first.y2, second.y2) - max(first.y1, second.y1)
-    if width <= 0 or height <= 0:
-        return 0.0
-    areas = ((box.x2 - box.x1) * (box.y2 - box.y1) for box in (first, second))
-    return width * height / (sum(areas) - width * height)
+def recall_at(judged: Sequence[Judged], *, false_alarms: float) -> float:
+    """Share of the burning pictures flagged where at most that share of the clear ones is (NaN if none)."""
+    clear = sorted((item.best_score for item in judged if not item.truth), reverse=True)
+    burning = [item.best_score for item in judged if item.truth]
+    if not clear or not burning:
+        return float("nan")
+    allowed = int(false_alarms * len(clear) + 1e-9)
+    above = clear[allowed] if allowed < len(clear) else -1.0
+    return sum(score > above for score in burning) / len(burning)
 
 
 def _label_figures(judged: Sequence[Judged], label: str, threshold: float) -> LabelFigures:
     scores: list[float] = []
     hits: dict[float, list[bool]] = {step: [] for step in IOU_STEPS}
     labelled = found = wrong = flagged = flagged_rightly = pictures_labelled = 0
+    small_labelled = small_found = small_reached = 0
     for item in judged:
         seen = sorted((d for d in item.seen if d.label == label), key=lambda d: -d.score)
         truth = [box for box in item.truth if box.label == label]
-        overlaps = _overlaps(seen, truth)
+        overlap = overlaps(seen, truth)
         for step in IOU_STEPS:
-            hits[step] += _claim(overlaps, step).tolist()
+            hits[step] += (claims(overlap, step) >= 0).tolist()
         scores += [d.score for d in seen]
         sure = sum(d.score >= threshold for d in seen)
-        found_here = int(_claim(overlaps[:sure], IOU_STEPS[0]).sum())
+        taken = claims(overlap[:sure], IOU_STEPS[0])
+        found_here = int((taken >= 0).sum())
+        small = {column for column, box in enumerate(truth) if box.longer_side_px < SMALL_PX}
+        small_labelled += len(small)
+        small_found += len(small & set(taken.tolist()))
+        small_reached += len(small & set(claims(overlap, IOU_STEPS[0]).tolist()))
         labelled += len(truth)
         found += found_here
         wrong += sure - found_here
@@ -210,32 +250,45 @@ def _label_figures(judged: Sequence[Judged], label: str, threshold: float) -> La
         boxes_labelled=labelled,
         boxes_found=found,
         boxes_wrong=wrong,
+        small_labelled=small_labelled,
+        small_found=small_found,
+        small_reached=small_reached,
         pictures_labelled=pictures_labelled,
         pictures_flagged=flagged,
         pictures_flagged_rightly=flagged_rightly,
     )
 
 
-def _overlaps(seen: Sequence[Detection], truth: Sequence[TruthBox]) -> Array:
-    table = [[iou(detection, box) for box in truth] for detection in seen]
-    return np.array(table, np.float64).reshape(len(seen), len(truth))
+def _source_figures(judged: Sequence[Judged], threshold: float) -> SourceFigures:
+    labels = {label: _label_figures(judged, label, threshold) for label in LABELS}
+    flagged = [(bool(item.truth), item.best_score >= threshold) for item in judged]
+    burning = sum(burns for burns, _ in flagged)
+    burning_flagged = sum(burns and alarm for burns, alarm in flagged)
+    return SourceFigures(
+        pictures=len(judged),
+        map50=_mean_of_labelled(labels, "ap50"),
+        burning=burning,
+        burning_flagged=burning_flagged,
+        clear=len(flagged) - burning,
+        clear_flagged=sum(alarm for _, alarm in flagged) - burning_flagged,
+    )
 
 
-def _claim(overlaps: Array, min_iou: float) -> NDArray[np.bool_]:
-    """Rows claim the free column they overlap most, if at least ``min_iou``."""
-    free = overlaps.copy()
-    hits = np.zeros(len(free), bool)
-    if free.shape[1]:
-        for row in range(len(free)):
-            column = int(np.argmax(free[row]))
-            if free[row, column] >= min_iou:
-                hits[row] = True
-                free[:, column] = -1.0
-    return hits
+def _mean_of_labelled(labels: dict[str, LabelFigures], field: str) -> float:
+    """Mean over the labels that occur: a class that is nowhere labelled does not count."""
+    present = [getattr(entry, field) for entry in labels.values() if entry.boxes_labelled]
+    return float(np.mean(present)) if present else float("nan")
 
 
-def _flagged(item: Judged, threshold: float) -> bool:
-    return any(d.score >= threshold for d in item.seen)
+def _sources(pictures: Sequence[Example]) -> Callable[[str], str]:
+    """Tells the source of a name: by a ``sources.csv`` above the pictures, else the name less its number."""
+    table: dict[str, str] = {}
+    for folder in {picture.picture.parents[1] for picture in pictures if len(picture.picture.parents) > 1}:
+        for listing in (folder / "sources.csv", folder.parent / "sources.csv"):
+            if listing.is_file():
+                with listing.open(newline="") as file:
+                    table |= {row["name"]: row["source"] for row in csv.DictReader(file)}
+    return lambda name: table.get(name) or re.sub(r"(?<=.)_?\d+$", "", name)
 
 
 def evaluate(
@@ -244,13 +297,17 @@ def evaluate(
     *,
     input_px: int | None = None,
     threshold: float | None = None,
+    backend: str = "cpu",
     on_picture: Callable[[int, int], None] | None = None,
 ) -> tuple[Figures, list[Judged]]:
     """Loads a model (or the shipped one) and judges it; the figures and what they were made from.
 
-    ``input_px`` and ``threshold`` stand in for the model's own.
+    ``input_px`` and ``threshold`` stand in for the model's own. ``backend`` runs it, by default the
+    reference that all others are checked against.
     """
-    detector = Detector.load(model, input_px=input_px)
+    detector = Detector.load(model, input_px=input_px, backend=backend)
     judged = judge(detector, pictures, on_picture=on_picture)
     counts_from = detector.threshold if threshold is None else threshold
-    return figures(judged, threshold=counts_from, input_px=detector.input_px), judged
+    result = figures(judged, threshold=counts_from, input_px=detector.input_px)
+    size = (SHIPPED_WEIGHTS if model is None else model).stat().st_size
+    return replace(result, megabytes=size / 1e6), judged

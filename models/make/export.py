@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from models.errors import ModelError
+from models.make.metadata import save_checked
 from models.make.train import quiet_ultralytics
 
 OPSET = 17
@@ -39,8 +38,9 @@ def settings_of_run(run: Path, *, name: str, input_px: int, threshold: float) ->
 def export(weights: Path, out: Path, settings: ExportSettings) -> Path:
     """Exports the ``.pt`` file ``weights`` to ``out`` and returns it.
 
-    Height and width stay free (any multiple of 32), the batch is one. ``out`` is replaced in one
-    step, so that a reader never sees half a file. Raises :class:`ModelError`.
+    Height and width stay free (any multiple of 32), the batch is one, the picture is the camera's own bytes
+    (see :mod:`models.make.fold`). ``out`` is replaced in one step, so that a reader never sees half a file.
+    Raises :class:`ModelError`.
     """
     if not weights.is_file():
         raise ModelError(f"no trained weights at {weights}", hint="Train first: emberwatch model train")
@@ -49,6 +49,8 @@ def export(weights: Path, out: Path, settings: ExportSettings) -> Path:
         import onnx
         import torch
         from ultralytics.nn.tasks import load_checkpoint
+
+        from models.make.fold import fold
 
         network, _ = load_checkpoint(str(weights), device=torch.device("cpu"), fuse=True)
         network = network.float().eval()
@@ -66,9 +68,9 @@ def export(weights: Path, out: Path, settings: ExportSettings) -> Path:
             dynamic_axes={"images": {2: "height", 3: "width"}, "boxes": {2: "cells"}},
             dynamo=False,
         )
-        graph = onnx.load(str(plain))
+        graph = fold(onnx.load(str(plain)))
     graph.producer_name = "emberwatch"
-    _write(
+    return save_checked(
         graph,
         out,
         {
@@ -81,15 +83,3 @@ def export(weights: Path, out: Path, settings: ExportSettings) -> Path:
             "dataset_sha256": settings.dataset_sha256,
         },
     )
-    return out
-
-
-def _write(graph: Any, out: Path, metadata: dict[str, str]) -> None:
-    import onnx
-
-    onnx.helper.set_model_props(graph, metadata)
-    onnx.checker.check_model(graph)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_suffix(".part")
-    onnx.save(graph, str(part))
-    os.replace(part, out)

@@ -23,16 +23,15 @@ from numpy.typing import NDArray
 from hardware.virtual.render.render import TruthBox
 from hardware.virtual.world.families import DEMO_FAMILY, TRAINING_FAMILIES
 from hardware.virtual.world.scenes import FIRST_TRAINING_SEED, Scene, scenes
+from models.make.contact_sheet import contact_sheet
 from models.make.dataset import LABELS, DatasetError
+from models.make.ignore import SMALLEST_BOX_PX
 
 UNSEEN_FAMILY = DEMO_FAMILY
 TRAIN, VAL, UNSEEN = "train", "rendered-val", "rendered-unseen"
 PICTURES_PER_COUNTRY = 16
-SMALLEST_BOX_PX = 6.0
-"""Longer side under which a box is nothing that a network at this size could learn."""
 
 _SEEDS_PER_SPLIT = 400_000
-_SHEET_COLUMNS, _SHEET_ROWS, _SHEET_TILE = 6, 6, (320, 240)
 
 Bgr = NDArray[np.uint8]
 
@@ -109,35 +108,6 @@ def render(
                 on_picture(sum(pictures.values()), total)
     sheets = tuple(contact_sheet(out, split) for split in pictures)
     return SceneReport(out, dict(pictures), dict(clear), sheets)
-
-
-def contact_sheet(folder: Path, split: str, *, prefix: str = "") -> Path:
-    """Writes ``SPLIT.png``: pictures from all over the split with their boxes drawn, to be looked at.
-
-    With a ``prefix``, only of pictures whose names begin so, and ``PREFIX.png``.
-    """
-    files = sorted((folder / "images" / split).glob(f"{prefix}*.jpg"))
-    shown = files[:: max(1, len(files) // (_SHEET_COLUMNS * _SHEET_ROWS))][: _SHEET_COLUMNS * _SHEET_ROWS]
-    width, height = _SHEET_TILE
-    sheet = np.zeros((-(-len(shown) // _SHEET_COLUMNS) * height, _SHEET_COLUMNS * width, 3), np.uint8)
-    for index, file in enumerate(shown):
-        image = cv2.imread(str(file))
-        if image is None:
-            raise DatasetError(f"cannot read back the picture {file}")
-        rows, columns = image.shape[:2]
-        for line in (folder / "labels" / split / f"{file.stem}.txt").read_text().splitlines():
-            label, *shares = line.split()
-            x, y, w, h = (float(share) for share in shares)
-            first = (round((x - w / 2) * columns), round((y - h / 2) * rows))
-            last = (round((x + w / 2) * columns), round((y + h / 2) * rows))
-            cv2.rectangle(image, first, last, (0, 255, 0) if label == "0" else (255, 255, 0), 1)
-        scale = min(width / columns, height / rows)
-        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        top, left = index // _SHEET_COLUMNS * height, index % _SHEET_COLUMNS * width
-        sheet[top : top + small.shape[0], left : left + small.shape[1]] = small
-    path = folder / f"{prefix or split}.png"
-    cv2.imwrite(str(path), sheet)
-    return path
 
 
 def shoot(scene: Scene) -> tuple[Bgr, list[TruthBox]]:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from tests.benchmarks import detector, geometry, world
+from tests.benchmarks import detector, footprint, geometry, tiling, world
 
 TABLE_FILE = Path("runs/bench.md")
 
@@ -17,7 +17,9 @@ def main() -> None:
     console = Console()
     rows = [
         row
-        for module in track((detector, geometry, world), "measuring", console=console, transient=True)
+        for module in track(
+            (detector, footprint, geometry, tiling, world), "measuring", console=console, transient=True
+        )
         for row in module.rows()
     ]
     table = Table("what", "measured", "bar", title="Emberwatch benchmarks", title_justify="left")

@@ -26,7 +26,7 @@ def rows() -> list[Row]:
         Detection("fire", 0.7, 100.0 + 50 * i, 300.0 + 15 * i, 130.0 + 50 * i, 330.0 + 15 * i)
         for i in range(20)
     ]
-    detector = Detector.load(threads=2)
+    detector = Detector.load(threads=2, backend="cpu")
     image = np.random.default_rng(1).integers(0, 255, (720, 1280, 3), np.uint8)
     tracker = HotspotTracker(new_id=uuid7)
     instant_s = 0.0
@@ -39,7 +39,7 @@ def rows() -> list[Row]:
 
     ours_s, inference_s, ratio = alternate(place, lambda: detector.detect(image))
     figure = f"{ratio:.2f} ({ours_s * 1e3:.1f} ms ÷ {inference_s * 1e3:.0f} ms)"
-    return [Row("placing and tracking 20 boxes ÷ one inference", figure, "≤ 0.10")]
+    return [Row("placing and tracking 20 boxes ÷ one inference on the CPU provider", figure, "≤ 0.10")]
 
 
 def _looking_north() -> Pose:

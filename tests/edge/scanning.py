@@ -28,6 +28,7 @@ class ColourFinder:
     sha256 = "c0" * 32
     labels = ("fire", "smoke")
     threshold = 0.25
+    input_px = 96
 
     def __init__(self, interrupt_after: int | None = None) -> None:
         self.interrupt_after = interrupt_after

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge.health import Health
+from edge.vision.flaw import Flaw
 from uplink.messages import SeeingState
 
 
@@ -53,6 +54,38 @@ def test_a_covered_lens_is_blind() -> None:
     seeing(health, 10.0)
     health.frame_looked_at(10.2, fingerprint=99, contrast=0.4)
     assert "covered" in health.state(10.3).reason
+
+
+def test_a_black_picture_is_told_at_once_and_by_its_name() -> None:
+    health = Health(0.0, 0.2)
+    seeing(health, 10.0)
+    assert not health.frame_looked_at(10.2, 99, 3.0, Flaw.BLACK)
+    assert health.state(10.3).reason == "the picture is black: covered lens?"
+
+
+@pytest.mark.parametrize("flaw", [Flaw.BURNT_OUT, Flaw.BLURRED])
+def test_one_flawed_frame_proves_nothing_and_raises_no_alarm_and_many_do(flaw: Flaw) -> None:
+    health = Health(0.0, 0.2)
+    seeing(health, 10.0)
+    for step in range(1, 31):
+        assert not health.frame_looked_at(10.0 + step * 0.2, 1000 + step, 40.0, flaw)
+        health.pose_found(10.0 + step * 0.2)
+        if step == 20:
+            assert health.state(14.0).state is SeeingState.SEEING
+    state = health.state(16.0)
+    assert (state.state, state.reason) == (SeeingState.BLIND, flaw.value)
+    assert health.frame_looked_at(16.2, 5000, 40.0)
+    health.pose_found(16.2)
+    assert health.state(16.3).state is SeeingState.SEEING
+
+
+def test_a_picture_that_stays_though_the_camera_moves_is_frozen_even_with_a_clock_in_it() -> None:
+    health = Health(0.0, 0.2)
+    seeing(health, 10.0)
+    for step in range(1, 31):
+        assert not health.frame_looked_at(10.0 + step * 0.2, 1000 + step, 40.0, stuck=True)
+        health.pose_found(10.0 + step * 0.2)
+    assert health.state(16.0).reason == "the picture is frozen"
 
 
 def test_frames_that_cannot_be_placed_are_blind_with_the_reason() -> None:

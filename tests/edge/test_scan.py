@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,15 @@ from tests.edge.scanning import (
     write,
     write_video,
 )
+
+
+class ShortSighted(ColourFinder):
+    """Sees nothing in pictures larger than its input: what a detector does that shrinks them."""
+
+    def detect(self, image_bgr: NDArray[np.uint8], *, min_score: float | None = None) -> Sequence[Detection]:
+        if max(image_bgr.shape) > self.input_px:
+            return []
+        return super().detect(image_bgr, min_score=min_score)
 
 
 @pytest.fixture
@@ -144,6 +154,25 @@ def test_each_file_once_and_no_two_in_one_place(
     outcome = scan(first.parent, tmp_path / "b" / "photos", first, Path(".."))
     assert outcome.results["counts"]["files"] == 3
     assert outcome.pictures == ["here/y.jpg", "photos-2/x.jpg", "photos/x.jpg"]
+
+
+def test_with_tiles_a_fire_too_small_for_the_whole_picture_is_found_where_it_is(
+    tmp_path: Path, scan: Scan
+) -> None:
+    picture = np.full((400, 600, 3), (20, 90, 20), np.uint8)
+    picture[210:218, 330:338] = FIRE_BGR
+    cv2.imwrite(str(tmp_path / "large.png"), picture)
+    assert scan(tmp_path / "large.png", detector=ShortSighted()).file("large.png")["detections"] == []
+    outcome = scan(tmp_path / "large.png", detector=ShortSighted(), tiles=True)
+    [found] = outcome.file("large.png")["detections"]
+    assert found["box_px"] == [330, 210, 338, 218]
+    assert outcome.results["tiles"] is True
+
+
+def test_a_picture_no_larger_than_the_detectors_input_needs_no_tiles(tmp_path: Path, scan: Scan) -> None:
+    finder = ColourFinder()
+    scan(write(tmp_path / "small.png", FIRE_BGR), detector=finder, tiles=True)
+    assert finder.looks == 1
 
 
 def test_what_cannot_be_read_is_reported_and_skipped(tree: Path, scan: Scan) -> None:

@@ -10,11 +10,15 @@ import re
 import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+from edge.vision.child import least_score
+from edge.vision.flaw import Flaw
+from edge.vision.merge import Found
 from edge.vision.report import (
     BrokenReportError,
     Ended,
@@ -28,12 +32,13 @@ from edge.vision.report import (
 )
 from edge.vision.slot import LatestSlot
 from edge.vision.supervisor import VisionError, VisionSupervisor
-from models.detector import Detection
+from edge.vision.tile import Tile
 
 REPORT = FrameReport(
     seq=7, exposed_s=123.25, width_px=64, height_px=48,
-    detections=(Detection("fire", 0.75, 1.0, 2.0, 3.5, 4.0),),
+    detections=(Found("fire", 0.75, 1.0, 2.0, 3.5, 4.0, 4.0, cut_below=True),),
     inference_ms=31.5, dropped=2, fingerprint=99, contrast=41.0, jpeg=b"\xff\xd8 picture",
+    flaw=Flaw.BLURRED, unchanged=0.5, tiles=(Tile(1, 2, 30, 20),), tiles_ms=12.0, age_ms=80.0,
 )  # fmt: skip
 
 
@@ -46,7 +51,7 @@ def stream_of(data: bytes) -> asyncio.StreamReader:
 
 @pytest.mark.parametrize(
     "message",
-    [REPORT, Ready("m", "0" * 64, 0.3), Failed("no camera", "plug one in"), Ended()],
+    [REPORT, Ready("m", "0" * 64, 0.3, 448, "cpu"), Failed("no camera", "plug one in"), Ended()],
     ids=lambda m: type(m).__name__,
 )
 async def test_every_message_crosses_whole(message: Message) -> None:
@@ -89,8 +94,9 @@ def settings(tmp_path: Path) -> VisionSettings:
     for number in range(40):
         cv2.imwrite(str(tmp_path / f"{number:03}.png"), rng.integers(0, 255, (90, 160, 3), np.uint8))
     return VisionSettings(
-        source=str(tmp_path), frames_per_s=20.0, loop=True, model=None, threshold=None, threads=1,
-        width_px=160,
+        source=str(tmp_path), frames_per_s=20.0, loop=True, model=None, threshold=None,
+        sensitivity="patrol", backend="cpu", labels=None, cache_dir=str(tmp_path / "cache"), threads=1,
+        tile_budget_s=None, width_px=160,
         height_px=90, hfov_deg=78.0, virtual_seed=0, virtual_truth_url="",
     )  # fmt: skip
 
@@ -159,6 +165,39 @@ async def test_the_child_logs_as_its_supervisor_does_and_no_more(
     lines = [line for line in capfd.readouterr().err.splitlines() if "models.detector" in line]
     assert bool(lines) is says
     assert all(re.match(r"\d{4}-\d\d-\d\d [\d:,]+ INFO    models\.detector: ", line) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("change", "score"),
+    [({}, 0.4), ({"sensitivity": "sensitive"}, 0.15), ({"sensitivity": "sensitive", "threshold": 0.6}, 0.6)],
+    ids=["patrol", "sensitive", "by hand"],
+)
+def test_the_score_that_counts_is_the_models_for_the_sensitivity_or_the_one_given(
+    settings: VisionSettings, change: dict[str, Any], score: float
+) -> None:
+    class Model:
+        threshold, threshold_sensitive = 0.4, 0.15
+
+    assert least_score(replace(settings, **change), Model()) == score
+
+
+async def test_the_child_looks_closely_at_what_it_is_told_to(settings: VisionSettings) -> None:
+    watched = Watched(replace(settings, tile_budget_s=60.0))
+    task = asyncio.create_task(watched.supervisor.run())
+    report = await watched.next_report()
+    assert list(report.tiles) == []
+    assert watched.ready[0].input_px >= 32
+    wanted = (Tile(0, 0, 80, 45), Tile(70, 40, 80, 45))
+    async with asyncio.timeout(60):
+        while not report.tiles:
+            watched.supervisor.plan(wanted)
+            report = await watched.next_report()
+    assert report.tiles == wanted
+    assert report.tiles_ms > 0
+    assert report.age_ms >= report.tiles_ms
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    watched.supervisor.plan(wanted)  # to nobody, and no harm done
 
 
 @pytest.mark.parametrize("harm", [signal.SIGSTOP, signal.SIGKILL], ids=["hangs", "crashes"])

@@ -6,18 +6,22 @@ import asyncio
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from edge.config import load_agent_config
+from edge.config import DetectorSection, load_agent_config
 from edge.hotspot import HotspotChange, Look
 from edge.optics import Camera
-from edge.vision.report import FrameReport, Ready
+from edge.vision.flaw import Flaw
+from edge.vision.merge import Found
+from edge.vision.report import FrameReport, Ready, VisionSettings
 from edge.vision.supervisor import VisionError
-from edge.watch import Watch
+from edge.vision.tile import Tile
+from edge.watch import Watch, vision_settings
 from flight.telemetry import AttitudeSample, PositionSample
 from flight.vehicle import Vehicle
-from models.detection import Detection
+from models.backends import BACKENDS
 from tests.flight.scripted import ScriptedAutopilot, until
 from uplink.errors import OutboxError
 from uplink.messages import Alert, AlertState, SeeingState
@@ -34,7 +38,7 @@ mount_pitch_deg = -45
 [agent.uplink]
 key_file = "drone.key"
 """
-FIRE = Detection("fire", 0.8, 620.0, 340.0, 660.0, 380.0)
+FIRE = Found("fire", 0.8, 620.0, 340.0, 660.0, 380.0)
 FRAMES_PER_S = 5
 
 
@@ -51,7 +55,7 @@ class Flight:
         )
         self.position_ok = True
         self.watch = Watch(config, self.vehicle, outbox, Camera.load("generic_78"), None)
-        self.watch._on_ready(Ready("ember", "0" * 64, 0.3))
+        self.watch._on_ready(Ready("ember", "0" * 64, 0.3, 448, "cpu"))
         self.looks: list[Look] = []
         self.changes: list[HotspotChange] = []
         self.watch.on_look.append(self.looks.append)
@@ -61,11 +65,16 @@ class Flight:
     def see(
         self,
         seconds: float,
-        *detections: Detection,
+        *detections: Found,
         posed: bool = True,
         size_px: tuple[int, int] = (1280, 720),
         contrast: float = 40.0,
         frozen: bool = False,
+        flaw: Flaw = Flaw.NONE,
+        unchanged: float = 0.0,
+        speed_m_s: float = 0.0,
+        tiles: tuple[Tile, ...] = (),
+        dropped: int = 0,
     ) -> None:
         for _ in range(int(seconds * FRAMES_PER_S)):
             self._seq += 1
@@ -73,7 +82,9 @@ class Flight:
             if posed:
                 self.watch._poses.add_attitude(AttitudeSample(at_s, 0.0, 0.0, math.radians(30)))
                 self.watch._poses.add_position(
-                    PositionSample(at_s, -35.363, 149.165, 664.0, 80.0, 0.0, 0.0, 0.0)
+                    PositionSample(
+                        at_s, -35.363 + speed_m_s * at_s / 111_000, 149.165, 664.0, 80.0, speed_m_s, 0.0, 0.0
+                    )
                 )
             self.watch._on_frame(
                 FrameReport(
@@ -83,10 +94,14 @@ class Flight:
                     height_px=size_px[1],
                     detections=detections,
                     inference_ms=20.0,
-                    dropped=0,
+                    dropped=dropped,
                     fingerprint=0 if frozen else self._seq,
                     contrast=contrast,
                     jpeg=b"\xff\xd8 picture",
+                    flaw=flaw,
+                    unchanged=unchanged,
+                    tiles=tiles,
+                    age_ms=120.0,
                 )
             )
 
@@ -153,6 +168,29 @@ async def test_a_broken_camera_ends_an_agent_that_hears_no_autopilot_in_time(
     assert ended.group_contains(VisionError, match="photos")
 
 
+def test_the_child_is_told_what_the_configuration_says_of_the_detector(tmp_path: Path) -> None:
+    text = (
+        CONFIG
+        + """
+[agent.detector]
+sensitivity = "sensitive"
+backend = "openvino"
+labels = { Flame = "fire", "1" = "smoke" }
+tile_budget_ms = 80
+"""
+    )
+    (tmp_path / "agent.toml").write_text(text)
+    told = vision_settings(load_agent_config(tmp_path / "agent.toml"), Camera.load("generic_78"))
+    assert VisionSettings.from_json(told.to_json()) == told
+    assert (told.sensitivity, told.backend, told.tile_budget_s) == ("sensitive", "openvino", 0.08)
+    assert told.labels == {"Flame": "fire", "1": "smoke"}
+    assert told.cache_dir == str(tmp_path / "data" / "detector")
+
+
+def test_the_configuration_knows_every_back_end_that_there_is() -> None:
+    assert get_args(DetectorSection.model_fields["backend"].annotation) == BACKENDS
+
+
 def test_a_fire_seen_from_the_air_becomes_one_alert(flight: Flight) -> None:
     flight.see(4.0, FIRE)
     alerts = flight.alerts
@@ -210,6 +248,54 @@ def test_a_covered_lens_or_a_frozen_picture_is_no_proof_that_a_fire_is_out(
     assert len(flight.looks) <= seen + 1  # the first of equal pictures is a new one
     assert {alert.state for alert in flight.alerts} == {AlertState.CONFIRMED}
     assert flight.watch.health.state(flight.now_s).state is SeeingState.BLIND
+
+
+@pytest.mark.parametrize("flaw", [Flaw.BLACK, Flaw.BURNT_OUT, Flaw.BLURRED])
+def test_flawed_frames_are_no_proof_that_a_fire_is_out_and_the_alarm_says_what_is_wrong(
+    flight: Flight, flaw: Flaw
+) -> None:
+    flight.see(4.0, FIRE)
+    seen = len(flight.looks)
+    flight.see(30.0, flaw=flaw)
+    assert len(flight.looks) == seen
+    assert {alert.state for alert in flight.alerts} == {AlertState.CONFIRMED}
+    state = flight.watch.health.state(flight.now_s)
+    assert (state.state, state.reason) == (SeeingState.BLIND, flaw.value)
+
+
+def test_a_picture_that_hardly_changes_is_frozen_in_flight_and_a_good_one_in_a_hover(flight: Flight) -> None:
+    flight.see(30.0, unchanged=0.99)
+    assert flight.watch.health.state(flight.now_s).state is SeeingState.SEEING
+    flight.see(12.0, unchanged=0.99, speed_m_s=5.0)
+    assert flight.watch.health.state(flight.now_s).reason == "the picture is frozen"
+    flight.see(1.0, unchanged=0.3, speed_m_s=5.0)
+    assert flight.watch.health.state(flight.now_s).state is SeeingState.SEEING
+
+
+def test_tiles_are_planned_in_the_air_for_where_they_help_and_none_on_the_ground(
+    flight: Flight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans: list[list[Tile]] = []
+    monkeypatch.setattr(flight.watch._vision, "plan", lambda tiles: plans.append(list(tiles)))
+    flight.see(1.0, size_px=(3840, 2160))
+    assert len(plans) == 1  # it lasts for some frames
+    first = plans[0][0]
+    flight.see(0.4, size_px=(3840, 2160), tiles=(first,))
+    assert len(plans) == 2
+    assert flight.looks[-1].tiles == (first,)
+    assert first not in plans[-1]  # that ground has been looked at closely
+    flight.vehicle.telemetry.armed = False
+    flight.see(3.0, size_px=(3840, 2160))
+    assert len(plans) == 2
+
+
+def test_the_age_of_frames_is_told_and_those_lost_are_counted_over_restarts(flight: Flight) -> None:
+    flight.see(1.0, dropped=7)
+    assert flight.watch.frame_age_s == pytest.approx(0.12)
+    flight.watch._on_ready(Ready("ember", "0" * 64, 0.3, 448, "cpu"))
+    assert flight.watch.frames_dropped == 7
+    flight.see(1.0, dropped=2)
+    assert flight.watch.frames_dropped == 9
 
 
 def test_a_fire_that_good_frames_do_not_see_any_more_is_lost(flight: Flight) -> None:

@@ -50,6 +50,25 @@ def test_lens_agrees_with_opencv_and_its_rays_come_back(lens: VirtualLens) -> No
     np.testing.assert_allclose(rays, points / np.linalg.norm(points, axis=1, keepdims=True), atol=1e-6)
 
 
+def test_pixels_outside_the_image_circle_look_along_its_edge() -> None:
+    lens = VirtualLens(480, 640, 88.0, k1=-0.08, k2=-0.02)
+    assert not lens.covers_picture
+    rays = lens.rays(np.array([[0.0, 0.0], [0.0, 5.0], [240.0, 320.0]]))
+    assert np.isfinite(rays).all()
+    off_axis = np.degrees(np.arccos(rays[:, 2]))
+    assert off_axis[0] == pytest.approx(off_axis[1]), "the edge of one circle"
+    assert all(VirtualLens(640, 360, 78.0, k1=k1).covers_picture for k1 in (-0.12, 0.0, 0.1))
+
+
+def test_a_scene_is_seen_through_a_lens_that_covers_the_picture() -> None:
+    """The lens drawn for this one would end inside the picture; its corners were NaN once."""
+    *_, scene = scenes(10_001, 16, families=("arid",), per_stage=16)
+    assert scene.lens.covers_picture
+    with np.errstate(all="raise"):
+        image, _ = scene.shoot()
+    assert image.std() > 1
+
+
 def test_lens_has_no_image_of_what_is_behind_it() -> None:
     assert np.isnan(LENS.project(np.array([[0.0, 0.0, -10.0]]))).all()
     # A strongly curved polynomial turns back on itself: what is past the turn is not in the picture.

@@ -1,4 +1,4 @@
-"""Tiny ONNX files written by hand, byte by byte: the tests need neither `onnx` nor torch.
+"""Tiny ONNX files written by hand, byte by byte: what they answer is all that is in them.
 
 Only what the tests use of the protobuf wire format: each field is a key (number << 3 | type) and a
 varint (type 0) or length-prefixed bytes (type 2). Field numbers are those of ``onnx.proto``.
@@ -12,12 +12,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+FLOAT, BYTES, HALF_FLOAT = 1, 2, 10
+"""Kinds of numbers, as ``onnx.proto`` has them."""
+
 
 def constant_model(
     path: Path,
     output: NDArray[np.float32],
     metadata: dict[str, str],
-    input_shape: tuple[int | str, ...] = (1, 3, "height", "width"),
+    input_shape: tuple[int | str, ...] = (1, 3, 64, 96),
+    input_type: int = FLOAT,
 ) -> Path:
     """A model that answers ``output`` to every picture."""
     tensor = b"".join(_number(1, side) for side in output.shape)
@@ -28,8 +32,8 @@ def constant_model(
     graph = (
         _bytes(1, node)
         + _bytes(2, b"graph")
-        + _bytes(11, _tensor_info("images", input_shape))
-        + _bytes(12, _tensor_info("boxes", output.shape))
+        + _bytes(11, _tensor_info("images", input_shape, input_type))
+        + _bytes(12, _tensor_info("boxes", output.shape, FLOAT))
     )
     model = _number(1, 8) + _bytes(7, graph) + _bytes(8, _bytes(1, b"") + _number(2, 17))
     for key, value in metadata.items():
@@ -38,11 +42,11 @@ def constant_model(
     return path
 
 
-def _tensor_info(name: str, shape: tuple[int | str, ...]) -> bytes:
+def _tensor_info(name: str, shape: tuple[int | str, ...], kind: int) -> bytes:
     dims = b"".join(
         _bytes(1, _number(1, side) if isinstance(side, int) else _bytes(2, side.encode())) for side in shape
     )
-    tensor_type = _number(1, 1) + _bytes(2, dims)
+    tensor_type = _number(1, kind) + _bytes(2, dims)
     return _bytes(1, name.encode()) + _bytes(2, _bytes(1, tensor_type))
 
 

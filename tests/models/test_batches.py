@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from models.make.dataset import Box, DatasetError, Example, build
+from models.make.build import build
+from models.make.dataset import Box, DatasetError, Example
 from models.make.train import TrainProgress, TrainSettings, train
 
 torch = pytest.importorskip("torch", reason="the training tools are not installed (make train)")
@@ -114,7 +115,8 @@ def test_an_interrupted_run_is_resumed_and_ends(
         for example in pictures:
             name = f"{split}_{example.picture.stem}"
             picture = tmp_path / "photos" / split / "images" / f"{name}.png"
-            picture.write_bytes(example.picture.read_bytes())
+            # Other bytes for each split: the same picture on both sides would be refused.
+            picture.write_bytes(example.picture.read_bytes() + split.encode())
             (picture.parents[1] / "labels" / f"{name}.txt").write_text("1 0.3 0.6 0.4 0.3\n")
     data = build(tmp_path / "dataset", photos=tmp_path / "photos").data_yaml
     run, settings = tmp_path / "run", TrainSettings(input_px=64, epochs=3, batch=4, on_device=on_device)

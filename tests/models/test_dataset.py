@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from models.make.dataset import Box, DatasetError, build, examples, parse_labels, read_sha256
+from models.make.build import build, check
+from models.make.dataset import Box, DatasetError, examples, parse_labels, read_sha256
 
 
 def photo(folder: Path, split: str, name: str, labels: str | None, *, shade: int = 0) -> None:
@@ -59,6 +60,8 @@ def test_photos_and_scenes_become_one_folder(tmp_path: Path, photos: Path, scene
     told = json.loads((out / "dataset.json").read_text())
     assert told["licences"]["us"] == {"licence": "CC0 1.0", "repo": "ours", "train": 2, "val": 1}
     assert read_sha256(out) == report.sha256
+    assert [sheet.name for sheet in report.sheets] == ["train.png", "val.png"]
+    assert all(sheet.is_file() for sheet in report.sheets)
 
 
 def test_the_checksum_follows_pictures_and_labels(tmp_path: Path, photos: Path) -> None:
@@ -98,6 +101,85 @@ def test_one_name_in_two_splits_is_a_leak(tmp_path: Path, photos: Path) -> None:
     photo(photos, "val", "burning", None)
     with pytest.raises(DatasetError, match="burning"):
         build(tmp_path / "dataset", photos=photos)
+
+
+def test_the_same_bytes_on_both_sides_of_the_split_are_a_leak_whatever_they_are_called(
+    tmp_path: Path, photos: Path
+) -> None:
+    photo(photos, "val", "renamed", None, shade=0)
+    with pytest.raises(DatasetError, match=r"renamed\.png.*very same picture"):
+        build(tmp_path / "dataset", photos=photos)
+    with pytest.raises(DatasetError, match=r"dataset\.json"):
+        read_sha256(tmp_path / "dataset")
+
+
+@pytest.mark.parametrize("harm", ["changed", "gone", "added"])
+def test_a_dataset_is_checked_against_its_checksums(tmp_path: Path, photos: Path, harm: str) -> None:
+    out = tmp_path / "dataset"
+    build(out, photos=photos)
+    assert check(out) == 6, "three pictures, three labels"
+    label_file = out / "labels" / "train" / "burning.txt"
+    if harm == "changed":
+        label_file.write_text("1 0.5 0.5 0.2 0.4\n")
+    elif harm == "gone":
+        label_file.unlink()
+    else:
+        label_file.with_name("stray.txt").write_text("")
+    with pytest.raises(DatasetError, match="stray" if harm == "added" else "burning"):
+        check(out)
+
+
+def test_what_was_never_built_has_no_checksums(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="no checksums") as refusal:
+        check(tmp_path)
+    assert "emberwatch model dataset" in refusal.value.hint
+
+
+def spotted(folder: Path, split: str, name: str, *, seed: int) -> None:
+    """A 640×480 picture of noise with a bright spot of 6×6 px at its centre, labelled as fire."""
+    picture = np.random.default_rng(seed).integers(60, 70, (480, 640, 3), np.uint8)
+    picture[237:243, 317:323] = 255
+    for kind in ("images", "labels"):
+        (folder / split / kind).mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(folder / split / "images" / f"{name}.png"), picture)
+    tiny, large = "0 0.5 0.5 0.009375 0.0125\n", "1 0.5 0.25 0.5 0.4\n"
+    (folder / split / "labels" / f"{name}.txt").write_text(tiny + large)
+
+
+def test_what_is_too_small_at_the_networks_input_is_neither_label_nor_to_be_seen(tmp_path: Path) -> None:
+    """6 px are enough for 640, where it stays; at 448 they are 4.2."""
+    photos = tmp_path / "photos"
+    spotted(photos, "train", "taught", seed=1)
+    spotted(photos, "val", "judged", seed=2)
+    assert build(tmp_path / "large", photos=photos, input_px=640).ignored == 0
+    report = build(tmp_path / "small", photos=photos, input_px=448)
+    assert report.ignored == 1, "in val nothing is changed"
+    (taught,) = examples(report.folder, "train")
+    assert [box.label for box in taught.boxes] == [1]
+    image = cv2.imread(str(taught.picture))
+    assert image is not None
+    assert image.max() < 80, "no trace of the spot"
+    original = cv2.imread(str(photos / "train" / "images" / "taught.png"))
+    assert original is not None
+    changed = np.argwhere((image != original).any(axis=2))
+    assert changed.min(axis=0).tolist() >= [234, 314]
+    assert changed.max(axis=0).tolist() <= [245, 325]
+    (judged,) = examples(report.folder, "val")
+    assert len(judged.boxes) == 2
+    assert judged.picture.is_symlink()
+
+
+def test_a_small_box_inside_a_larger_one_of_its_label_stays_to_be_seen(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    spotted(photos, "train", "taught", seed=1)
+    spotted(photos, "val", "judged", seed=2)
+    (photos / "train" / "labels" / "taught.txt").write_text("0 0.5 0.5 0.009375 0.0125\n0 0.5 0.5 0.3 0.3\n")
+    report = build(tmp_path / "out", photos=photos, input_px=448)
+    (taught,) = examples(report.folder, "train")
+    assert taught.boxes == (Box(0, 0.5, 0.5, 0.3, 0.3),)
+    image = cv2.imread(str(taught.picture))
+    assert image is not None
+    assert image.max() == 255
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
+from typing import cast
+
+import cv2
 import numpy as np
 import pytest
 
-from models.detector import Detection
-from models.make.dataset import DatasetError
-from models.make.evaluate import Judged, TruthBox, average_precision, figures, iou, match, threshold_for
+from models.detection import Detection
+from models.detector import Detector
+from models.make.dataset import DatasetError, Example
+from models.make.evaluate import Judged, figures, judge, recall_at, threshold_for
+from models.make.precision import TruthBox, average_precision, iou, match
 
 
 def fire(x: float, score: float, *, size: float = 10, label: str = "fire") -> Detection:
@@ -89,6 +96,54 @@ def test_the_threshold_for_a_share_of_false_alarms() -> None:
     judged = [Judged(str(n), (), (fire(0, n / 100),)) for n in range(0, 100, 10)]
     assert threshold_for(judged, false_alarms=0.1) == pytest.approx(0.81)
     assert threshold_for(judged, false_alarms=0.0) == pytest.approx(0.91)
+
+
+def test_recall_is_compared_where_equally_many_clear_pictures_are_flagged() -> None:
+    clear = [Judged(str(n), (), (fire(0, n / 100),)) for n in range(20)]
+    burning = [Judged(str(score), (truth(0),), (fire(0, score),)) for score in (0.05, 0.185, 0.3, 0.9)]
+    assert recall_at([*clear, *burning], false_alarms=0.05) == 3 / 4, "above .18, which flags one of 20"
+    assert recall_at([*clear, *burning], false_alarms=0.0) == 2 / 4
+    assert math.isnan(recall_at(burning, false_alarms=0.05))
+
+
+def test_small_boxes_are_counted_apart_found_or_only_reached() -> None:
+    """Small is by the longer side in the picture: 31 px is, 32 px is not."""
+    small, unsure, large = truth(0, size=31), truth(100, size=31), truth(200, size=32)
+    seen = (fire(0, 0.8, size=31), fire(100, 0.1, size=31), fire(200, 0.9, size=32))
+    entry = figures([Judged("a", (small, unsure, large), seen)], threshold=0.5, input_px=640).labels["fire"]
+    assert (entry.small_labelled, entry.small_found, entry.small_reached) == (2, 1, 2)
+
+
+def test_sources_are_told_apart_and_wrong_boxes_counted_per_clear_picture() -> None:
+    judged = [
+        Judged("towers_1", (truth(0),), (fire(0, 0.8),), "towers"),
+        Judged("towers_2", (truth(0),), (), "towers"),
+        Judged("skies_1", (), (fire(0, 0.6), fire(50, 0.7)), "skies"),
+    ]
+    result = figures(judged, threshold=0.5, input_px=640)
+    assert list(result.sources) == ["towers", "skies"]
+    assert result.sources["towers"].map50 == pytest.approx(51 / 101)
+    assert (result.sources["towers"].burning, result.sources["towers"].burning_flagged) == (2, 1)
+    assert (result.sources["skies"].clear, result.sources["skies"].clear_flagged) == (1, 1)
+    assert result.clear_boxes == 2
+
+
+def test_a_picture_s_source_is_read_from_the_listing_or_else_from_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "val" / "images"
+    folder.mkdir(parents=True)
+    pictures = []
+    for name in ("odd", "towers_00012"):
+        cv2.imwrite(str(folder / f"{name}.png"), np.zeros((8, 8, 3), np.uint8))
+        pictures.append(Example(folder / f"{name}.png", ()))
+    (tmp_path / "sources.csv").write_text("split,name,source\nval,odd,somewhere\n")
+
+    class Blind:
+        def detect(self, image: object, *, min_score: float) -> list[Detection]:
+            return []
+
+    judged = judge(cast(Detector, Blind()), pictures)
+    assert [item.source for item in judged] == ["somewhere", "towers"]
+    assert all(item.took_ms > 0 for item in judged)
 
 
 def test_no_threshold_without_clear_pictures() -> None:

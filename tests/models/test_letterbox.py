@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
-from models.letterbox import GREY, Letterbox
+from models.letterbox import GREY, Canvas, Letterbox
+
+
+def drawn(layout: Letterbox, picture: np.ndarray) -> np.ndarray:
+    canvas = Canvas(layout)
+    canvas.draw(picture)
+    return canvas.pixels
 
 
 @pytest.mark.parametrize(
@@ -39,8 +46,7 @@ def test_a_drawn_square_comes_back_where_it_was(width: int, height: int) -> None
     x1, y1, x2, y2 = width // 4, height // 4, width // 2, height // 2
     picture[y1:y2, x1:x2] = 255
     layout = Letterbox.fit(width, height, long_side=640)
-    canvas = layout.canvas()
-    layout.draw(picture, canvas)
+    canvas = drawn(layout, picture)
     white = canvas[..., 0].astype(float) / 255
     rows, columns = (
         white[layout.top : layout.top + layout.inner_height, layout.left + layout.inner_width * 3 // 8],
@@ -70,19 +76,55 @@ def test_boxes_never_leave_the_picture() -> None:
 
 def test_a_used_canvas_keeps_its_grey_border() -> None:
     layout = Letterbox.fit(1280, 720, long_side=640)
-    canvas = layout.canvas()
+    used = Canvas(layout)
     for shade in (0, 255):
-        layout.draw(np.full((720, 1280, 3), shade, np.uint8), canvas)
+        used.draw(np.full((720, 1280, 3), shade, np.uint8))
+    canvas = used.pixels
     assert (canvas[: layout.top] == GREY).all()
     assert (canvas[layout.top + layout.inner_height :] == GREY).all()
     assert (canvas[layout.top : layout.top + layout.inner_height] == 255).all()
 
 
-def test_one_bright_pixel_of_a_large_frame_is_not_skipped() -> None:
+@pytest.mark.parametrize("long_side", [448, 640, 1280])
+def test_no_three_bright_pixels_of_a_large_frame_are_skipped(long_side: int) -> None:
+    """Wherever they lie: 289 places, no two alike to the grid that the frame is sampled by."""
+    layout = Letterbox.fit(3840, 2160, long_side=long_side)
     picture = np.zeros((2160, 3840, 3), np.uint8)
-    picture[1000:1003, 2000:2003] = 255
-    layout = Letterbox.fit(3840, 2160, long_side=640)
-    canvas = layout.canvas()
-    layout.draw(picture, canvas)
+    places = [(100 + 115 * row, 150 + 211 * column) for row in range(17) for column in range(17)]
+    for y, x in places:
+        picture[y : y + 3, x : x + 3] = 255
+    canvas = drawn(layout, picture)
+    scale = layout.inner_width / 3840
+    for y, x in places:
+        across, down = layout.left + (x + 1) * scale, layout.top + (y + 1) * scale
+        near = canvas[int(down) - 2 : int(down) + 3, int(across) - 2 : int(across) + 3]
+        assert near.max() >= 4, f"nothing is left of the pixels at {x}, {y}"
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1918, 1079), (3840, 2160), (7680, 4320)])
+def test_large_pictures_shrink_to_what_averaging_makes_of_them(width: int, height: int) -> None:
+    rng = np.random.default_rng(5)
+    coarse = rng.integers(0, 255, (30, 50, 3), np.uint8)
+    picture = np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+    layout = Letterbox.fit(width, height, long_side=448)
+    canvas = drawn(layout, picture)
     inner = canvas[layout.top : layout.top + layout.inner_height]
-    assert inner.max() > 30
+    averaged = cv2.resize(picture, (layout.inner_width, layout.inner_height), interpolation=cv2.INTER_AREA)
+    assert np.abs(inner.astype(int) - averaged.astype(int)).mean() < 2
+
+
+def test_a_stretched_picture_fills_the_input_and_boxes_come_back() -> None:
+    layout = Letterbox.fit(1280, 720, long_side=640, stretched=True)
+    assert (layout.input_width, layout.input_height) == (640, 640)
+    canvas = drawn(layout, np.full((720, 1280, 3), 7, np.uint8))
+    assert (canvas == 7).all()
+    whole = layout.to_picture(np.array([[160, 160, 480, 320]], np.float32))
+    assert whole[0] == pytest.approx([319.5, 179.5, 959.5, 359.5])
+
+
+def test_a_frame_is_drawn_into_the_same_array_time_after_time() -> None:
+    canvas = Canvas(Letterbox.fit(1280, 720, long_side=448))
+    before = canvas.pixels
+    canvas.draw(np.full((720, 1280, 3), 200, np.uint8))
+    assert canvas.pixels is before
+    assert before[128, 224].tolist() == [200, 200, 200]

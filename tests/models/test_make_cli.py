@@ -12,10 +12,13 @@ import pytest
 from typer.testing import CliRunner
 
 from flight.errors import EmberwatchError
+from models.detector import Detector
 from models.errors import ModelError
 from models.heads import cells
+from models.make.build import build
 from models.make.cli import app
-from models.make.dataset import DatasetError, build
+from models.make.cli.judging import reliability_line
+from models.make.dataset import DatasetError
 from models.make.export import ExportSettings, export, settings_of_run
 from models.make.train import TrainError, TrainSettings, train
 from tests.models.onnx_files import constant_model
@@ -27,18 +30,17 @@ runner = CliRunner()
 def photos(tmp_path: Path) -> Path:
     """One picture with a fire at its centre, one with nothing."""
     folder = tmp_path / "photos"
-    for split in ("train", "val"):
+    for shade, split in enumerate(("train", "val")):
         for kind in ("images", "labels"):
             (folder / split / kind).mkdir(parents=True)
         for name in ("burning", "clear"):
-            cv2.imwrite(
-                str(folder / split / "images" / f"{split}_{name}.png"), np.zeros((64, 96, 3), np.uint8)
-            )
+            picture = np.full((64, 96, 3), shade, np.uint8)
+            cv2.imwrite(str(folder / split / "images" / f"{split}_{name}.png"), picture)
         (folder / split / "labels" / f"{split}_burning.txt").write_text("0 0.375 0.375 0.25 0.25\n")
     return folder
 
 
-@pytest.mark.parametrize("verb", ["scenes", "dataset", "train", "export", "evaluate"])
+@pytest.mark.parametrize("verb", [command.name for command in app.registered_commands])
 def test_every_verb_explains_itself(verb: str) -> None:
     result = runner.invoke(app, [verb, "--help"])
     assert result.exit_code == 0
@@ -70,6 +72,68 @@ def test_dataset_verb_tells_what_it_laid_together(tmp_path: Path, photos: Path) 
     result = runner.invoke(app, ["dataset", "--photos", str(photos), "--out", str(tmp_path / "out")])
     assert result.exit_code == 0, result.output
     assert "train: 2 pictures; boxes: 1 fire" in result.output
+
+
+def test_a_dataset_is_checked_by_the_verb_that_built_it(tmp_path: Path, photos: Path) -> None:
+    out = tmp_path / "out"
+    assert runner.invoke(app, ["dataset", "--photos", str(photos), "--out", str(out)]).exit_code == 0
+    result = runner.invoke(app, ["dataset", "--out", str(out), "--check"])
+    assert result.exit_code == 0, result.output
+    assert "8 files are as they were built" in " ".join(result.output.split())
+    (out / "labels" / "val" / "val_clear.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    refusal = runner.invoke(app, ["dataset", "--out", str(out), "--check"]).exception
+    assert isinstance(refusal, DatasetError)
+    assert "val_clear.txt" in refusal.message
+
+
+def test_calibrate_shows_how_right_scores_are_and_reports_plain_json(tmp_path: Path) -> None:
+    """The toy has no opinion on smoke: what cannot be measured is null, not NaN."""
+    pytest.importorskip("onnx", reason="model files are rewritten with the onnx package (extra train)")
+    photos = tmp_path / "photos"
+    for kind in ("images", "labels"):
+        (photos / "val" / kind).mkdir(parents=True)
+    for n in range(20):
+        name = f"p_{50 * n:05d}"
+        cv2.imwrite(str(photos / "val" / "images" / f"{name}.png"), np.full((64, 96, 3), n, np.uint8))
+        if n % 2:
+            (photos / "val" / "labels" / f"{name}.txt").write_text("0 0.375 0.375 0.25 0.25\n")
+    output = np.zeros((1, 6, cells(64, 96)), np.float32)
+    output[0, :, 0] = (36, 24, 24, 16, 0.9, 0)
+    model = constant_model(tmp_path / "toy.onnx", output, {"labels": '["fire", "smoke"]'})
+    report = tmp_path / "report.json"
+    options = ["--pictures", str(photos), "--patrol", "0.3", "--sensitive", "0.4", "--report", str(report)]
+    result = runner.invoke(app, ["calibrate", "--model", str(model), *options])
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.output.split())
+    assert "patrol: threshold" in said
+    assert "0 of 10 (0.0%" in said, "clear pictures flagged, out of fold"
+    told = json.loads(report.read_text(), parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
+    assert told["labels"]["smoke"]["error_before"] is None
+    assert Detector.load(model, backend="cpu").threshold == told["patrol"]["threshold"]
+
+
+def test_a_reliability_line_shows_where_the_score_says_it_should_end() -> None:
+    assert reliability_line(0.5, 0.75, width=8) == "████|█··"
+    assert reliability_line(1.0, 0.5, width=4) == "██·|"
+
+
+@pytest.mark.parametrize("option", ["--to", "--runtime"])
+def test_quantising_to_what_there_is_not_is_refused(tmp_path: Path, option: str) -> None:
+    pytest.importorskip("onnx", reason="quantising needs the onnx package (extra train)")
+    files = ["--model", str(tmp_path / "a.onnx"), "--out", str(tmp_path / "b.onnx")]
+    result = runner.invoke(app, ["quantise", *files, option, "int4"])
+    assert result.exit_code == 2
+    assert "int4" in result.output
+
+
+def test_rewriting_model_files_without_the_extra_names_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    files = ["--model", str(tmp_path / "a.onnx"), "--out", str(tmp_path / "b.onnx")]
+    result = runner.invoke(app, ["quantise", *files])
+    assert isinstance(result.exception, ModelError)
+    assert "make train" in result.exception.hint
 
 
 def test_composites_are_added_to_the_scenes_to_train_on_alone(tmp_path: Path, photos: Path) -> None:

@@ -15,8 +15,8 @@ from hardware.virtual.world.plume import Plume
 from hardware.virtual.world.scenes import Scene, Stage
 from models.detector import Detector
 from models.make.dataset import DatasetError, examples, parse_labels
-from models.make.evaluate import TruthBox as Labelled
-from models.make.evaluate import iou
+from models.make.precision import TruthBox as Labelled
+from models.make.precision import iou
 from models.make.rendered import SceneCounts, render, shoot, yolo_line
 
 

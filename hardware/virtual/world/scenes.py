@@ -86,13 +86,7 @@ class Stage:
     ) -> Scene:
         """One scene. ``fire_share`` of them burn; the others have more look-alikes instead."""
         width_px, height_px = size_px or SIZES_PX[int(rng.integers(len(SIZES_PX)))]
-        lens = VirtualLens(
-            width_px,
-            height_px,
-            float(rng.uniform(48, 88)),
-            float(rng.normal(0, 0.03)),
-            float(rng.normal(0, 0.008)),
-        )
+        lens = _lens(rng, width_px, height_px)
         view = str(rng.choice(list(_VIEW_SHARES), p=list(_VIEW_SHARES.values())))
         pose = self._pose(rng, view)
         light = _light(rng)
@@ -197,6 +191,20 @@ def scenes(
 @lru_cache(maxsize=3)
 def _stage(seed: int, family: str) -> Stage:
     return Stage.of(seed, family)
+
+
+def _lens(rng: np.random.Generator, width_px: int, height_px: int) -> VirtualLens:
+    """Some lens; one so distorted that its image circle ends inside the picture is made milder."""
+    lens = VirtualLens(
+        width_px,
+        height_px,
+        float(rng.uniform(48, 88)),
+        float(rng.normal(0, 0.03)),
+        float(rng.normal(0, 0.008)),
+    )
+    while not lens.covers_picture:
+        lens = replace(lens, k1=lens.k1 / 2, k2=lens.k2 / 2)
+    return lens
 
 
 def _light(rng: np.random.Generator) -> Light:

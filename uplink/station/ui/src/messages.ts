@@ -157,6 +157,9 @@ export interface DroneState {
   blind_since: string | null;
   frames_per_s: number | null;
   inference_ms: number | null;
+  tiles_per_s: number | null;
+  frame_age_s: number | null;
+  frames_dropped: number;
   footprint: LonLat[];
   alerts_waiting: number;
   outbox: OutboxHealth | null;

@@ -1,0 +1,128 @@
+"""What a vision child takes of the machine: memory, and time from its start to its first look."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import cv2
+
+from edge.vision.report import FrameReport, VisionSettings, read
+from models import golden
+from models.detector import Detector
+from models.letterbox import Letterbox
+from tests.benchmarks import peer
+from tests.benchmarks.table import Row
+
+STARTS = 5
+_PEAK = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+_OURS = """
+import json, sys
+from pathlib import Path
+from models import golden
+from models.detector import Detector
+backend, cache = json.loads(sys.argv[1])
+detector = Detector.load(backend=backend, cache=Path(cache))
+picture = golden.picture()
+for _ in range(10):
+    detector.detect(picture)
+"""
+_THEIRS = """
+import json, sys
+from pathlib import Path
+from models import golden
+from tests.benchmarks import peer
+path, height, width = json.loads(sys.argv[1])
+predict = peer.ultralytics_predict(Path(path), golden.picture(), height, width, 0.3)
+for _ in range(10):
+    predict()
+"""
+
+
+def rows() -> list[Row]:
+    with TemporaryDirectory() as folder:
+        return [*_memory(Path(folder)), _start(Path(folder))]
+
+
+def _memory(cache: Path) -> list[Row]:
+    found = []
+    theirs_mib = 0
+    if peer.has_ultralytics():
+        height, width = golden.picture().shape[:2]
+        layout = Letterbox.fit(width, height, long_side=Detector.load(backend="cpu").input_px)
+        with peer.plain_export() as plain:
+            theirs_mib = _peak_mib(_THEIRS, [str(plain), layout.input_height, layout.input_width])
+    for backend in ("cpu", "auto"):
+        _peak_mib(_OURS, [backend, str(cache)])  # the trial of the back ends is paid here
+        ours_mib = _peak_mib(_OURS, [backend, str(cache)])
+        figure = f"{ours_mib} MiB; {peer.NO_ULTRALYTICS}"
+        if theirs_mib:
+            figure = f"{ours_mib / theirs_mib:.2f} ({ours_mib} MiB ÷ {theirs_mib} MiB)"
+        found.append(Row(f"peak memory ÷ ultralytics predict process: ours on {backend}", figure, "≤ 0.30"))
+    return found
+
+
+def _peak_mib(script: str, told: list[object]) -> int:
+    done = subprocess.run(
+        [sys.executable, "-c", script + _PEAK, json.dumps(told)], capture_output=True, text=True, check=True
+    )
+    return int(done.stdout.split()[-1])
+
+
+def _start(folder: Path) -> Row:
+    """From the start of the process to its first report; the trial of the back ends was paid before."""
+    pictures = folder / "pictures"
+    pictures.mkdir()
+    cv2.imwrite(str(pictures / "1.jpg"), cv2.resize(golden.picture(), (1280, 720)))
+    settings = VisionSettings(
+        source=str(pictures),
+        frames_per_s=5.0,
+        loop=True,
+        model=None,
+        threshold=None,
+        sensitivity="patrol",
+        backend="auto",
+        labels=None,
+        cache_dir=str(folder),
+        threads=peer.THREADS,
+        tile_budget_s=None,
+        width_px=1280,
+        height_px=720,
+        hfov_deg=78.0,
+        virtual_seed=1,
+        virtual_truth_url="",
+    )
+    asyncio.run(_first_look(settings))
+    seconds = [asyncio.run(_first_look(settings)) for _ in range(STARTS)]
+    figure = f"{statistics.median(seconds):.1f} s ({min(seconds):.1f} to {max(seconds):.1f} of {STARTS})"
+    return Row("vision child: start to first frame looked at, caches warm", figure, "≤ 2 s")
+
+
+async def _first_look(settings: VisionSettings) -> float:
+    began_s = time.perf_counter()
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "edge.vision.child",
+        str(logging.ERROR),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    child.stdin.write(settings.to_json().encode() + b"\n")
+    await child.stdin.drain()
+    while not isinstance(message := await read(child.stdout), FrameReport):
+        if type(message).__name__ in ("Failed", "Ended"):
+            raise RuntimeError(f"the vision child did not see: {message}")
+    took_s = time.perf_counter() - began_s
+    child.kill()
+    await child.wait()
+    return took_s
