@@ -138,7 +138,7 @@ def scan(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="photos, folders, videos")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="where the results go")] = Path("emberwatch-scan"),
     model: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="an ONNX detector instead of ours")
+        str | None, typer.Option(metavar="MODEL", help="an ONNX file or a shipped one's name; else ember-n")
     ] = None,
     threshold: Annotated[
         float | None, typer.Option(min=0.01, max=0.99, help="least score; else the model's")

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -22,6 +23,7 @@ from pydantic import (
 from edge.config_errors import explain, explain_syntax
 from flight.errors import EmberwatchError
 from flight.plans.patrol_file import LONGEST_ENDURANCE_S, is_patrol_file
+from models.shipped import model_file
 from uplink.messages import DroneId
 from uplink.paths import FilePath
 from uplink.station.config import StationConfig
@@ -136,7 +138,11 @@ class CameraSection(Section):
 class DetectorSection(Section):
     """What finds fire in a frame."""
 
-    model: FilePath | None = Field(None, description="an ONNX detector; left out: the shipped one")
+    model: Annotated[FilePath, BeforeValidator(model_file)] | None = Field(
+        None,
+        description="an ONNX detector, or the name of a shipped one (`ember-n`, `ember-n-int8`); "
+        "left out: `ember-n`",
+    )
     labels: dict[str, Literal["fire", "smoke"]] | None = Field(
         None,
         description="what another model's classes are, by name or number, as in "

@@ -25,12 +25,12 @@ from models.errors import ModelError
 from models.heads import Head, Port, recognise
 from models.letterbox import Canvas, Letterbox
 from models.pixels import FloatPixels
+from models.shipped import SHIPPED_WEIGHTS, model_file
 
-__all__ = ["SHIPPED_WEIGHTS", "Detection", "Detector", "ModelError"]
+__all__ = ["Detection", "Detector", "ModelError"]
 
 log = logging.getLogger(__name__)
 
-SHIPPED_WEIGHTS = Path(__file__).parent / "weights" / "ember-n.onnx"
 PLANS: Final = 8
 """So many picture sizes (whole frames, tiles) keep their buffers; the one not used for longest goes first."""
 _WIDE = (720, 1280)
@@ -90,7 +90,7 @@ class Detector:
     @classmethod
     def load(
         cls,
-        path: Path | None = None,
+        model: str | Path | None = None,
         *,
         threads: int = 2,
         input_px: int | None = None,
@@ -98,14 +98,14 @@ class Detector:
         labels: Mapping[str, str] | None = None,
         cache: Path | None = None,
     ) -> Detector:
-        """Loads ``path``, or the shipped weights; raises :class:`ModelError` with one clear line.
+        """Loads a file or a shipped model by its name; raises :class:`ModelError` with one clear line.
 
         ``input_px`` (a multiple of 32) stands in for the long side that the file asks for. ``backend`` is
         one of :data:`models.backends.BACKENDS`; ``auto`` takes the fastest that is there and agrees with
         the reference. What that was found to be is kept in the folder ``cache`` for the next start.
         ``labels`` maps the model's class names or numbers to ``fire`` and ``smoke``.
         """
-        file = ModelFile.read(SHIPPED_WEIGHTS if path is None else path)
+        file = ModelFile.read(SHIPPED_WEIGHTS if model is None else model_file(model))
 
         def made(session: Session) -> Detector:
             return cls(session, file, labels=labels)

@@ -40,7 +40,7 @@ def scan_command(
     paths: list[Path],
     out: Path,
     *,
-    model: Path | None = None,
+    model: str | None = None,
     threshold: float | None = None,
     every_s: float = 1.0,
     images: bool = True,
@@ -179,7 +179,7 @@ def _progress(console: Console) -> Progress:
     )
 
 
-def _load(model: Path | None) -> Finder:
+def _load(model: str | None) -> Finder:
     # Imported here: a mistake in the paths is told without waiting for the runtime to load.
     from models.detector import Detector
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from models.errors import ModelError
 from models.heads.head import Outputs, Port
+from models.shipped import shipped
 
 Run = Callable[[], Outputs]
 """Runs the network on what the bound arrays hold now. The outputs are valid until the next run."""
@@ -32,7 +33,10 @@ class ModelFile:
         try:
             content = path.read_bytes()
         except FileNotFoundError:
-            raise ModelError(f"no model file at {path}", hint="Check the path to the .onnx file.") from None
+            raise ModelError(
+                f"no model file at {path}",
+                hint=f"Check the path. Models that are here by name: {', '.join(shipped())}.",
+            ) from None
         except OSError as error:
             raise ModelError(f"cannot read the model file {path}: {error.strerror}") from None
         return cls(path, hashlib.sha256(content).hexdigest(), content)

@@ -18,9 +18,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from models.detector import SHIPPED_WEIGHTS, Detection, Detector
+from models.detector import Detection, Detector
 from models.make.dataset import LABELS, DatasetError, Example
 from models.make.precision import IOU_STEPS, TruthBox, average_precision, claims, overlaps
+from models.shipped import SHIPPED_WEIGHTS, model_file
 
 LOWEST_SCORE = 0.005
 """Detections below this change no average precision that anyone could measure."""
@@ -309,5 +310,5 @@ def evaluate(
     judged = judge(detector, pictures, on_picture=on_picture)
     counts_from = detector.threshold if threshold is None else threshold
     result = figures(judged, threshold=counts_from, input_px=detector.input_px)
-    size = (SHIPPED_WEIGHTS if model is None else model).stat().st_size
+    size = (SHIPPED_WEIGHTS if model is None else model_file(model)).stat().st_size
     return replace(result, megabytes=size / 1e6), judged

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.detector import SHIPPED_WEIGHTS, Detector
+from models.detector import Detector
 from models.letterbox import Letterbox
+from models.shipped import SHIPPED_WEIGHTS
 from tests.benchmarks import peer
 from tests.benchmarks.table import Row, alternate
 

@@ -17,8 +17,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from models.detector import SHIPPED_WEIGHTS
 from models.make.fold import unfold
+from models.shipped import SHIPPED_WEIGHTS
 
 THREADS = 2
 NO_ULTRALYTICS = "ultralytics not installed: make train"

@@ -378,7 +378,7 @@ def test_mistakes_are_told_before_anything_is_written(tree: Path, tmp_path: Path
 
 def test_a_model_that_is_missing_leaves_nothing_behind(tree: Path, out: Path) -> None:
     with pytest.raises(EmberwatchError):
-        scan_command([tree], out, model=tree / "missing.onnx", console=Console(file=io.StringIO()))
+        scan_command([tree], out, model=str(tree / "missing.onnx"), console=Console(file=io.StringIO()))
     assert not out.exists()
 
 

@@ -20,8 +20,9 @@ from models.backends.onnxruntime import OnnxSession, engine_folder
 from models.backends.record import FILE_NAME
 from models.backends.session import ModelFile
 from models.detection import Detection
-from models.detector import SHIPPED_WEIGHTS, Detector
+from models.detector import Detector
 from models.errors import ModelError
+from models.shipped import SHIPPED_WEIGHTS
 from tests.models.onnx_files import constant_model
 
 TRUTH = [Detection("fire", 0.7, 100, 100, 160, 150), Detection("smoke", 0.4, 80, 20, 200, 120)]

@@ -16,8 +16,9 @@ from models import golden
 from models.backends.onnxruntime import OnnxSession
 from models.backends.openvino import STATIC_SIZES, OpenVinoSession, precisions
 from models.backends.session import ModelFile
-from models.detector import SHIPPED_WEIGHTS, Detector
+from models.detector import Detector
 from models.errors import ModelError
+from models.shipped import SHIPPED_WEIGHTS
 
 
 @pytest.fixture(scope="module")

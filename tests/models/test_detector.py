@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from models import golden
-from models.detector import PLANS, SHIPPED_WEIGHTS, Detector, ModelError
+from models.detector import PLANS, Detector, ModelError
 from models.heads import cells
+from models.shipped import SHIPPED_WEIGHTS
 from tests.models.onnx_files import constant_model
 
 NAMED = {"name": "toy", "labels": json.dumps(["fire", "smoke"]), "input_size": "96", "threshold": "0.4"}

@@ -9,8 +9,9 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from models.detector import SHIPPED_WEIGHTS, Detector
+from models.detector import Detector
 from models.errors import ModelError
+from models.shipped import SHIPPED_WEIGHTS
 
 onnx = pytest.importorskip("onnx", reason="the training tools are not installed (make train)")
 make = pytest.importorskip("models.make.fold")

@@ -136,23 +136,22 @@ def test_rewriting_model_files_without_the_extra_names_the_extra(
     assert "make train" in result.exception.hint
 
 
-def test_composites_are_added_to_the_scenes_to_train_on_alone(tmp_path: Path, photos: Path) -> None:
+def test_composites_are_added_to_what_is_there_to_train_on_alone(tmp_path: Path, photos: Path) -> None:
     out = tmp_path / "scenes"
-    options = ["--out", str(out), "--train", "1", "--judge", "1", "--composites", "3"]
-    result = runner.invoke(app, ["scenes", *options, "--photos", str(photos)])
-    assert result.exit_code == 0, result.output
+    for seed in ("1", "2"):
+        options = ["--out", str(out), "--photos", str(photos), "--flames", str(photos)]
+        result = runner.invoke(app, ["composites", *options, "--count", "3", "--seed", seed])
+        assert result.exit_code == 0, result.output
+        assert "3 composites" in result.output
     composites = sorted(out.rglob("composite_*.jpg"))
-    assert len(composites) == 3
+    assert len(composites) == 6
     assert {picture.parent for picture in composites} == {out / "images" / "train"}
     assert (out / "composite.png").is_file()
-    assert "3 composites more" in result.output
 
 
-def test_composites_of_photos_that_are_not_there_are_refused_before_anything_is_rendered(
-    tmp_path: Path,
-) -> None:
-    options = ["--out", str(tmp_path / "scenes"), "--composites", "3", "--photos", str(tmp_path / "none")]
-    result = runner.invoke(app, ["scenes", *options])
+def test_composites_of_photos_that_are_not_there_are_refused_before_anything_is_made(tmp_path: Path) -> None:
+    options = ["--out", str(tmp_path / "scenes"), "--photos", str(tmp_path / "none")]
+    result = runner.invoke(app, ["composites", *options])
     assert isinstance(result.exception, DatasetError)
     assert not (tmp_path / "scenes").exists()
 

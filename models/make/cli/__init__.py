@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typer
 
-from models.make.cli.data import dataset_command, scenes_command
+from models.make.cli.data import composites_command, dataset_command, scenes_command
 from models.make.cli.judging import calibrate_command, evaluate_command, leaderboard_command
 from models.make.cli.weights import export_command, quantise_command, train_command
 
@@ -17,6 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.command("scenes")(scenes_command)
+app.command("composites")(composites_command)
 app.command("dataset")(dataset_command)
 app.command("train")(train_command)
 app.command("export")(export_command)

@@ -1,4 +1,4 @@
-"""``emberwatch model scenes`` and ``dataset``: what there is to train on."""
+"""``emberwatch model scenes``, ``composites`` and ``dataset``: what there is to train on."""
 
 from __future__ import annotations
 
@@ -17,39 +17,54 @@ def scenes_command(
     judge: Annotated[int, typer.Option(min=1, help="Pictures for each of the two judging splits.")] = 200,
     seed: Annotated[int, typer.Option(min=10_000, help="First seed; the demo's lie below 1000.")] = 10_000,
     processes: Annotated[int, typer.Option(min=1, help="Processes that render at the same time.")] = 1,
-    composites: Annotated[
-        int,
-        typer.Option(min=0, help="Also put smoke, fog or a low sun into so many clear photos, for train."),
-    ] = 0,
-    photos: Annotated[
-        Path, typer.Option(help="Labelled photos whose clear ones --composites takes.")
-    ] = DEFAULT_PHOTOS,
 ) -> None:
     """Render labelled scenes of the virtual world: fires, smoke and things that only look alike.
 
     Writes three splits that share no seed: `train`, `rendered-val` (the same families of country)
     and `rendered-unseen` (a family that is never trained on), and a contact sheet of each.
-    Composites, if asked for, are made of clear photos and go to `train` alone.
     """
-    from models.make.composites import PREFIX, compose
-    from models.make.contact_sheet import contact_sheet
-    from models.make.dataset import examples
-    from models.make.rendered import TRAIN, SceneCounts, render
+    from models.make.rendered import SceneCounts, render
 
-    to_compose = examples(photos, TRAIN) if composites else []
     with bar("rendering") as advance:
         report = render(
             out, SceneCounts(train, judge, judge), first_seed=seed, processes=processes, on_picture=advance
         )
     for split, count in report.pictures.items():
         console.print(f"{split}: {count} pictures, {report.clear[split]} with nothing burning")
-    sheets = list(report.sheets)
-    if composites:
-        with bar("putting smoke into photos") as advance:
-            smoking = compose(out, to_compose, composites, seed=seed, processes=processes, on_picture=advance)
-        sheets.append(contact_sheet(out, TRAIN, prefix=PREFIX))
-        console.print(f"{TRAIN}: {composites} composites more, {smoking} of them with smoke")
-    console.print(f"Look at them: {', '.join(str(sheet) for sheet in sheets)}")
+    console.print(f"Look at them: {', '.join(str(sheet) for sheet in report.sheets)}")
+
+
+def composites_command(
+    out: Annotated[
+        Path,
+        typer.Option(help="Folder to add to; may hold rendered scenes or composites with another --seed."),
+    ] = RUNS / "scenes",
+    photos: Annotated[
+        Path, typer.Option(help="Photos in train/images; the clear ones are taken.")
+    ] = DEFAULT_PHOTOS,
+    flames: Annotated[
+        Path, typer.Option(help="Labelled photos out of which flames are cut.")
+    ] = DEFAULT_PHOTOS,
+    count: Annotated[int, typer.Option(min=1, help="Pictures to make.")] = 1500,
+    seed: Annotated[int, typer.Option(min=0, help="Also part of their names.")] = 0,
+    processes: Annotated[int, typer.Option(min=1, help="Processes that work at the same time.")] = 1,
+) -> None:
+    """Put smoke, small flames, fog or a low sun into photos in which nothing burns.
+
+    Composites are trained on only, never judged with, and need looking at: `composite.png` shows some.
+    """
+    from models.make.composites import PREFIX, compose
+    from models.make.contact_sheet import contact_sheet
+    from models.make.dataset import examples
+    from models.make.rendered import TRAIN
+
+    clear, burning = examples(photos, TRAIN), examples(flames, TRAIN)
+    with bar("putting fires into photos") as advance:
+        showing = compose(
+            out, clear, count, burning=burning, seed=seed, processes=processes, on_picture=advance
+        )
+    console.print(f"{TRAIN}: {count} composites, {showing} of them with smoke or flames")
+    console.print(f"Look at them: {contact_sheet(out, TRAIN, prefix=PREFIX)}")
 
 
 def dataset_command(
