@@ -135,10 +135,14 @@ class CameraSection(Section):
     loop: bool = Field(False, description="start a video file again at its end")
 
 
+def _model_file(value: object) -> object:
+    return model_file(value) if isinstance(value, str) else value
+
+
 class DetectorSection(Section):
     """What finds fire in a frame."""
 
-    model: Annotated[FilePath, BeforeValidator(model_file)] | None = Field(
+    model: Annotated[FilePath, BeforeValidator(_model_file)] | None = Field(
         None,
         description="an ONNX detector, or the name of a shipped one (`ember-n`, `ember-n-int8`); "
         "left out: `ember-n`",
@@ -146,7 +150,7 @@ class DetectorSection(Section):
     labels: dict[str, Literal["fire", "smoke"]] | None = Field(
         None,
         description="what another model's classes are, by name or number, as in "
-        '`{ Flame = "fire", "1" = "smoke" }`; those not named are left out',
+        '`{ Flame = "fire", "1" = "smoke" }`; what is neither fire nor smoke then is left out',
     )
     sensitivity: Literal["patrol", "sensitive"] = Field(
         "patrol",

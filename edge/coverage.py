@@ -73,8 +73,8 @@ class Coverage:
         self.left_out = 0
 
     def look(self, look: Look) -> None:
-        """Take in a frame that was looked at and could be placed."""
-        if 0.0 <= look.at_s - self._looked_s < LEAST_PERIOD_S or look.utc is None:
+        """Take in a frame that was looked at and could be placed; one that is not sound saw no ground."""
+        if 0.0 <= look.at_s - self._looked_s < LEAST_PERIOD_S or look.utc is None or not look.sound:
             return
         self._looked_s = look.at_s
         pose = look.pose

@@ -31,6 +31,8 @@ class Health:
         self._stale_s = max(STALE_FLOOR_S, STALE_PERIODS * frame_period_s)
         self._exposed_s: float | None = None
         self._fingerprint: int | None = None
+        self.picture_is_old = False
+        """The latest frame is the very picture that came before, or stands still while the camera moves."""
         self._changed_s = started_s
         self._contrast = 0.0
         self._flaw = Flaw.NONE
@@ -54,15 +56,15 @@ class Health:
         """The detector has been over a frame that was exposed at ``exposed_s``. False when the frame proves
         nothing about the ground: it is blank or flawed, or the very picture that came before. ``stuck``: it
         all but is, though the camera has moved."""
-        is_new = fingerprint != self._fingerprint and not stuck
+        self.picture_is_old = stuck or fingerprint == self._fingerprint
         self._fingerprint = fingerprint
-        if is_new:
+        if not self.picture_is_old:
             self._changed_s = exposed_s
         if not flaw:
             self._sound_s = exposed_s
         self._exposed_s, self._contrast, self._flaw = exposed_s, contrast, flaw
         self._failure = ""
-        return is_new and not flaw and contrast >= BLANK_CONTRAST
+        return not self.picture_is_old and not flaw and contrast >= BLANK_CONTRAST
 
     def pose_found(self, exposed_s: float) -> None:
         self._pose_good_s = exposed_s

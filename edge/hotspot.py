@@ -44,6 +44,8 @@ class Look:
     sightings: tuple[Sighting, ...]
     terrain: Terrain | None = None
     tiles: tuple[Tile, ...] = ()
+    sound: bool = True
+    """Whether what it does not show is not there: a black or blurred frame only counts for what it shows."""
 
     def magnification(self, pixels: FloatArray) -> float:
         """How many times larger than in the whole frame the detector was shown what is at these pixels

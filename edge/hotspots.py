@@ -50,18 +50,17 @@ class HotspotTracker:
         """Take in one frame and return what others should hear of, in no special order."""
         if self._latest_s is not None and look.at_s <= self._latest_s:
             return []
-        elapsed_s = 0.0 if self._latest_s is None else look.at_s - self._latest_s
         self._latest_s = look.at_s
         hit: dict[UUID, Track] = {}
         # Fire first: its place is the better one, and smoke is then measured against it.
         for label in ("fire", "smoke"):
             sightings = sorted((s for s in look.sightings if s.label == label), key=_score, reverse=True)
             self._take_in(sightings, look, hit)
-        for track in self._tracks:
+        for track in self._tracks if look.sound else ():
             if track.id not in hit and should_see(
                 look, track.estimate, track.latest.sighting, track.usual_range_m
             ):
-                track.miss(elapsed_s)
+                track.miss(look.at_s)
         changes = [change for track in list(hit.values()) for change in self._after_hit(track, look)]
         changes += self._after_miss(hit, look)
         return changes

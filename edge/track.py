@@ -51,6 +51,7 @@ class Track:
         self._method: Method = "bearing-only"
         self._estimate_is_smoke = False
         self._strays = 0
+        self._judged_s = seen.at_s
         self._said_at_s = -math.inf
         self._said_label: Label = "fire"
         self._said_semi_major_m = math.inf
@@ -82,6 +83,7 @@ class Track:
     def hit(self, seen: Seen, *, effects_m: FloatArray | None = None) -> None:
         """Seen once more. ``effects_m``: the sighting's at our place, when its position agrees with ours."""
         sighting = seen.sighting
+        self._judged_s = seen.at_s
         is_fire = sighting.label == "fire"
         first_of_look = self.looks == 0 or seen.at_s > self.latest.at_s
         if first_of_look:
@@ -105,8 +107,10 @@ class Track:
         if a is not None and b is not None and sighting.label == self.latest.sighting.label:
             self.extent = min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
 
-    def miss(self, elapsed_s: float) -> None:
-        """A look that should have seen it did not."""
+    def miss(self, at_s: float) -> None:
+        """A look that should have seen it did not. It says more the longer ago the last one was that did, or
+        should have: a tile that comes by every two seconds is no part of a burst."""
+        elapsed_s, self._judged_s = at_s - self._judged_s, at_s
         self._add(-self._config.miss_log_odds * min(1.0, elapsed_s / self._config.miss_s))
 
     def take_over(self, other: Track, *, jumped: bool) -> None:
@@ -123,6 +127,7 @@ class Track:
         if other.latest.at_s > self.latest.at_s:
             self.latest, self.extent, self.bearing_deg = other.latest, other.extent, other.bearing_deg
             self.usual_range_m = other.usual_range_m or self.usual_range_m
+            self._judged_s = other._judged_s
 
     def has_news(self, at_s: float) -> bool:
         """Whether its state as last told is out of date."""

@@ -150,7 +150,9 @@ class Watch:
         self.inference_ms = report.inference_ms
         self.frame_age_s = report.age_ms / 1e3 + self._config.camera.latency_s
         self._dropped = report.dropped
-        stuck = self._stillness.is_stuck(report.unchanged, self.pose)
+        # On the ground nothing moves but what GNSS and compass say.
+        pose = self.pose if self._vehicle.telemetry.armed else None
+        stuck = self._stillness.is_stuck(report.unchanged, pose)
         proves = self.health.frame_looked_at(
             exposed_s, report.fingerprint, report.contrast, report.flaw, stuck=stuck
         )
@@ -181,8 +183,10 @@ class Watch:
         if not telemetry.armed:
             # On the ground it looks at its crew, their van and the sky: no place to raise an alarm from.
             return
-        if not proves:
-            return  # a covered lens sees no fire go out, and an old picture nothing from this new place
+        # A covered lens sees no fire go out, and an old picture nothing from this new place. But on a black
+        # night a fire may be all that there is to see, and its smoke may be all over the picture.
+        if not proves and (self.health.picture_is_old or not report.detections):
+            return
         sightings = [
             replace(sighting, magnification=found.magnification)
             for found, sighting in zip(
@@ -193,14 +197,15 @@ class Watch:
         ]
         utc, time_source = self._utc(boot_s, exposed_s)
         self._shelf.put(exposed_s, Picture(report.jpeg, report.width_px, report.height_px, utc))
-        look = Look(exposed_s, utc, pose, camera, tuple(sightings), self._terrain, report.tiles)
+        tiles = report.tiles if proves else ()
+        look = Look(exposed_s, utc, pose, camera, tuple(sightings), self._terrain, tiles, proves)
         changes = self._tracker.look(look)
-        self._plan_tiles(look)
         for change in changes:
             self._tell(change, time_source)
         self.on_look.tell(look)
         for change in changes:
             self.on_change.tell(change)
+        self._plan_tiles(look)  # it takes its time, and no alert waits for it
 
     def _plan_tiles(self, look: Look) -> None:
         """Remember what ground this look was close at, and tell the child what the next one should be."""
@@ -208,14 +213,11 @@ class Watch:
             return
         hotspots = self._tracker.hotspots
         self._tiling.looked(look.at_s, look.pose, look.camera, look.terrain, look.tiles, hotspots)
-        if not self._tiling.is_due(look.at_s, hotspots):
-            return
-        now_s = time.monotonic()
-        self._vision.plan(
-            self._tiling.plan(
-                look.at_s, self._newest_pose(now_s) or look.pose, look.camera, look.terrain, hotspots
-            )
-        )
+        pose = self._newest_pose(time.monotonic()) or look.pose
+        if self._tiling.is_due(look.at_s):
+            self._vision.plan(self._tiling.plan(look.at_s, pose, look.camera, look.terrain, hotspots))
+        elif tiles := self._tiling.follow(look.at_s, pose, look.camera, hotspots):
+            self._vision.plan(tiles)
 
     def _newest_pose(self, now_s: float) -> Pose | None:
         boot_s = self._vehicle.clock.boot_at(now_s)

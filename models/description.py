@@ -19,6 +19,7 @@ from models.letterbox import CELL_PX
 WANTED_LABELS = frozenset({"fire", "smoke"})
 DEFAULT_INPUT_PX = 640
 DEFAULT_THRESHOLD = 0.25
+MOST_CLASSES = 10_000
 CONFIG_TABLE = "[agent.detector.labels]"
 """Where a config maps a model's classes."""
 
@@ -34,7 +35,8 @@ class Calibration(NamedTuple):
         if self == (1.0, 0.0):
             return scores
         with np.errstate(divide="ignore", over="ignore", under="ignore"):
-            logits = np.log(scores / (1 - scores)) / self.temperature + self.bias
+            inside = np.clip(scores, 0, 1)  # a quantised sigmoid may give a little more than 1
+            logits = np.log(inside / (1 - inside)) / self.temperature + self.bias
             return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
 
     def raw(self, score: float) -> float:
@@ -57,8 +59,8 @@ class Description:
     threshold_sensitive: float
     """The same where missing a fire costs more than a false alarm."""
     licence: str
-    calibration: Mapping[str, Calibration]
-    """For every label."""
+    calibration: tuple[Calibration, ...]
+    """By class number, like the labels."""
     classes: int | None
     """How many classes the model itself names; None where only the config does. For ``recognise``."""
 
@@ -100,7 +102,7 @@ def describe(
         threshold=threshold,
         threshold_sensitive=sensitive,
         licence=metadata.get("licence", metadata.get("license", "unknown")),
-        calibration=_calibration(metadata, labels, file),
+        calibration=_calibration(metadata, own or labels, labels, file),
         classes=len(own) or None,
     )
 
@@ -115,7 +117,11 @@ def _labels(metadata: Mapping[str, str], file: Path) -> tuple[str, ...]:
         else:
             return ()
         if isinstance(found, dict):
-            found = [name for _, name in sorted(found.items())]
+            named = {int(number): name for number, name in found.items()}  # JSON's numbers are text
+            if not all(0 <= number < MOST_CLASSES for number in named):
+                raise ValueError
+            # Some count from one: what has no name keeps its place.
+            found = [named.get(number, f"class {number}") for number in range(max(named, default=-1) + 1)]
         if not isinstance(found, list):
             raise TypeError
     except (ValueError, SyntaxError, TypeError):
@@ -138,7 +144,7 @@ def _mapped(own: tuple[str, ...], mapping: Mapping[str, str], file: Path) -> tup
         numbers = [number for number, name in enumerate(own) if name == key.strip().lower()]
         if not numbers and key.strip().isdecimal():
             numbers = [int(key)]
-        if not numbers or (own and numbers[0] >= len(own)) or numbers[0] >= 10_000:
+        if not numbers or (own and numbers[0] >= len(own)) or numbers[0] >= MOST_CLASSES:
             known = ", ".join(own[:8]) + (", …" if len(own) > 8 else "") or "no names, only numbers from 0"
             raise ModelError(
                 f"{file} has no class {key!r}, which the config maps under {CONFIG_TABLE}",
@@ -150,13 +156,19 @@ def _mapped(own: tuple[str, ...], mapping: Mapping[str, str], file: Path) -> tup
     return tuple(labels)
 
 
-def _calibration(metadata: Mapping[str, str], labels: tuple[str, ...], file: Path) -> dict[str, Calibration]:
-    """``{"fire": [T, b], …}`` from the metadata; labels that it leaves out keep their scores."""
-    found: dict[str, Calibration] = dict.fromkeys(labels, Calibration())
+def _calibration(
+    metadata: Mapping[str, str], own: tuple[str, ...], labels: tuple[str, ...], file: Path
+) -> tuple[Calibration, ...]:
+    """``{"fire": [T, b], …}`` from the metadata; labels that it leaves out keep their scores.
+
+    It goes by the model's ``own`` names, whatever the config calls its classes.
+    """
     try:
         written: Any = json.loads(metadata.get("calibration", "{}"))
-        for label, (temperature, bias) in written.items():
-            found[label] = Calibration(float(temperature), float(bias))
+        found = {
+            label.strip().lower(): Calibration(float(temperature), float(bias))
+            for label, (temperature, bias) in written.items()
+        }
         usable = all(0 < c.temperature < math.inf and math.isfinite(c.bias) for c in found.values())
     except (ValueError, TypeError, AttributeError):
         usable = False
@@ -165,7 +177,8 @@ def _calibration(metadata: Mapping[str, str], labels: tuple[str, ...], file: Pat
             f"{file} has a calibration in its metadata that cannot be read",
             hint='It should be like {"fire": [1.2, -0.3], "smoke": [1, 0]}: temperature above 0, and bias.',
         )
-    return found
+    names = (*own, *labels[len(own) :])
+    return tuple(found.get(name, Calibration()) for name in names)
 
 
 def _number(metadata: Mapping[str, str], key: str, default: float, file: Path) -> float:

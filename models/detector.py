@@ -170,10 +170,10 @@ class Detector:
         wanted = self.threshold if min_score is None else min_score
         calibration = self._description.calibration
         inside = 0 < wanted < 1
-        raw_min = min(calibration[label].raw(wanted) for label in self.labels) if inside else wanted
+        raw_min = min(one.raw(wanted) for one in calibration) if inside else wanted
         found = []
-        for raw in self.detect_raw(image_bgr, raw_min):
-            score = float(calibration[raw.label].apply(np.array(raw.score, np.float32)))
+        for number, raw in self._found(image_bgr, raw_min):
+            score = float(calibration[number].apply(np.array(raw.score, np.float32)))
             if score >= wanted:
                 found.append(replace(raw, score=score))
         found.sort(key=lambda detection: -detection.score)
@@ -181,6 +181,10 @@ class Detector:
 
     def detect_raw(self, image_bgr: NDArray[np.uint8], min_score: float) -> list[Detection]:
         """As :meth:`detect`, with the scores that the network itself gives."""
+        return [detection for _, detection in self._found(image_bgr, min_score)]
+
+    def _found(self, image_bgr: NDArray[np.uint8], min_score: float) -> list[tuple[int, Detection]]:
+        """Class numbers and boxes with raw scores: two classes may mean the same label."""
         if (
             image_bgr.ndim != 3
             or image_bgr.shape[2] != 3
@@ -198,7 +202,7 @@ class Detector:
             return []
         corners = layout.to_picture(boxes.corners).tolist()
         return [
-            Detection(self.labels[label], score, *box)
+            (label, Detection(self.labels[label], score, *box))
             for label, score, box in zip(boxes.labels.tolist(), boxes.scores.tolist(), corners, strict=True)
             if label < len(self.labels)  # the config may have named only some
         ]

@@ -8,6 +8,7 @@ input size; for others ONNX Runtime's CPU provider, the plainest of all, says wh
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -59,6 +60,14 @@ def picture() -> NDArray[np.uint8]:
     return np.asarray(pixels, np.uint8)
 
 
+def picture_id() -> str:
+    """Tells one golden picture from another."""
+    try:
+        return hashlib.sha256(GOLDEN_PICTURE.read_bytes()).hexdigest()[:12]
+    except OSError:
+        return "none"
+
+
 def seen_by(detector: Sees) -> list[Detection]:
     """What ``detector`` finds on the golden picture, down to scores that do not count."""
     return detector.detect_raw(picture(), KEPT_FROM)
@@ -88,6 +97,11 @@ def expected(metadata: Mapping[str, str]) -> list[Detection] | None:
         raise ModelError(
             f"the model's metadata has a {KEY!r} that cannot be read", hint="Export the model again."
         ) from None
+
+
+def counts(boxes: Sequence[Detection]) -> bool:
+    """Whether any of them is sure enough to be looked for in another's answer."""
+    return any(box.score >= COUNTS_FROM for box in boxes)
 
 
 def disagreement(wanted: Sequence[Detection], found: Sequence[Detection], tolerance: Tolerance) -> str | None:

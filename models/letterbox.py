@@ -14,6 +14,9 @@ CELL_PX = 32
 """Input sides must be multiples of the coarsest grid's cell."""
 LINEAR_UP_TO = 2
 """Linear sampling looks at two neighbours in each direction: up to here it skips none."""
+HALVED_LAST_UP_TO = 2.5
+"""A little more than twice as large, a picture is scaled to twice the size and then halved: halved first, it
+would be blurred by a scaling of almost one at its smallest."""
 HALVED_UP_TO = 5
 """Further down a picture is quartered first: an input pixel is more than this many of the picture's wide."""
 
@@ -111,12 +114,15 @@ def _stops(side_px: int, inner_px: int) -> list[int]:
     """Sides on the way down to ``inner_px``, so that no small fire is skipped.
 
     OpenCV's area sampling skips nothing but takes longer than the network for a 4K frame. Linear
-    sampling to a half, which is the average of every 2×2 pixels, costs a tenth of that; to a quarter, which
-    is the average of the middle 2×2 of every 4×4 and so still meets whatever is 3 px long, a twentieth.
+    sampling to a half, which is the average of every 2×2 pixels, costs a seventh of that; to a quarter, which
+    is the average of the middle 2×2 of every 4×4 and so still meets whatever is 3 px long, a twelfth.
     """
     stops = []
     while side_px > LINEAR_UP_TO * inner_px:
-        side_px //= 2 if side_px <= HALVED_UP_TO * inner_px else 4
+        if side_px <= HALVED_LAST_UP_TO * inner_px:
+            side_px = LINEAR_UP_TO * inner_px
+        else:
+            side_px //= 2 if side_px <= HALVED_UP_TO * inner_px else 4
         stops.append(side_px)
     return stops
 

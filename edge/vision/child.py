@@ -159,7 +159,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     pipe = _take_stdout()
     settings = VisionSettings.from_json(sys.stdin.readline())
-    plans = Plans()
+    plans = Plans(1.0 / settings.frames_per_s)
     threading.Thread(target=_hear_the_supervisor, args=(plans,), name="leash", daemon=True).start()
     try:
         watch(settings, plans, lambda message: write(message, pipe))

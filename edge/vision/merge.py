@@ -99,12 +99,14 @@ def _joined(pieces: list[_Piece]) -> list[_Piece]:
     pieces = list(pieces)
     i = 0
     while i < len(pieces):
-        j = next((j for j in range(i + 1, len(pieces)) if _are_one(pieces[i], pieces[j])), None)
+        # Among all of them: what this one has grown to may fit one that fitted nothing before.
+        j = next((j for j in range(len(pieces)) if j != i and _are_one(pieces[i], pieces[j])), None)
         if j is None:
             i += 1
         else:
-            pieces[i] = _union(pieces[i], pieces.pop(j))
-            i = 0
+            pieces[i] = _union(pieces[i], pieces[j])
+            del pieces[j]
+            i -= j < i
     return pieces
 
 

@@ -10,7 +10,7 @@ from dataclasses import astuple
 
 from edge.vision.tile import Tile
 
-KEEP_S = 1.5
+KEEP_S, KEEP_PERIODS = 1.5, 1.5  # but never so short that the next frame comes too late for it
 MOST_TILES = 32
 
 
@@ -20,7 +20,8 @@ class Plans:
     What one frame had no time for is left to the next ones, until there is a newer plan or it is too old.
     """
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, period_s: float = 0.0, now: Callable[[], float] = time.monotonic) -> None:
+        self._keep_s = max(KEEP_S, KEEP_PERIODS * period_s)
         self._now = now
         self._lock = threading.Lock()
         self._tiles: list[Tile] = []
@@ -38,7 +39,7 @@ class Plans:
     def next(self, width_px: int, height_px: int) -> Tile | None:
         """The next tile of the plan that is a part of such a frame; it will not be given again."""
         with self._lock:
-            if self._now() - self._came_s > KEEP_S:
+            if self._now() - self._came_s > self._keep_s:
                 self._tiles.clear()
             while self._tiles:
                 tile = self._tiles.pop(0)

@@ -22,6 +22,7 @@ SHARPNESS_PX = 480
 LEAST_SHARPNESS = 0.22
 LEAST_DETAIL = 4.0  # grey levels of detail of 4 to 8 pixels, or there is nothing to be sharp
 STRONGEST = 99.8
+WIDESPREAD, SOME_DETAIL = 75.0, 1.0  # a quarter of a picture with ground in it has this much of 4 to 8 pixels
 
 _THUMBNAIL = (64, 36)
 _DARK, _BRIGHT = 5, 250  # values outside may be equal for being clipped
@@ -33,7 +34,8 @@ class Quality:
     """One frame judged. ``contrast`` is in grey levels, ``sharpness`` from 0 to 1 (None: nothing to tell by).
 
     ``unchanged`` is the share of sampled pixels that are exactly what they were on the frame before: a real
-    sensor has noise, so that a picture which hardly changes while the drone moves is an old one.
+    sensor has noise, so that a picture which hardly changes while the drone moves is an old one. 0 where it
+    proves nothing: clear sky and fog stay as they are, and a video coder leaves their noise out.
     """
 
     flaw: Flaw
@@ -53,13 +55,14 @@ class QualityJudge:
         """Some milliseconds, whatever the frame's size."""
         thumbnail = np.asarray(cv2.resize(image, _THUMBNAIL, interpolation=cv2.INTER_NEAREST), np.uint8)
         grey = _small_grey(image)
-        sharpness = sharpness_of(grey)
+        detail = _detail_of(grey)
+        sharpness = _sharpness_of(*detail)
         quality = Quality(
             flaw=_flaw(grey, sharpness),
             fingerprint=zlib.crc32(thumbnail.tobytes()),
             contrast=float(np.std(thumbnail)),
             sharpness=sharpness,
-            unchanged=_unchanged(self._before, thumbnail),
+            unchanged=_unchanged(self._before, thumbnail) if _is_widespread(detail[1]) else 0.0,
         )
         self._before = thumbnail
         return quality
@@ -75,16 +78,26 @@ def _flaw(grey: NDArray[np.uint8], sharpness: float | None) -> Flaw:
     return Flaw.NONE
 
 
-def sharpness_of(grey: NDArray[np.uint8]) -> float | None:
+def _detail_of(grey: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Detail of 1 to 2 pixels and of 4 to 8, in grey levels."""
+    picture = grey.astype(np.float32)
+    soft = [cv2.GaussianBlur(picture, (0, 0), sigma_px) for sigma_px in (1.0, 2.0, 4.0, 8.0)]
+    return np.abs(soft[0] - soft[1]), np.abs(soft[2] - soft[3])
+
+
+def _is_widespread(coarse: NDArray[np.float32]) -> bool:
+    """Whether there is something to see in more of the picture than a line of text takes."""
+    return float(np.percentile(coarse, WIDESPREAD)) >= SOME_DETAIL
+
+
+def _sharpness_of(fine: NDArray[np.float32], coarse: NDArray[np.float32]) -> float | None:
     """How much finest detail there is beside coarse detail; None where there is neither.
 
     A ratio, so that haze and dim light do not matter. Fog and clear sky have no coarse detail either; a
     defocused landscape has, and no fine detail anywhere.
     """
-    picture = grey.astype(np.float32)
-    soft = [cv2.GaussianBlur(picture, (0, 0), sigma_px) for sigma_px in (1.0, 2.0, 4.0, 8.0)]
-    fine, coarse = (float(np.percentile(np.abs(soft[i] - soft[i + 1]), STRONGEST)) for i in (0, 2))
-    return fine / coarse if coarse >= LEAST_DETAIL else None
+    finest, coarsest = (float(np.percentile(detail, STRONGEST)) for detail in (fine, coarse))
+    return finest / coarsest if coarsest >= LEAST_DETAIL else None
 
 
 def _small_grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -6,6 +6,7 @@ Both are found out by trying, and kept in a folder for the next start, since try
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from models.errors import ModelError
 
 log = logging.getLogger(__name__)
 
+NOTHING_TO_COMPARE = "the model sees nothing on the golden picture that an answer could be checked by"
 TIMED_RUNS = 6
 """The quickest counts: what else the machine does only ever adds."""
 
@@ -89,16 +91,23 @@ def choose(
     agreeing: list[Option] = []
     for name in _present(file, cache) if backend == "auto" else (backend,):
         try:
-            agreeing.append(trial.first_that_agrees(name))
+            agreeing.append(trial.first_that_agrees(name, named=backend != "auto"))
         except ModelError as error:
             if name == REFERENCE.backend and not isinstance(error, DisagreementError):
                 raise  # what the plainest cannot load is no model
             reasons.append(error)
-    if not agreeing:
+    chosen = None
+    for option in sorted(agreeing, key=trial.seconds) if len(agreeing) > 1 else agreeing:
+        try:
+            chosen = trial.opened(option)
+            break
+        except ModelError as error:  # it is known from an earlier start, but cannot start now
+            reasons.append(error)
+    if chosen is None:
         raise reasons[0]
     for reason in reasons:
         log.warning("a back end is left out: %s", reason)
-    return trial.opened(min(agreeing, key=trial.seconds) if len(agreeing) > 1 else agreeing[0])
+    return chosen
 
 
 def _runtime(backend: str) -> str:
@@ -152,7 +161,9 @@ class _Trial(Generic[T]):
         self._threads = threads
         self._cache = cache
         self._own_labels = own_labels
-        self._record = Record(cache, f"{file.sha256} {threads} threads on {machine()}")
+        names = "own" if own_labels else "other"
+        asked = f"{file.sha256} with {names} labels, golden picture {golden.picture_id()}"
+        self._record = Record(cache, f"{asked}, {threads} threads on {machine()}")
         self._opened: dict[Option, T] = {}
 
     def opened(self, option: Option) -> T:
@@ -160,25 +171,36 @@ class _Trial(Generic[T]):
             self._opened[option] = self._made(option.open(self._file, self._threads, self._cache))
         return self._opened[option]
 
-    def first_that_agrees(self, backend: str) -> Option:
-        """Raises :class:`ModelError` where the back end cannot be had or nothing of it agrees."""
+    def first_that_agrees(self, backend: str, *, named: bool) -> Option:
+        """Raises :class:`ModelError` where the back end cannot be had or nothing of it agrees.
+
+        Where there is nothing to compare, it must have been ``named`` by a person.
+        """
         found = ""
         for option in _options(backend):
             outcome = self._outcome(option)
             if outcome.disagreement is None:
                 return option
             found = outcome.disagreement
+        if found == NOTHING_TO_COMPARE and named:
+            log.warning("%s is used unchecked: %s", backend, found)
+            return option  # the last is the plainest
+        if found == NOTHING_TO_COMPARE:
+            raise DisagreementError(f"{backend} cannot be checked: {found}")
         raise DisagreementError(
             f"{self._file.path} on the back end {backend} does not see what it should: {found}",
             hint="Choose another back end, or update this one's driver or package.",
         )
 
     def seconds(self, option: Option) -> float:
-        """How long one look at the golden picture takes."""
+        """How long one look at the golden picture takes; for ever where it cannot start."""
         known = self._outcome(option)
         if known.seconds is not None:
             return known.seconds
-        detector, picture = self.opened(option), golden.picture()
+        try:
+            detector, picture = self.opened(option), golden.picture()
+        except ModelError:
+            return math.inf
         seconds = min(
             _timed(lambda: detector.detect_raw(picture, golden.COUNTS_FROM)) for _ in range(TIMED_RUNS)
         )
@@ -194,7 +216,10 @@ class _Trial(Generic[T]):
         wanted = golden.expected(detector.metadata) if self._own_labels else None
         if wanted is None:
             wanted = found if option == REFERENCE else golden.seen_by(self.opened(REFERENCE))
-        outcome = Outcome(golden.disagreement(wanted, found, option.tolerance(self._file)))
+        disagreement = golden.disagreement(wanted, found, option.tolerance(self._file))
+        if disagreement is None and option != REFERENCE and not golden.counts(wanted):
+            disagreement = NOTHING_TO_COMPARE
+        outcome = Outcome(disagreement)
         self._record.put(option.key, outcome)
         return outcome
 

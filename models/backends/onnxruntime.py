@@ -78,8 +78,8 @@ class OnnxSession:
             wanted.append((PROVIDERS["cuda"], {}))  # for the nodes that TensorRT does not take
         try:
             self._session: Any = onnxruntime.InferenceSession(file.content, options, providers=wanted)
-        except _REFUSALS:
-            raise file.refused_by("ONNX Runtime") from None
+        except _REFUSALS as error:
+            raise file.refused_by("ONNX Runtime", error) from None
         # A provider whose libraries are missing is left out without a word.
         if provider not in self._session.get_providers():
             raise ModelError(
@@ -94,12 +94,13 @@ class OnnxSession:
     def bind(self, feeds: Mapping[str, NDArray[Any]]) -> Run:
         """See :class:`models.backends.session.Session`."""
         session, binding = self._session, self._session.io_binding()
-        for name, array in feeds.items():
-            binding.bind_cpu_input(name, array)
         names = [port.name for port in self.outputs]
 
         def run() -> Outputs:
-            # Bound anew each time: a filled output keeps its shape, and the number of boxes may change.
+            # Bound anew each time: for a GPU the input is copied when it is bound, and would stay as it was.
+            for name, array in feeds.items():
+                binding.bind_cpu_input(name, array)
+            # And a filled output keeps its shape, while the number of boxes may change.
             binding.clear_binding_outputs()
             for name in names:
                 binding.bind_output(name)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.backends import compiled
 from models.backends.session import ModelFile, Run, failed, plain
 from models.heads.head import Outputs, Port
 
@@ -77,14 +78,17 @@ class OpenVinoSession:
             "INFERENCE_PRECISION_HINT": precision,
             "ENABLE_CPU_PINNING": False,
         }
-        if cache is not None:
-            self._settings["CACHE_DIR"] = str(cache / "openvino")
+        self._kept = None if cache is None else cache / "openvino"
+        if self._kept is not None and not compiled.checked(self._kept):
+            self._kept = None
+        if self._kept is not None:
+            self._settings["CACHE_DIR"] = str(self._kept)
         try:
             # Asked by name: a file of unknown kind would wake the readers of every other framework.
             reader = openvino.frontend.FrontEndManager().load_by_framework("onnx")
             self._model = reader.convert(reader.load(str(file.path)))
-        except _REFUSALS:
-            raise file.refused_by("OpenVINO") from None
+        except _REFUSALS as error:
+            raise file.refused_by("OpenVINO", error) from None
         self.backend = f"openvino {VERSION}" + ("" if precision == "f32" else f" {precision}")
         told = self._model.get_rt_info()["framework"] if self._model.has_rt_info("framework") else {}
         self.metadata = {key: str(value.value) for key, value in told.items()}
@@ -122,8 +126,10 @@ class OpenVinoSession:
             model = self._model.clone()
             if static:
                 model.reshape({name: list(shape) for name, shape in shapes.items()})
-            compiled = self._core.compile_model(model, "CPU", self._settings)
-            self._requests[key] = compiled.create_infer_request()
+            network = self._core.compile_model(model, "CPU", self._settings)
+            if self._kept is not None:
+                compiled.noted(self._kept)
+            self._requests[key] = network.create_infer_request()
         return self._requests[key]
 
 

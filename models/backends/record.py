@@ -6,6 +6,8 @@ import json
 import logging
 import os
 import platform
+import zlib
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,7 +27,7 @@ class Outcome:
 
 
 class Record:
-    """Outcomes of one subject (a model, a number of threads and a machine) in a folder, or nowhere.
+    """Outcomes of one subject (a model, its labels, a number of threads, a machine) in a folder, or nowhere.
 
     A file that cannot be read or written costs the time of trying again and nothing else.
     """
@@ -49,12 +51,14 @@ class Record:
             subject: {name: asdict(known) for name, known in outcomes.items()}
             for subject, outcomes in everything.items()
         }
+        part = self._file.with_suffix(f".{os.getpid()}.part")
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            part = self._file.with_suffix(f".{os.getpid()}.part")
             part.write_text(json.dumps(plain, indent=1), encoding="utf-8")
             part.replace(self._file)
         except OSError as error:
+            with suppress(OSError):  # on a full disk half a file would stay at every start
+                part.unlink(missing_ok=True)
             log.warning(
                 "what back ends can do is found out anew at the next start: %s: %s",
                 self._file,
@@ -67,7 +71,7 @@ class Record:
         try:
             plain = json.loads(self._file.read_text(encoding="utf-8"))
             return {
-                str(subject): {str(name): Outcome(**known) for name, known in outcomes.items()}
+                str(subject): {str(name): _outcome(**known) for name, known in outcomes.items()}
                 for subject, outcomes in plain.items()
             }
         except FileNotFoundError:
@@ -77,13 +81,24 @@ class Record:
             return {}
 
 
+def _outcome(disagreement: str | None, seconds: float | None) -> Outcome:
+    """As it was written; raises TypeError for what never was."""
+    if not isinstance(disagreement, str | None) or not isinstance(seconds, float | None):
+        raise TypeError
+    return Outcome(disagreement, seconds)
+
+
 def machine() -> str:
-    """What this computer computes with: the board, the CPU and NVIDIA's GPUs."""
+    """What this computer computes with: the board, the CPU, NVIDIA's GPUs and their driver."""
     board = _text(Path("/proc/device-tree/model"))  # single-board computers; x86 has none
     gpus = sorted(
         _field(_text(path), "Model") for path in Path("/proc/driver/nvidia/gpus").glob("*/information")
     )
-    parts = [board, _field(_text(Path("/proc/cpuinfo")), "model name"), platform.machine(), *gpus]
+    cpu, driver = _text(Path("/proc/cpuinfo")), _text(Path("/proc/driver/nvidia/version"))
+    # Virtual CPUs share a name and ARM's have none: what a CPU can do tells them apart.
+    abilities = zlib.crc32((_field(cpu, "flags") or _field(cpu, "Features")).encode())
+    parts = [board, _field(cpu, "model name"), platform.machine(), f"{abilities:08x}", *gpus]
+    parts.append(_field(driver, "NVRM version"))
     return ", ".join([part for part in parts if part] + [f"{os.cpu_count()} cores"])
 
 

@@ -46,7 +46,7 @@ class ModelFile:
         """Whether it computes with 8-bit numbers: operators stand in the file by their names."""
         return b"uantizeLinear" in self.content or b"QLinearConv" in self.content
 
-    def refused_by(self, runtime: str) -> ModelError:
+    def refused_by(self, runtime: str, error: Exception) -> ModelError:
         """The error for a file that ``runtime`` cannot load, with what the file seems to be."""
         if not self.content:
             found = "the file is empty"
@@ -55,7 +55,7 @@ class ModelFile:
         elif self.content.startswith(b"version https://git-lfs"):
             found = "it is a Git LFS pointer, not the file itself"
         else:
-            found = f"{len(self.content)} bytes that {runtime} refuses"
+            found = f"{len(self.content)} bytes that {runtime} refuses: {_reason(error)}"
         return ModelError(
             f"{self.path} is not an ONNX model that can be loaded ({found})",
             hint="Is the file complete? Emberwatch runs .onnx files, not .pt or .engine.",
@@ -92,11 +92,13 @@ class Session(Protocol):
 def failed(feeds: Mapping[str, NDArray[Any]], error: Exception) -> ModelError:
     """The error for a network that failed on ``feeds``."""
     sizes = ", ".join("×".join(map(str, array.shape)) for array in feeds.values())
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    # The last line says what; the ones before it name places in the runtime's own source.
-    return ModelError(
-        f"the model failed on a {sizes} input: {lines[-1][:160] if lines else 'no reason given'}"
-    )
+    return ModelError(f"the model failed on a {sizes} input: {_reason(error)}")
+
+
+def _reason(error: Exception) -> str:
+    """The end of what a runtime says, as one line; it begins with places in its own source."""
+    told = " ".join(str(error).split())
+    return told if len(told) <= 160 else f"…{told[-160:]}"
 
 
 def plain(output: NDArray[Any]) -> NDArray[Any]:

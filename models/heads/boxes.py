@@ -21,9 +21,13 @@ NOTHING = RawBoxes(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.emp
 def reached(scores: NDArray[Any], min_score: float) -> bool:
     """Whether any score does; mostly none. Raises :class:`ModelError` on NaN, which is no "nothing"."""
     best = scores.max(initial=0.0)
-    if np.isnan(best):
-        raise ModelError("the model's scores are not numbers", hint="Its weights or its runtime are broken.")
+    _check_numbers(best, "scores")
     return bool(best >= min_score)
+
+
+def _check_numbers(found: Any, what: str) -> None:
+    if not np.isfinite(found).all():
+        raise ModelError(f"the model's {what} are not numbers", hint="Its weights or its runtime are broken.")
 
 
 def corners_of(centred: NDArray[Any]) -> NDArray[np.float32]:
@@ -39,6 +43,7 @@ def suppressed(centred: NDArray[Any], scores: NDArray[Any], labels: NDArray[np.i
     if len(scores) > MAX_CANDIDATES:
         best = np.argsort(-scores, kind="stable")[:MAX_CANDIDATES]
         centred, scores, labels = centred[:, best], scores[best], labels[best]
+    _check_numbers(centred, "boxes")
     centre, size = centred[:2], centred[2:]
     if size.min() <= 0:  # inside out: no box
         sound = (size > 0).all(axis=0)
@@ -63,6 +68,7 @@ def suppressed(centred: NDArray[Any], scores: NDArray[Any], labels: NDArray[np.i
 
 def best_first(corners: NDArray[np.float32], scores: NDArray[Any], labels: NDArray[np.int64]) -> RawBoxes:
     """Boxes that overlap as little as they should, best first and bounded in number; none inside out."""
+    _check_numbers(corners, "boxes")
     sound = (corners[:, 2:] > corners[:, :2]).all(axis=1)
     if not sound.all():
         corners, scores, labels = corners[sound], scores[sound], labels[sound]

@@ -50,5 +50,7 @@ class Yolov5(BaseHead):
             return NOTHING
         rows = rows[rows[:, 4] >= min_score]  # a product is never above its objectness
         scores = rows[:, 5:] * rows[:, 4:5]
+        if not reached(scores, min_score):
+            return NOTHING
         row, labels = np.nonzero(scores >= min_score)
-        return suppressed(rows[row, :4].T, scores[row, labels], labels) if len(row) else NOTHING
+        return suppressed(rows[row, :4].T, scores[row, labels], labels)

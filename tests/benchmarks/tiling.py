@@ -85,7 +85,7 @@ def _fly(
     camera = Camera.load("virtual_78").at_size(3840, 2160)
     renderer = Renderer(world, lens)
     at_s = 0.0
-    planner, plans = TilePlanner(detector.input_px), Plans(lambda: at_s)
+    planner, plans = TilePlanner(detector.input_px), Plans(FRAME_S, lambda: at_s)
     pace = Pace(FRAME_S, 0.0)
     looker = Looker(detector, detector.threshold, pace, plans)
     whole_s: list[float] = []

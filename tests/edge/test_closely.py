@@ -45,7 +45,7 @@ class Scene:
     def __init__(self, *, period_s: float, budget_s: float | None, look_s: float = 0.1) -> None:
         self.clock = Clock()
         self.eye = SlowEye(self.clock, look_s)
-        self.plans = Plans(self.clock)
+        self.plans = Plans(period_s, self.clock)
         self.looker = Looker(self.eye, 0.3, Pace(period_s, budget_s), self.plans, self.clock)
 
     def tiles_of(self, frames: int) -> list[int]:
@@ -116,7 +116,7 @@ def test_what_one_frame_had_no_time_for_is_left_to_the_next_one() -> None:
 
 def test_the_newest_plan_wins_and_an_old_one_is_forgotten() -> None:
     clock = Clock()
-    plans = Plans(clock)
+    plans = Plans(now=clock)
     plans.hear(plan_line(TILES[:2]))
     plans.hear(plan_line(TILES[2:]))
     assert plans.next(1000, 600) == TILES[2]
@@ -124,21 +124,28 @@ def test_the_newest_plan_wins_and_an_old_one_is_forgotten() -> None:
     assert plans.next(1000, 600) is None
 
 
+def test_with_a_frame_every_two_seconds_the_plan_made_on_one_is_there_for_the_next() -> None:
+    scene = Scene(period_s=2.0, budget_s=None)
+    scene.plans.hear(plan_line(TILES))
+    scene.clock.now_s += 1.8
+    assert scene.looker.look(FRAME).tiles == tuple(TILES)
+
+
 def test_a_tile_that_is_no_part_of_the_frame_is_passed_over() -> None:
-    plans = Plans(Clock())
+    plans = Plans(now=Clock())
     plans.hear(plan_line([Tile(900, 0, 448, 252), Tile(-1, 0, 9, 9), TILES[1]]))
     assert plans.next(1000, 600) == TILES[1]
 
 
 def test_a_plan_is_bounded() -> None:
-    plans = Plans(Clock())
+    plans = Plans(now=Clock())
     plans.hear('{"tiles": ' + str([[i, 0, 9, 9] for i in range(999)]) + "}\n")
     assert len([1 for _ in iter(lambda: plans.next(1000, 600), None)]) == MOST_TILES
 
 
 @pytest.mark.parametrize("line", ["", "no", "[]", "{}", '{"tiles": [[1]]}', '{"tiles": [[1, 2, "x", 4]]}'])
 def test_a_line_that_is_no_plan_is_refused_and_the_old_plan_stays(line: str) -> None:
-    plans = Plans(Clock())
+    plans = Plans(now=Clock())
     plans.hear(plan_line(TILES))
     with pytest.raises(ValueError):  # noqa: PT011 - json has its own words for each
         plans.hear(line)

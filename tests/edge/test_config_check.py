@@ -94,6 +94,13 @@ def test_a_file_that_is_missing_is_told_with_the_line_that_names_it(
         assert "make one with" in line.lower()
 
 
+@pytest.mark.parametrize("model", ["5", "[1]"])
+def test_a_model_that_is_no_name_at_all_is_told_like_any_other_mistake(file: Path, model: str) -> None:
+    file.write_text(AGENT.replace('"fire.onnx"', model))
+    with pytest.raises(ConfigError, match="'model'"):
+        load_config(file)
+
+
 def test_a_terrain_model_and_a_camera_that_are_not_there_are_told_together(file: Path) -> None:
     file.write_text(AGENT.replace("# dem", "dem").replace("generic_78", "generic_87"))
     camera, dem = mistakes(file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -106,3 +107,19 @@ def test_a_still_scene_through_a_real_sensor_is_not_unchanged(world: World) -> N
 def test_a_dark_night_that_is_clipped_to_black_is_not_taken_for_an_old_picture() -> None:
     judge = QualityJudge()
     assert [judge.judge(np.zeros((720, 1280, 3), np.uint8)).unchanged for _ in range(2)] == [0.0, 0.0]
+
+
+def test_a_clear_sky_through_a_video_coder_is_not_taken_for_an_old_picture(tmp_path: Path) -> None:
+    """It looks the same wherever the drone is, and the coder leaves its noise out; so does the text in it."""
+    rows = np.linspace(150, 215, 720)[:, None, None]
+    sky = np.broadcast_to(rows * (1.0, 0.92, 0.85), (720, 1280, 3))
+    writer = cv2.VideoWriter(str(tmp_path / "sky.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 15, (1280, 720))
+    for seed in range(6):
+        frame = noisy(sky, 1.2, seed)
+        cv2.putText(frame, "ALT 100 m -35.1234 149.3211", (40, 60), 0, 1.5, (255, 255, 255), 3)
+        writer.write(frame)
+    writer.release()
+    video, judge, shares = cv2.VideoCapture(str(tmp_path / "sky.mp4")), QualityJudge(), []
+    while (taken := video.read())[0]:
+        shares.append(judge.judge(np.asarray(taken[1], np.uint8)).unchanged)
+    assert shares == [0.0] * 6

@@ -10,11 +10,12 @@ from uuid import UUID
 import numpy as np
 import pytest
 
+from edge.ground_in_view import GRID_CELLS, ground_in_view
 from edge.hotspot import Hotspot, HotspotState, Look
 from edge.hotspots import HotspotTracker
 from edge.locate import locate_detections
 from edge.pose import Pose
-from edge.tiling import GRID_CELLS, MOST_TILES, TilePlanner
+from edge.tiling import MOST_TILES, TilePlanner
 from edge.vision.merge import Found
 from edge.vision.tile import Tile
 from flight.local_frame import LocalFrame
@@ -84,7 +85,7 @@ def test_pixels_are_never_made_larger_than_they_are() -> None:
 def test_near_ground_needs_larger_tiles_than_far_ground() -> None:
     pose = pose_at(height_m=60, pitch_deg=-45)
     planner = TilePlanner(INPUT_PX)
-    ground = planner._ground(pose, CAMERA_4K, GROUND)
+    ground = ground_in_view(HOME, pose, CAMERA_4K, GROUND)
     rows = {tile.y: tile.width for tile in planner._layout(ground.pixels, ground.fire_px, CAMERA_4K, 14.0)}
     widths = [rows[y] for y in sorted(rows)]
     assert widths == sorted(widths)
@@ -189,17 +190,39 @@ def test_a_confirmed_hotspot_leaves_time_for_the_ground_and_a_tentative_one_is_f
     assert later[0].holds(pixels[0][None], 3840, 2160)[0]
 
 
-def test_a_plan_lasts_for_some_frames_unless_a_tentative_hotspot_is_to_be_followed() -> None:
+def test_a_plan_lasts_for_some_frames() -> None:
     planner, pose = TilePlanner(INPUT_PX), pose_at(height_m=100, pitch_deg=-60)
-    sure, unsure = (
-        hotspot(pose, (20.0, 60.0), state) for state in (HotspotState.CONFIRMED, HotspotState.TENTATIVE)
-    )
     assert planner.is_due(5.0)
     planner.plan(5.0, pose, CAMERA_4K, GROUND)
-    assert not planner.is_due(5.9, [sure])
-    assert planner.is_due(5.2, [sure, unsure])
+    assert not planner.is_due(5.9)
     assert planner.is_due(6.0)
     assert planner.is_due(1.0)  # the clock began anew
+
+
+def test_between_plans_a_tentative_hotspot_in_view_is_followed_before_what_the_plan_has_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    planner, pose = TilePlanner(INPUT_PX), pose_at(height_m=100, pitch_deg=-60)
+    sure, unsure, behind = (
+        hotspot(pose, (20.0, 60.0), HotspotState.CONFIRMED, 1),
+        hotspot(pose, (-40.0, 70.0), HotspotState.TENTATIVE, 2),
+        hotspot(pose_at(height_m=100, pitch_deg=-60, yaw_deg=180), (0.0, -70.0), HotspotState.TENTATIVE, 3),
+    )
+    tiles = planner.plan(5.0, pose, CAMERA_4K, GROUND)
+    planner.looked(5.0, pose, CAMERA_4K, GROUND, tiles[:2])
+    monkeypatch.setattr(
+        "edge.tiling.ground_in_view", None
+    )  # what costs time: it is not reckoned on every frame
+    assert planner.follow(5.2, pose, CAMERA_4K, [sure, behind]) == []
+    first, *others = planner.follow(5.2, pose, CAMERA_4K, [sure, unsure, behind])
+    assert first.holds(pixel_of(pose, -40.0, 70.0, GROUND_AMSL_M, CAMERA_4K)[None], 3840, 2160)[0]
+    assert others == tiles[2:]
+
+
+def test_rows_of_cells_with_more_than_a_tile_between_them_are_laid_out() -> None:
+    pixels, fire_px = np.array([[900.0, 500.0], [900.0, 938.0]]), np.array([14.0, 14.0])
+    tiles = list(TilePlanner(INPUT_PX)._layout(pixels, fire_px, CAMERA_4K, 14.0))
+    assert np.any([tile.holds(pixels, 3840, 2160) for tile in tiles], axis=0).all()
 
 
 def test_a_lost_hotspot_and_one_out_of_view_get_no_tile() -> None:
@@ -212,10 +235,9 @@ def test_a_lost_hotspot_and_one_out_of_view_get_no_tile() -> None:
 
 
 def test_ground_behind_a_hill_counts_as_not_looked_at() -> None:
-    planner = TilePlanner(INPUT_PX)
     pose = pose_at(height_m=75, pitch_deg=-20)
-    seen = planner._ground(pose, CAMERA_4K, Hills())
-    open_country = planner._ground(pose, CAMERA_4K, GROUND)
+    seen = ground_in_view(HOME, pose, CAMERA_4K, Hills())
+    open_country = ground_in_view(HOME, pose, CAMERA_4K, GROUND)
     assert 0 < seen.key.size < open_country.key.size
 
 
@@ -256,6 +278,27 @@ def test_not_seeing_counts_only_when_the_look_was_as_close(tiled: bool, is_miss:
     again = (Tile(round(u) - 448, round(v) - 252, 896, 504), Tile(round(u) - 224, round(v) - 126, 448, 252))
     tracker.look(Look(3.0, START, later, CAMERA_4K, (), GROUND, again if tiled else ()))
     assert (tracker.hotspots[0].probability < before) is is_miss
+
+
+def test_a_fire_that_only_tiles_show_is_lost_after_as_many_of_them_whatever_the_frame_rate() -> None:
+    """The whole frames between the tiles say nothing, and take nothing from what a tile says."""
+    pose = pose_at(height_m=100, pitch_deg=-60)
+    u, v = pixel_of(pose, 0.0, 60.0, GROUND_AMSL_M, CAMERA_4K)
+    tile = Tile(round(u) - 224, round(v) - 126, 448, 252)
+    box = Found("fire", 0.7, u - 12, v - 12, u + 12, v + 12, 3840 / 448)
+    seen = [
+        replace(sighting, magnification=box.magnification)
+        for sighting in locate_detections([box], pose, CAMERA_4K, GROUND)
+    ]
+    tracker = HotspotTracker(new_id=lambda: UUID(int=1))
+    for number in range(20):
+        tracker.look(Look(0.2 * number, START, pose, CAMERA_4K, tuple(seen), GROUND, (tile,)))
+    assert [hotspot.state for hotspot in tracker.hotspots] == [HotspotState.CONFIRMED]
+    for number in range(3, 19):
+        at_s = 2.0 * number
+        tracker.look(Look(at_s - 0.03, START, pose, CAMERA_4K, (), GROUND))
+        tracker.look(Look(at_s, START, pose, CAMERA_4K, (), GROUND, (tile,)))
+    assert [hotspot.state for hotspot in tracker.hotspots] == [HotspotState.LOST]
 
 
 def test_a_look_magnifies_only_what_one_of_its_tiles_holds_wholly() -> None:

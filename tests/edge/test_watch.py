@@ -263,6 +263,45 @@ def test_flawed_frames_are_no_proof_that_a_fire_is_out_and_the_alarm_says_what_i
     assert (state.state, state.reason) == (SeeingState.BLIND, flaw.value)
 
 
+@pytest.mark.parametrize("flaw", [Flaw.BLACK, Flaw.BURNT_OUT, Flaw.BLURRED])
+def test_a_fire_on_a_flawed_frame_is_a_fire_and_the_agent_is_blind_all_the_same(
+    flight: Flight, flaw: Flaw
+) -> None:
+    """On a night without any light it is all that there is to see."""
+    flight.see(1.0)
+    sound = len(flight.looks)
+    flight.see(8.0, FIRE, flaw=flaw)
+    assert [alert.state for alert in flight.alerts][:1] == [AlertState.CONFIRMED]
+    assert flight.watch.health.state(flight.now_s).reason == flaw.value
+    assert not any(look.sound for look in flight.looks[sound:])
+
+
+def test_a_flawed_frame_that_shows_one_fire_does_not_say_that_another_is_out(flight: Flight) -> None:
+    other = Found("fire", 0.8, 220.0, 340.0, 260.0, 380.0)
+    flight.see(4.0, FIRE, other)
+    flight.see(30.0, FIRE, flaw=Flaw.BLURRED)
+    assert {alert.state for alert in flight.alerts} == {AlertState.CONFIRMED}
+
+
+def test_on_the_ground_a_picture_that_hardly_changes_is_not_frozen_because_gnss_drifts(
+    flight: Flight,
+) -> None:
+    flight.vehicle.telemetry.armed = False
+    flight.see(30.0, unchanged=0.99, speed_m_s=1.0)
+    assert flight.watch.health.state(flight.now_s).state is SeeingState.SEEING
+
+
+def test_an_alert_does_not_depend_on_the_planning_of_tiles(
+    flight: Flight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(flight.watch, "_plan_tiles", broken)
+    flight.see(4.0, FIRE)
+    assert [alert.state for alert in flight.alerts][:1] == [AlertState.CONFIRMED]
+
+
 def test_a_picture_that_hardly_changes_is_frozen_in_flight_and_a_good_one_in_a_hover(flight: Flight) -> None:
     flight.see(30.0, unchanged=0.99)
     assert flight.watch.health.state(flight.now_s).state is SeeingState.SEEING

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from models import golden
-from models.backends import BACKENDS, choice
+from models.backends import BACKENDS, choice, record
 from models.backends.choice import Option, choose
 from models.backends.onnxruntime import OnnxSession, engine_folder
 from models.backends.record import FILE_NAME
@@ -194,6 +194,71 @@ def test_trying_is_paid_once(workshop: Workshop, tmp_path: Path) -> None:
     assert workshop.timed == []
 
 
+def test_what_was_fastest_but_cannot_start_any_more_is_left_out(
+    workshop: Workshop, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    workshop.choose(cache=tmp_path)
+    workshop.broken.add("openvino")
+    assert workshop.choose(cache=tmp_path) == "cpu"
+    assert "no driver" in caplog.text
+    with pytest.raises(ModelError, match="no driver"):
+        workshop.choose("openvino", cache=tmp_path)
+
+
+def test_what_was_found_under_other_labels_does_not_count_for_the_models_own(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    workshop.metadata["golden"] = golden.expected_json(Seer(Option("cpu"), moved(8), {}))
+    assert workshop.choose("cpu", cache=tmp_path, own_labels=False) == "cpu"
+    with pytest.raises(ModelError, match="cpu does not see"):
+        workshop.choose("cpu", cache=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("/proc/cpuinfo", "Features : fp asimd asimddp"),
+        ("/proc/cpuinfo", "model name : Virtual CPU\nflags : avx2 avx512_vnni"),
+        ("/proc/driver/nvidia/version", "NVRM version: NVIDIA UNIX x86_64 Kernel Module  570.00"),
+        ("/proc/device-tree/model", "Some Board 5"),
+    ],
+)
+def test_another_machine_is_known_by_its_cpu_its_board_or_its_driver(
+    monkeypatch: pytest.MonkeyPatch, file: str, text: str
+) -> None:
+    files = {
+        "/proc/cpuinfo": "model name : Virtual CPU\nflags : avx2",
+        "/proc/driver/nvidia/version": "NVRM version: NVIDIA UNIX x86_64 Kernel Module  560.00",
+    }
+    monkeypatch.setattr(record, "_text", lambda path: files.get(str(path), ""))
+    before = record.machine()
+    files[file] = text
+    assert record.machine() != before
+
+
+def test_what_was_found_on_another_golden_picture_does_not_count(
+    workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workshop.choose(cache=tmp_path)
+    workshop.opened.clear()
+    monkeypatch.setattr(golden, "picture_id", lambda: "another")
+    workshop.choose(cache=tmp_path)
+    assert set(workshop.opened) == {"cpu", "xnnpack", "openvino"}
+
+
+@pytest.mark.parametrize("boxes", [[], scaled(0.1)], ids=["none", "faint"])
+def test_where_nothing_is_seen_to_compare_only_a_named_back_end_is_used(
+    workshop: Workshop, boxes: list[Detection], caplog: pytest.LogCaptureFixture
+) -> None:
+    workshop.half = True
+    for name in ("cpu", "xnnpack", "openvino", "openvino bf16"):
+        workshop.lies[name] = boxes
+    assert workshop.choose() == "cpu"
+    assert "cannot be checked" in caplog.text
+    assert workshop.choose("openvino") == "openvino", "the plainest precision"
+    assert "used unchecked" in caplog.text
+
+
 def test_a_lie_is_remembered_and_told_at_every_start(
     workshop: Workshop, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -219,10 +284,14 @@ def test_another_version_or_number_of_threads_is_tried_anew(
     assert set(workshop.opened) == {"cpu", "xnnpack", "openvino"}
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"a": 1}', '{"a": {"b": {"c": 1}}}'])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"a": 1}', '{"a": {"b": {"c": 1}}}', "types"])
 def test_a_spoilt_record_costs_time_and_nothing_else(
     workshop: Workshop, tmp_path: Path, content: str
 ) -> None:
+    if content == "types":
+        workshop.choose(cache=tmp_path)
+        content = (tmp_path / FILE_NAME).read_text().replace('"seconds": 0.02', '"seconds": "0.02"')
+        assert '"0.02"' in content
     (tmp_path / FILE_NAME).write_text(content)
     assert workshop.choose(cache=tmp_path) == "openvino"
     workshop.opened.clear()
@@ -235,6 +304,18 @@ def test_a_folder_that_cannot_be_written_costs_time_and_nothing_else(
 ) -> None:
     (tmp_path / "file").touch()
     assert workshop.choose(cache=tmp_path / "file") == "openvino"
+
+
+def test_a_full_disk_keeps_no_halves(
+    workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, text: str, encoding: str) -> int:
+        path.write_bytes(text[:9].encode())
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    assert workshop.choose(cache=tmp_path) == "openvino"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unknown_back_end_is_told_the_known_ones(workshop: Workshop) -> None:
@@ -302,6 +383,37 @@ def test_bound_arrays_are_read_anew_at_every_run() -> None:
     assert not np.array_equal(dark[0], run()[0])
     picture[:] = 0
     assert np.array_equal(dark[0], run()[0])
+
+
+def test_an_input_that_is_copied_when_it_is_bound_is_not_kept() -> None:
+    """As ONNX Runtime does for a GPU: the detector would see its first frame for ever."""
+    session = OnnxSession(ModelFile.read(SHIPPED_WEIGHTS), threads=1)
+    inner, copies = session._session, []
+
+    class Binding:
+        def __init__(self) -> None:
+            self._inner = inner.io_binding()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._inner, name)
+
+        def bind_cpu_input(self, name: str, array: np.ndarray) -> None:
+            copies.append(array.copy())
+            self._inner.bind_cpu_input(name, copies[-1])
+
+    class Gpu:
+        io_binding = Binding
+
+        def run_with_iobinding(self, binding: Binding) -> None:
+            inner.run_with_iobinding(binding._inner)
+
+    session._session = Gpu()
+    port = session.inputs[0]
+    picture = np.zeros((1, 64, 96, 3) if port.dtype == "uint8" else (1, 3, 64, 96), port.dtype)
+    run = session.bind({port.name: picture})
+    dark = run()[0].copy()
+    picture[:, :, 20:40] = 1
+    assert not np.array_equal(dark, run()[0])
 
 
 def test_outputs_may_change_their_number_of_rows(tmp_path: Path) -> None:

@@ -91,6 +91,30 @@ def test_named_it_is_used_and_its_work_is_kept(tmp_path: Path) -> None:
     assert any((tmp_path / "openvino").iterdir())
 
 
+def test_what_is_spoilt_on_disk_is_compiled_anew(
+    file: ModelFile, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """OpenVINO itself takes weights with flipped bits as they are, and sees what is not there."""
+    wanted = golden.seen_by(Detector(OpenVinoSession(file, threads=2, cache=tmp_path), file))
+    (blob,) = (tmp_path / "openvino").glob("*.blob")
+    content = bytearray(blob.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 4000] = bytes(byte ^ 0x55 for byte in content[middle : middle + 4000])
+    blob.write_bytes(content)
+    seen = golden.seen_by(Detector(OpenVinoSession(file, threads=2, cache=tmp_path), file))
+    assert golden.disagreement(wanted, seen, golden.FULL) is None
+    assert "spoilt" in caplog.text
+    caplog.clear()
+    Detector(OpenVinoSession(file, threads=2, cache=tmp_path), file)
+    assert "spoilt" not in caplog.text
+
+
+def test_a_folder_that_cannot_be_written_costs_time_and_nothing_else(file: ModelFile, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    detector = Detector(OpenVinoSession(file, threads=2, cache=tmp_path / "file"), file)
+    assert golden.seen_by(detector)
+
+
 def test_a_file_that_is_no_onnx_is_named(tmp_path: Path) -> None:
     path = tmp_path / "broken.onnx"
     path.write_bytes(b"PK\x03\x04" + b"0" * 99)

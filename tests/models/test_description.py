@@ -40,7 +40,7 @@ def test_a_full_description_is_read() -> None:
         threshold=0.4,
         threshold_sensitive=0.15,
         licence="MIT",
-        calibration={"fire": Calibration(1, 0), "smoke": Calibration(2, -0.5)},
+        calibration=(Calibration(1, 0), Calibration(2, -0.5)),
         classes=2,
     )
 
@@ -51,12 +51,22 @@ def test_what_a_file_leaves_out_has_a_plain_value() -> None:
     assert description.input_px == 640
     assert description.threshold_sensitive == description.threshold == 0.4
     assert description.licence == "unknown"
-    assert description.calibration["fire"] == (1, 0)
+    assert description.calibration == ((1, 0), (1, 0))
 
 
 def test_the_names_that_ultralytics_writes_are_read_by_their_numbers() -> None:
     assert describe({"names": "{1: 'Smoke', 0: 'fire'}"}, FILE).labels == ("fire", "smoke")
     assert describe({"names": "['smoke', 'fire']"}, FILE).labels == ("smoke", "fire")
+
+
+def test_numbers_are_numbers_in_json_too() -> None:
+    names = {str(number): "thing" for number in range(12)} | {"10": "fire", "2": "smoke"}
+    labels = describe({"labels": json.dumps(names)}, FILE).labels
+    assert (labels[2], labels[10], len(labels)) == ("smoke", "fire", 12)
+
+
+def test_classes_counted_from_one_keep_their_numbers() -> None:
+    assert describe({"names": "{1: 'fire', 2: 'smoke'}"}, FILE).labels == ("class 0", "fire", "smoke")
 
 
 @pytest.mark.parametrize(
@@ -123,6 +133,9 @@ def test_a_number_without_end_is_no_class_of_a_model_without_names() -> None:
         {"labels": "fire, smoke"},
         {"labels": '"fire"'},
         {"names": "{0: fire}"},
+        {"names": "{-1: 'smoke', 0: 'fire'}"},
+        {"names": "{0: 'fire', 99999999: 'smoke'}"},
+        {"labels": '{"fire": 0}'},
         {**OURS, "threshold": "high"},
         {**OURS, "threshold": "nan"},
         {**OURS, "threshold_sensitive": "0"},
@@ -167,4 +180,28 @@ def test_an_extreme_calibration_does_not_overflow() -> None:
 
 def test_labels_written_for_a_calibration_need_not_be_all() -> None:
     told = {**OURS, "calibration": json.dumps({"fire": [1.5, 0.1]})}
-    assert describe(told, FILE).calibration == {"fire": (1.5, 0.1), "smoke": (1, 0)}
+    assert describe(told, FILE).calibration == ((1.5, 0.1), (1, 0))
+
+
+@pytest.mark.parametrize(
+    ("labels", "mapping"),
+    [
+        ('["flame", "smoke"]', {"flame": "fire"}),
+        ('["Flame", "smoke"]', {"0": "fire"}),
+        ('["flame", "smoke"]', {"smoke": "fire"}),
+    ],
+)
+def test_a_calibration_stays_with_its_class_whatever_the_config_calls_it(
+    labels: str, mapping: dict[str, str]
+) -> None:
+    told = {"labels": labels, "calibration": '{"flame": [2, 0], "fire": [3, 0]}'}
+    assert describe(told, FILE, mapping).calibration == ((2, 0), (1, 0))
+
+
+def test_classes_that_only_the_config_names_are_calibrated_by_those_names() -> None:
+    told = {"calibration": '{"smoke": [2, 0]}'}
+    assert describe(told, FILE, {"1": "smoke", "2": "fire"}).calibration == ((1, 0), (2, 0), (1, 0))
+
+
+def test_a_score_a_little_above_one_is_the_surest_and_no_less() -> None:
+    assert Calibration(2, -1).apply(np.array([1.0005, -0.0005], np.float32)).tolist() == [1, 0]

@@ -133,6 +133,15 @@ def test_the_least_score_is_meant_as_calibrated(tmp_path: Path) -> None:
     assert detector.detect(picture, min_score=1.0) == []
 
 
+def test_two_classes_that_mean_one_label_are_each_as_right_as_they_were(tmp_path: Path) -> None:
+    metadata = NAMED | {"labels": '["fire", "wildfire"]', "calibration": json.dumps({"wildfire": [2.0, 0.0]})}
+    columns = ((36, 24, 24, 16, 0.9, 0.0), (70, 40, 24, 16, 0.0, 0.9))
+    file = constant_model(tmp_path / "two.onnx", answer(*columns), metadata)
+    detector = Detector.load(file, backend="cpu", labels={"wildfire": "fire"})
+    found = detector.detect(np.zeros((64, 96, 3), np.uint8))
+    assert [(d.label, round(d.score, 3)) for d in found] == [("fire", 0.9), ("fire", 0.75)]
+
+
 def test_a_config_may_say_which_class_means_fire(tmp_path: Path) -> None:
     metadata = NAMED | {"labels": json.dumps(["wildfire", "cloud"])}
     file = constant_model(tmp_path / "theirs.onnx", answer((36, 24, 24, 16, 0.9, 0.0)), metadata)
@@ -200,6 +209,12 @@ def test_half_a_download_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "half.onnx"
     file.write_bytes(SHIPPED_WEIGHTS.read_bytes()[:2_000_000])
     refusal(file)
+
+
+def test_a_whole_file_that_the_runtime_is_too_old_for_says_why(tmp_path: Path) -> None:
+    file = constant_model(tmp_path / "newer.onnx", answer(), NAMED)
+    file.write_bytes(file.read_bytes().replace(b"\x08\x08", b"\x08\x7f", 1))
+    assert "IR version: 127" in refusal(file).message
 
 
 def test_a_folder_is_not_a_model(tmp_path: Path) -> None:

@@ -177,6 +177,24 @@ def test_a_detr_in_pixels_is_refused() -> None:
         head.check([output], 80, HEIGHT, WIDTH)
 
 
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_a_box_that_is_no_number_is_never_nothing_seen(broken: float) -> None:
+    with pytest.raises(ModelError, match="boxes are not numbers"):
+        decode(columns((broken, 40, 20, 10, 0.9, 0)))
+    head = recognise(FIXED, one(1, 300, 6), END_TO_END, 2)
+    with pytest.raises(ModelError, match="boxes are not numbers"):
+        head.decode(rows((broken, 2, 30, 40, 0.9, 1)), 0.25, HEIGHT, WIDTH)
+
+
+def test_class_scores_that_are_no_numbers_are_never_nothing_seen() -> None:
+    head = recognise(FIXED, one(1, 378, 7), {}, 2)
+    assert head.family == "YOLOv5 with anchors"
+    output = np.full((1, 378, 7), 0.5, np.float32)
+    output[..., 5:] = np.nan
+    with pytest.raises(ModelError, match="scores are not numbers"):
+        head.decode([output], 0.25, HEIGHT, WIDTH)
+
+
 LABELS = Port("labels", "float32", (1, 300, 91))
 DETS = Port("dets", "float32", (1, 300, 4))
 

@@ -113,6 +113,20 @@ def test_large_pictures_shrink_to_what_averaging_makes_of_them(width: int, heigh
     assert np.abs(inner.astype(int) - averaged.astype(int)).mean() < 2
 
 
+@pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1918, 1079), (3840, 2160), (7680, 4320)])
+def test_small_bright_things_stay_as_sharp_as_averaging_leaves_them(width: int, height: int) -> None:
+    rng = np.random.default_rng(5)
+    picture = np.full((height, width, 3), 60, np.uint8)
+    side = width // 160
+    for _ in range(200):
+        y, x = rng.integers(0, height - side), rng.integers(0, width - side)
+        picture[y : y + side, x : x + side] = rng.integers(0, 256, 3)
+    layout = Letterbox.fit(width, height, long_side=448)
+    inner = drawn(layout, picture)[layout.top : layout.top + layout.inner_height].astype(float)
+    averaged = cv2.resize(picture, (layout.inner_width, layout.inner_height), interpolation=cv2.INTER_AREA)
+    assert np.sqrt(((inner - averaged) ** 2).mean()) < 1.3
+
+
 def test_a_stretched_picture_fills_the_input_and_boxes_come_back() -> None:
     layout = Letterbox.fit(1280, 720, long_side=640, stretched=True)
     assert (layout.input_width, layout.input_height) == (640, 640)
