@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from shapely.geometry import Polygon
 
+from edge.depth import DepthPicture
 from edge.hotspot import Look
-from edge.march import march
 from flight.local_frame import LocalFrame
 from flight.terrain import FlatTerrain, Terrain
 
@@ -83,16 +83,22 @@ class Coverage:
             self._began = look.utc
         ground = look.terrain or FlatTerrain(pose.alt_amsl_m - pose.height_home_m)
         here = LocalFrame(pose.lat_deg, pose.lon_deg, pose.alt_amsl_m)
-        rays, depth_m = _depths(here, look, ground)
-        window = self._window(self._frame, here, rays, depth_m)
+        depth = DepthPicture.take(
+            look.pose,
+            look.camera,
+            ground,
+            RANGE_M,
+            shape=DEPTH_RAYS,
+            slack=DEPTH_SLACK,
+            slack_m=DEPTH_SLACK_M,
+        )
+        window = self._window(self._frame, here, depth.ends(RANGE_M))
         if window is None:
             self.left_out += 1
             return
         self.looks += 1
         rows, columns = window
-        seen, resolution_cm = _seen(
-            self._frame, here, look, ground, _middles(rows), _middles(columns), depth_m
-        )
+        seen, resolution_cm = _seen(self._frame, here, look, ground, _middles(rows), _middles(columns), depth)
         block = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         at_s = np.float32((look.utc - self._began).total_seconds())
         for kept, new, better in (
@@ -104,10 +110,9 @@ class Coverage:
 
     @staticmethod
     def _window(
-        grid: LocalFrame, here: LocalFrame, rays: FloatArray, depth_m: FloatArray
+        grid: LocalFrame, here: LocalFrame, ends: FloatArray
     ) -> tuple[NDArray[np.intp], NDArray[np.intp]] | None:
         """Rows (northwards) and columns (eastwards) of the cells that the picture's rays end among."""
-        ends = rays * np.minimum(depth_m, RANGE_M)[:, None]
         lat_deg, lon_deg, alt_m = here.to_geodetic(ends[:, 0], ends[:, 1], ends[:, 2])
         east_m, north_m, _ = grid.from_geodetic(lat_deg, lon_deg, alt_m)
         cells = []
@@ -202,18 +207,6 @@ class Coverage:
         return json.dumps(document).encode()
 
 
-def _depths(here: LocalFrame, look: Look, ground: Terrain) -> tuple[FloatArray, FloatArray]:
-    """A coarse grid of the picture's rays, and how far the ground is along each; infinite where there is
-    none."""
-    camera = look.camera
-    columns_px = np.linspace(0, camera.width_px - 1, DEPTH_RAYS[0])
-    rows_px = np.linspace(0, camera.height_px - 1, DEPTH_RAYS[1])
-    pixels = np.stack([part.ravel() for part in np.meshgrid(columns_px, rows_px)], axis=1)
-    rays = camera.rays(pixels) @ look.pose.camera_to_enu.T
-    ranges_m = march(here, rays, ground, RANGE_M).range_m
-    return rays, np.where(np.isfinite(ranges_m), ranges_m, np.inf)
-
-
 def _seen(
     grid: LocalFrame,
     here: LocalFrame,
@@ -221,7 +214,7 @@ def _seen(
     ground: Terrain,
     north_m: FloatArray,
     east_m: FloatArray,
-    depth_m: FloatArray,
+    depth: DepthPicture,
 ) -> tuple[NDArray[np.bool_], FloatArray]:
     """Which cells of a block are in the picture with nothing before them, and centimetres on one pixel."""
     camera = look.camera
@@ -235,16 +228,7 @@ def _seen(
     pixels = np.full((points.shape[0], 2), -1.0)
     pixels[seen] = camera.project(points[seen] @ look.pose.camera_to_enu)
     seen &= camera.contains(pixels, 0.0)
-    step_px = (
-        (camera.width_px - 1) / (DEPTH_RAYS[0] - 1),
-        (camera.height_px - 1) / (DEPTH_RAYS[1] - 1),
-    )
-    column, row = (
-        np.rint(pixels[seen, axis] / step_px[axis]).astype(int).clip(0, DEPTH_RAYS[axis] - 1)
-        for axis in (0, 1)
-    )
-    depths_m = depth_m.reshape(DEPTH_RAYS[::-1])
-    seen[seen] = slant_m[seen] <= DEPTH_SLACK * depths_m[row, column] + DEPTH_SLACK_M
+    seen[seen] = depth.shows(pixels[seen], slant_m[seen])
     return seen.reshape(shape), (100 * slant_m / camera.fx_px).reshape(shape)
 
 

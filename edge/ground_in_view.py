@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.march import march
+from edge.depth import DepthPicture
 from edge.optics import Camera
 from edge.pose import Pose
 from flight.local_frame import LocalFrame
@@ -46,8 +46,10 @@ def ground_in_view(grid: LocalFrame, pose: Pose, camera: Camera, terrain: Terrai
     ground = terrain or FlatTerrain(pose.alt_amsl_m - pose.height_home_m)
     here = LocalFrame(pose.lat_deg, pose.lon_deg, pose.alt_amsl_m)
     reach_m = min(RANGE_M, camera.fx_px * SMALLEST_FIRE_M / LEAST_PX)
-    rays, depth_m = _depths(here, pose, camera, ground, reach_m)
-    columns, rows = _window(grid, here, rays, np.minimum(depth_m, reach_m))
+    depth = DepthPicture.take(
+        pose, camera, ground, reach_m, shape=DEPTH_RAYS, slack=DEPTH_SLACK, slack_m=DEPTH_SLACK_M
+    )
+    columns, rows = _window(grid, here, depth.ends(reach_m))
     column, row = (part.ravel() for part in np.meshgrid(columns, rows))
     middle = (np.stack([column, row]) + 0.5) * CELL_M
     lat_deg, lon_deg, _ = grid.to_geodetic(middle[0], middle[1], np.zeros(column.size))
@@ -58,7 +60,7 @@ def ground_in_view(grid: LocalFrame, pose: Pose, camera: Camera, terrain: Terrai
     pixels = camera.project(points[near] @ pose.camera_to_enu)
     seen = camera.contains(pixels)
     near, pixels = near[seen], pixels[seen]
-    clear = slant_m[near] <= DEPTH_SLACK * _depth_at(pixels, depth_m, camera) + DEPTH_SLACK_M
+    clear = depth.shows(pixels, slant_m[near])
     near, pixels = near[clear], pixels[clear]
     ahead = points[near] - LEAVING_S * np.array(pose.velocity_enu_m_s)
     leaves = ~camera.contains(camera.project(ahead @ pose.camera_to_enu))
@@ -74,10 +76,9 @@ def ground_in_view(grid: LocalFrame, pose: Pose, camera: Camera, terrain: Terrai
 
 
 def _window(
-    grid: LocalFrame, here: LocalFrame, rays: FloatArray, depth_m: FloatArray
+    grid: LocalFrame, here: LocalFrame, ends: FloatArray
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Columns (eastwards) and rows (northwards) of the cells that the picture's rays end among."""
-    ends = rays * depth_m[:, None]
     lat_deg, lon_deg, _ = here.to_geodetic(ends[:, 0], ends[:, 1], ends[:, 2])
     east_m, north_m, _ = grid.from_geodetic(lat_deg, lon_deg, np.zeros(len(ends)))
     columns, rows = (
@@ -85,22 +86,3 @@ def _window(
         for part in (east_m, north_m)
     )
     return columns, rows
-
-
-def _depths(
-    here: LocalFrame, pose: Pose, camera: Camera, ground: Terrain, reach_m: float
-) -> tuple[FloatArray, FloatArray]:
-    """A coarse grid of the picture's rays, and how far the ground is along each; infinite where it is not."""
-    across = np.linspace(0, camera.width_px - 1, DEPTH_RAYS[0])
-    down = np.linspace(0, camera.height_px - 1, DEPTH_RAYS[1])
-    pixels = np.stack([part.ravel() for part in np.meshgrid(across, down)], axis=1)
-    rays = camera.rays(pixels) @ pose.camera_to_enu.T
-    ranges_m = march(here, rays, ground, reach_m).range_m
-    return rays, np.where(np.isfinite(ranges_m), ranges_m, np.inf)
-
-
-def _depth_at(pixels: FloatArray, depth_m: FloatArray, camera: Camera) -> FloatArray:
-    steps = np.array([camera.width_px - 1, camera.height_px - 1]) / (np.array(DEPTH_RAYS) - 1)
-    column, row = np.rint(pixels / steps).astype(np.intp).T
-    depths: FloatArray = depth_m.reshape(DEPTH_RAYS[::-1])[row, column]
-    return depths
