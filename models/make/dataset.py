@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,3 +116,11 @@ def read_sha256(folder: Path) -> str:
             f"{folder} is not a built dataset (no readable dataset.json)",
             hint="Build it with: emberwatch model dataset",
         ) from None
+
+
+def without(pictures: Sequence[Example], names: Sequence[str]) -> list[Example]:
+    """The pictures that are not called one of ``names`` (without suffix); raises where one is not there."""
+    missing = set(names) - {example.picture.stem for example in pictures}
+    if missing:
+        raise DatasetError(f"no picture is called {', '.join(sorted(missing))}")
+    return [example for example in pictures if example.picture.stem not in names]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from models.make.build import build, check
-from models.make.dataset import Box, DatasetError, examples, parse_labels, read_sha256
+from models.make.dataset import Box, DatasetError, Example, examples, parse_labels, read_sha256, without
 
 
 def photo(folder: Path, split: str, name: str, labels: str | None, *, shade: int = 0) -> None:
@@ -197,3 +197,10 @@ def test_a_folder_without_pictures_says_what_was_expected(tmp_path: Path) -> Non
     assert "images" in refusal.value.hint
     with pytest.raises(DatasetError, match=r"dataset\.json"):
         read_sha256(tmp_path)
+
+
+def test_pictures_that_are_labelled_wrongly_can_be_left_out_by_name() -> None:
+    pictures = [Example(Path(f"{name}.jpg"), ()) for name in ("a", "b", "c")]
+    assert [example.picture.stem for example in without(pictures, ["b"])] == ["a", "c"]
+    with pytest.raises(DatasetError, match="no picture is called d"):
+        without(pictures, ["b", "d"])

@@ -62,6 +62,9 @@ def calibrate_command(
     sensitive: Annotated[
         float, typer.Option(min=0.001, max=0.5, help="The same where missing a fire costs more.")
     ] = 0.10,
+    leave_out: Annotated[
+        list[str] | None, typer.Option(help="Name of a picture that is labelled wrongly; may be repeated.")
+    ] = None,
     input_px: Annotated[
         int | None, typer.Option(min=32, help="Measure, and fly, at another long side.")
     ] = None,
@@ -75,13 +78,13 @@ def calibrate_command(
     counted on the fifth, five times. Run it last, on each file: INT8 has other scores than float.
     """
     from models.make.calibrate import calibrate
-    from models.make.dataset import examples
+    from models.make.dataset import examples, without
 
     with bar("looking") as advance:
         found = calibrate(
             model,
             out or model,
-            examples(pictures, split),
+            without(examples(pictures, split), leave_out or []),
             patrol=patrol,
             sensitive=sensitive,
             input_px=input_px,
