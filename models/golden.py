@@ -124,7 +124,7 @@ def _same(one: Detection, other: Detection, tolerance: Tolerance) -> bool:
 
 
 def _iou(one: Detection, other: Detection) -> float:
-    # Corners are pixel centres: a box from 3 to 5 is three pixels long.
+    # In whole pixels: a box clipped at the picture's edge may have no height, and is still the same box.
     width = min(one.x2, other.x2) - max(one.x1, other.x1) + 1
     height = min(one.y2, other.y2) - max(one.y1, other.y1) + 1
     if width <= 0 or height <= 0:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from contextlib import suppress
 from pathlib import Path
+
+from models.files import replace_file
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +23,6 @@ KEPT = "*.blob"
 def checked(folder: Path) -> bool:
     """Whether ``folder`` can be used. What is not as it was :func:`noted` is thrown away."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         sums = _sums(folder)
         sound: dict[str, object] = {}
         for file in folder.glob(KEPT):
@@ -31,7 +31,7 @@ def checked(folder: Path) -> bool:
                 log.warning("%s is spoilt; the network is compiled anew", file)
                 file.unlink()
                 del sound[file.name]
-        _write(folder, sound)  # a read-only folder would fail OpenVINO
+        _write_sums(folder, sound)  # a read-only folder would fail OpenVINO
     except OSError as error:
         log.warning("networks are compiled anew at every start: %s: %s", folder, error.strerror)
         return False
@@ -44,18 +44,11 @@ def noted(folder: Path) -> None:
     new = [file for file in folder.glob(KEPT) if file.name not in sums]
     if new:
         with suppress(OSError):  # then it is compiled anew at the next start
-            _write(folder, sums | {file.name: _sum(file) for file in new})
+            _write_sums(folder, sums | {file.name: _sum(file) for file in new})
 
 
-def _write(folder: Path, sums: dict[str, object]) -> None:
-    part = folder / f"{SUMS}.{os.getpid()}.part"
-    try:
-        part.write_text(json.dumps(sums), encoding="utf-8")
-        part.replace(folder / SUMS)
-    except OSError:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise
+def _write_sums(folder: Path, sums: dict[str, object]) -> None:
+    replace_file(folder / SUMS, json.dumps(sums).encode())
 
 
 def _sums(folder: Path) -> dict[str, object]:

@@ -7,9 +7,10 @@ import logging
 import os
 import platform
 import zlib
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from models.files import replace_file
 
 log = logging.getLogger(__name__)
 
@@ -51,14 +52,9 @@ class Record:
             subject: {name: asdict(known) for name, known in outcomes.items()}
             for subject, outcomes in everything.items()
         }
-        part = self._file.with_suffix(f".{os.getpid()}.part")
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(plain, indent=1), encoding="utf-8")
-            part.replace(self._file)
+            replace_file(self._file, json.dumps(plain, indent=1).encode())
         except OSError as error:
-            with suppress(OSError):  # on a full disk half a file would stay at every start
-                part.unlink(missing_ok=True)
             log.warning(
                 "what back ends can do is found out anew at the next start: %s: %s",
                 self._file,

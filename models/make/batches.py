@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from models.letterbox import GREY
 from models.make.dataset import DatasetError, Example
+from models.make.picture import read_picture
 
 SMALLEST_BOX_PX = 4.0
 """Longer side under which a box that was made smaller is no longer taught."""
@@ -306,15 +307,13 @@ def _fitted_all(pictures: Sequence[Example], side_px: int) -> Iterator[tuple[Exa
 
 def _fitted(example: Example, side_px: int) -> Rgb:
     """The picture as RGB, its longer side made ``side_px``."""
-    image = cv2.imread(str(example.picture), cv2.IMREAD_COLOR)
-    if image is None:
-        raise DatasetError(f"cannot read the picture {example.picture}")
+    image = read_picture(example.picture)
     height, width = image.shape[:2]
     scale = side_px / max(height, width)
     if scale != 1.0:
         size = (min(side_px, max(1, round(width * scale))), min(side_px, max(1, round(height * scale))))
         method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        image = cv2.resize(image, size, interpolation=method)
+        image = np.asarray(cv2.resize(image, size, interpolation=method), np.uint8)
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 

@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 from PIL import Image
 
 from models.make.contact_sheet import contact_sheet
-from models.make.dataset import DEFAULT_PHOTOS, LABELS, DatasetError, examples
+from models.make.dataset import DEFAULT_PHOTOS, LABELS, DatasetError, examples, label_lines
 from models.make.duplicates import alike
 from models.make.ignore import is_ignored, without_ignored
+from models.make.picture import read_picture
 from models.make.sources import Added, Source, pictures_of, read_manifest
 
 SUMS = "SHA256SUMS"
@@ -86,7 +86,7 @@ def build(
     for done, part in enumerate([*parts, *added], start=1):
         picture, kept = _lay(out, part, input_px if part.split == "train" else None)
         ignored += len(part.example.boxes) - len(kept)
-        text = "".join(f"{b.label} {b.x:.6f} {b.y:.6f} {b.width:.6f} {b.height:.6f}\n" for b in kept)
+        text = label_lines(kept)
         label_file = out / "labels" / part.split / f"{part.name}.txt"
         label_file.parent.mkdir(parents=True, exist_ok=True)
         label_file.write_text(text)
@@ -168,10 +168,7 @@ def _lay(out: Path, part: Added, input_px: int | None) -> tuple[Path, tuple[Any,
     if input_px is not None and part.example.boxes:
         width, height = _size(source)
         if any(is_ignored(box, width, height, input_px) for box in part.example.boxes):
-            image = cv2.imread(str(source), cv2.IMREAD_COLOR)
-            if image is None:
-                raise DatasetError(f"cannot read the picture {source}")
-            painted, kept = without_ignored(np.asarray(image, np.uint8), part.example.boxes, input_px)
+            painted, kept = without_ignored(read_picture(source), part.example.boxes, input_px)
             target = folder / f"{part.name}.png"
             cv2.imwrite(str(target), painted)
             return target, kept

@@ -23,9 +23,10 @@ import cv2
 import numpy as np
 
 from hardware.virtual.world.noise import smoothstep
-from models.make.dataset import LABELS, DatasetError, Example
+from models.make.dataset import Box, DatasetError, Example, label_lines
 from models.make.flames import Flame, flames, with_flame
-from models.make.plumes import Bgr, Shares, air, skyline_rows, with_plume
+from models.make.picture import read_picture
+from models.make.plumes import Bgr, air, skyline_rows, with_plume
 
 PREFIX = "composite"
 """What the names of composites begin with."""
@@ -98,14 +99,12 @@ def compose(
     return smoking
 
 
-def with_flames(
-    photo: Bgr, cut: Sequence[Flame], rng: np.random.Generator
-) -> tuple[Bgr, list[tuple[str, Shares]]]:
-    """The photo with one to three small flames, maybe smoke above the first; label and box of what shows."""
+def with_flames(photo: Bgr, cut: Sequence[Flame], rng: np.random.Generator) -> tuple[Bgr, list[Box]]:
+    """The photo with one to three small flames, maybe smoke above the first; boxes of what shows."""
     image = photo.astype(np.float32)
     height, width = image.shape[:2]
     skyline = skyline_rows(photo)
-    boxes: list[tuple[str, Shares]] = []
+    boxes: list[Box] = []
     smoking = rng.random() < 0.5
     for number in range(int(rng.choice([1, 2, 3], p=[0.65, 0.25, 0.1]))):
         x = float(rng.uniform(0.06, 0.94)) * width
@@ -119,19 +118,19 @@ def with_flames(
             smoked, smoke_box = with_plume(before, foot, rng)
             if smoke_box is not None:  # the flame is in front of its smoke
                 image = np.asarray(smoked + (image - before), np.float32)
-                boxes.append(("smoke", smoke_box))
-        boxes.append(("fire", box))
+                boxes.append(smoke_box)
+        boxes.append(box)
     return np.asarray(np.clip(image, 0, 255), np.uint8), boxes
 
 
-def with_smoke(photo: Bgr, rng: np.random.Generator) -> tuple[Bgr, list[tuple[str, Shares]]]:
-    """The photo with one to three far plumes in it, and a box (centre, size; shares) round each seen one."""
+def with_smoke(photo: Bgr, rng: np.random.Generator) -> tuple[Bgr, list[Box]]:
+    """The photo with one to three far plumes in it, and a box round each seen one."""
     image = photo.astype(np.float32)
     skyline = skyline_rows(photo)
-    boxes: list[tuple[str, Shares]] = []
+    boxes: list[Box] = []
     for _ in range(int(rng.choice([1, 2, 3], p=[0.7, 0.22, 0.08]))):
         image, box = with_plume(image, skyline, rng)
-        boxes += [("smoke", box)] if box else []
+        boxes += [box] if box else []
     return np.asarray(np.clip(image, 0, 255), np.uint8), boxes
 
 
@@ -187,10 +186,7 @@ def _is_sky(photo: Bgr) -> bool:
 def _compose_on(job: _Job) -> int:
     """Writes one photo's composites; returns how many show smoke or a flame."""
     cv2.setNumThreads(1)
-    read = cv2.imread(str(job.photo), cv2.IMREAD_COLOR)
-    if read is None:
-        raise DatasetError(f"cannot read the picture {job.photo}")
-    photo = np.asarray(read, np.uint8)
+    photo = read_picture(job.photo)
     shrink = LONGEST_SIDE_PX / max(photo.shape[:2])
     if shrink < 1:
         photo = np.asarray(
@@ -201,7 +197,7 @@ def _compose_on(job: _Job) -> int:
     for name in job.names:
         rng = np.random.default_rng([job.seed, 29, int(name.rsplit("_", 1)[1])])
         base = np.asarray(photo[:, ::-1] if rng.random() < 0.5 else photo, np.uint8)
-        pick, boxes = rng.random(), list[tuple[str, Shares]]()
+        pick, boxes = rng.random(), list[Box]()
         if pick < SMOKE_SHARE and not sky:
             image, boxes = with_smoke(base, rng)
         elif pick < SMOKE_SHARE + FLAME_SHARE and not sky and job.flames:
@@ -212,7 +208,6 @@ def _compose_on(job: _Job) -> int:
             image = with_low_sun(base, rng)
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(55, 96))]
         cv2.imwrite(str(job.folder / "images" / "train" / f"{name}.jpg"), image, quality)
-        lines = (f"{LABELS.index(label)} " + " ".join(f"{n:.6f}" for n in box) for label, box in boxes)
-        (job.folder / "labels" / "train" / f"{name}.txt").write_text("".join(line + "\n" for line in lines))
+        (job.folder / "labels" / "train" / f"{name}.txt").write_text(label_lines(boxes))
         smoking += bool(boxes)
     return smoking

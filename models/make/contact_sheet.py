@@ -7,9 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from models.make.dataset import PICTURE_SUFFIXES, DatasetError
+from models.make.dataset import PICTURE_SUFFIXES, parse_labels
+from models.make.picture import read_picture
 
 COLUMNS, ROWS, TILE_PX = 6, 6, (320, 240)
+COLOURS = ((0, 255, 0), (255, 255, 0))
+"""Of the labels, BGR."""
 
 
 def contact_sheet(folder: Path, split: str, *, prefix: str = "") -> Path:
@@ -26,16 +29,12 @@ def contact_sheet(folder: Path, split: str, *, prefix: str = "") -> Path:
     width, height = TILE_PX
     sheet = np.zeros((-(-len(shown) // COLUMNS) * height, COLUMNS * width, 3), np.uint8)
     for index, file in enumerate(shown):
-        image = cv2.imread(str(file))
-        if image is None:
-            raise DatasetError(f"cannot read back the picture {file}")
+        image = read_picture(file)
         rows, columns = image.shape[:2]
-        for line in (folder / "labels" / split / f"{file.stem}.txt").read_text().splitlines():
-            label, *shares = line.split()
-            x, y, w, h = (float(share) for share in shares)
-            first = (round((x - w / 2) * columns), round((y - h / 2) * rows))
-            last = (round((x + w / 2) * columns), round((y + h / 2) * rows))
-            cv2.rectangle(image, first, last, (0, 255, 0) if label == "0" else (255, 255, 0), 1)
+        labels = folder / "labels" / split / f"{file.stem}.txt"
+        for box in parse_labels(labels.read_text(), where=str(labels)):
+            x1, y1, x2, y2 = (round(edge) for edge in box.corners(columns, rows))
+            cv2.rectangle(image, (x1, y1), (x2, y2), COLOURS[box.label], 1)
         scale = min(width / columns, height / rows)
         small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         top, left = index // COLUMNS * height, index % COLUMNS * width

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,20 @@ class Box:
     width: float
     height: float
 
+    @classmethod
+    def around(
+        cls, label: str, corners: tuple[float, float, float, float], width_px: int, height_px: int
+    ) -> Box:
+        """The box of one of :data:`LABELS` with these corners in pixels; see :meth:`corners`."""
+        x1, y1, x2, y2 = corners
+        return cls(
+            LABELS.index(label),
+            (x1 + x2) / 2 / width_px,
+            (y1 + y2) / 2 / height_px,
+            (x2 - x1) / width_px,
+            (y2 - y1) / height_px,
+        )
+
     def corners(self, width_px: int, height_px: int) -> tuple[float, float, float, float]:
         """x1, y1, x2, y2 in pixels of a picture of that size (outer edges, so 0 … width)."""
         return (
@@ -44,6 +58,11 @@ class Example:
 
     picture: Path
     boxes: tuple[Box, ...]
+
+
+def label_lines(boxes: Iterable[Box]) -> str:
+    """The text of a label file, as :func:`parse_labels` reads it."""
+    return "".join(f"{b.label} {b.x:.6f} {b.y:.6f} {b.width:.6f} {b.height:.6f}\n" for b in boxes)
 
 
 def parse_labels(text: str, *, where: str, classes: int = len(LABELS)) -> tuple[Box, ...]:

@@ -15,11 +15,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import cv2
 import numpy as np
 
 from models.detector import Detection, Detector
 from models.make.dataset import LABELS, DatasetError, Example
+from models.make.picture import read_picture
 from models.make.precision import IOU_STEPS, TruthBox, average_precision, claims, overlaps
 from models.shipped import SHIPPED_WEIGHTS, model_file
 
@@ -140,15 +140,12 @@ def judge(
     judged = []
     source_of = _sources(pictures)
     for done, example in enumerate(pictures, start=1):
-        image = cv2.imread(str(example.picture), cv2.IMREAD_COLOR)
-        if image is None:
-            raise DatasetError(f"cannot read the picture {example.picture}")
-        height, width = image.shape[:2]
+        pixels = read_picture(example.picture)
+        height, width = pixels.shape[:2]
         truth = tuple(
             TruthBox(LABELS[box.label], *(edge - 0.5 for edge in box.corners(width, height)))
             for box in example.boxes
         )
-        pixels = np.asarray(image, np.uint8)
         began_s = time.perf_counter()
         seen = tuple(
             detector.detect_raw(pixels, LOWEST_SCORE)

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hardware.virtual.world.noise import smoothstep
-from models.make.dataset import LABELS, Example
+from models.make.dataset import LABELS, Box, Example
+from models.make.picture import read_picture
 
 SPRITE_PX = 96
 """Longer side at which cut-outs are kept; they are only ever drawn smaller than that."""
@@ -29,7 +30,6 @@ _FILLED = 0.12
 
 Bgr = NDArray[np.uint8]
 Floats = NDArray[np.float32]
-Shares = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,10 +78,7 @@ def flames(photos: Sequence[Example], most: int, rng: np.random.Generator) -> li
         if len(found) >= most:
             break
         example = burning[int(index)]
-        read = cv2.imread(str(example.picture), cv2.IMREAD_COLOR)
-        if read is None:
-            continue
-        photo = np.asarray(read, np.uint8)
+        photo = read_picture(example.picture)
         boxes = [box.corners(photo.shape[1], photo.shape[0]) for box in example.boxes if box.label == fire]
         cut = next((flame for box in boxes if (flame := cut_out(photo, box)) is not None), None)
         if cut is not None:
@@ -91,7 +88,7 @@ def flames(photos: Sequence[Example], most: int, rng: np.random.Generator) -> li
 
 def with_flame(
     image: Floats, flame: Flame, foot: tuple[float, float], rng: np.random.Generator
-) -> tuple[Floats, Shares | None]:
+) -> tuple[Floats, Box | None]:
     """The picture with ``flame`` small on it, its lower end at ``foot``, and the box round what shows."""
     height, width = image.shape[:2]
     long_px = math.exp(rng.uniform(math.log(SMALLEST_PX), math.log(LARGEST_PX)))
@@ -123,10 +120,5 @@ def with_flame(
     box_x1, box_x2, box_y1, box_y2 = xs.min(), xs.max() + 1, ys.min(), ys.max() + 1
     if max(box_x2 - box_x1, box_y2 - box_y1) < SMALLEST_PX:
         return image, None
-    shares = (
-        float(box_x1 + box_x2) / 2 / width,
-        float(box_y1 + box_y2) / 2 / height,
-        float(box_x2 - box_x1) / width,
-        float(box_y2 - box_y1) / height,
-    )
-    return np.asarray(mixed, np.float32), shares
+    corners = (float(box_x1), float(box_y1), float(box_x2), float(box_y2))
+    return np.asarray(mixed, np.float32), Box.around("fire", corners, width, height)

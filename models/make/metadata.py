@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from models.detector import Detector
 from models.errors import ModelError
+from models.files import replace_file
 from models.golden import KEY as GOLDEN
 from models.golden import expected_json
 
@@ -47,13 +47,7 @@ def save(model: Any, path: Path, metadata: dict[str, str]) -> Path:
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, metadata)
     onnx.checker.check_model(model)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    try:
-        onnx.save(model, str(part))
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    replace_file(path, model.SerializeToString())
     return path
 
 

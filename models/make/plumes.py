@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hardware.virtual.world.noise import smoothstep
 from hardware.virtual.world.plume import SPRITE_PX, Plume, Puffs, puff_sprites, puffs
+from models.make.dataset import Box
 
 SMALLEST_BOX_PX = 7
 _VISIBLE_ALPHA = 0.12
@@ -25,7 +26,6 @@ _ON_SKYLINE_SHARE = 0.75
 
 Bgr = NDArray[np.uint8]
 Floats = NDArray[np.float32]
-Shares = tuple[float, float, float, float]
 
 
 def skyline_rows(photo: Bgr) -> Floats | None:
@@ -49,7 +49,7 @@ def skyline_rows(photo: Bgr) -> Floats | None:
 
 def with_plume(
     image: Floats, land: Floats | tuple[float, float] | None, rng: np.random.Generator
-) -> tuple[Floats, Shares | None]:
+) -> tuple[Floats, Box | None]:
     """The picture with one plume and that plume's box; as it was, and ``None``, if it would hardly show.
 
     ``land`` is where smoke rises from: the rows of a skyline, one point, or unknown.
@@ -112,8 +112,8 @@ def _foot(
     return x, min(float(land[int(x)]) + below, 0.97 * height)
 
 
-def _seen(alpha: Floats, before: Floats, after: Floats) -> Shares | None:
-    """The box (centre, size; shares) round what can be told from the background, if enough can."""
+def _seen(alpha: Floats, before: Floats, after: Floats) -> Box | None:
+    """The box round what can be told from the background, if enough can."""
     height, width = alpha.shape
     grey = before.mean(axis=2)
     texture = np.sqrt(np.maximum(cv2.blur(grey * grey, (15, 15)) - cv2.blur(grey, (15, 15)) ** 2, 0.0))
@@ -132,12 +132,7 @@ def _seen(alpha: Floats, before: Floats, after: Floats) -> Shares | None:
     x2, y2 = (parts[:, :2] + parts[:, 2:4]).max(axis=0)
     if max(x2 - x1, y2 - y1) < SMALLEST_BOX_PX or min(x2 - x1, y2 - y1) < 3:
         return None
-    return (
-        float(x1 + x2) / 2 / width,
-        float(y1 + y2) / 2 / height,
-        float(x2 - x1) / width,
-        float(y2 - y1) / height,
-    )
+    return Box.around("smoke", (float(x1), float(y1), float(x2), float(y2)), width, height)
 
 
 def _drawn(

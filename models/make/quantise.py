@@ -36,6 +36,7 @@ from models.make.agreement import AGREE_FROM, disagreement
 from models.make.dataset import DatasetError, Example
 from models.make.evaluate import figures, judge
 from models.make.graph import float_nodes, modules
+from models.make.picture import read_picture
 
 log = logging.getLogger(__name__)
 
@@ -173,7 +174,7 @@ class _Quantiser:
         def tensors() -> Iterator[dict[str, NDArray[np.float32]]]:
             for done, example in enumerate(photos, start=1):
                 step("measuring ranges", done, len(photos))
-                yield {self._input: _tensor(read_picture(example), self._input_px)}
+                yield {self._input: _tensor(read_picture(example.picture), self._input_px)}
 
         # A number of outputs kept at a time that divides the number of photos makes ONNX Runtime find
         # "no data" after the last of them.
@@ -190,7 +191,7 @@ class _Quantiser:
 
     def most_sensitive(self, probes: Sequence[Example], step: Step) -> list[str]:
         """Modules by how much nearer the network comes to the float one when each is left in float."""
-        pictures = [read_picture(example) for example in probes]
+        pictures = [read_picture(example.picture) for example in probes]
         wanted = _seen(self.plain, pictures)
         all_int8 = disagreement(wanted, _seen(self.write("probe", ()), pictures))
         gain: dict[str, float] = {}
@@ -233,14 +234,6 @@ class _Quantiser:
                 calibration_cache_path=self._scratch / "ranges.json",
             )
         return path
-
-
-def read_picture(example: Example) -> NDArray[np.uint8]:
-    """The picture, BGR; raises :class:`DatasetError`."""
-    image = cv2.imread(str(example.picture), cv2.IMREAD_COLOR)
-    if image is None:
-        raise DatasetError(f"cannot read the picture {example.picture}")
-    return np.asarray(image, np.uint8)
 
 
 def _tensor(picture: NDArray[np.uint8], input_px: int) -> NDArray[np.float32]:

@@ -24,7 +24,7 @@ from hardware.virtual.render.render import TruthBox
 from hardware.virtual.world.families import DEMO_FAMILY, TRAINING_FAMILIES
 from hardware.virtual.world.scenes import FIRST_TRAINING_SEED, Scene, scenes
 from models.make.contact_sheet import contact_sheet
-from models.make.dataset import LABELS, DatasetError
+from models.make.dataset import Box, DatasetError, label_lines
 from models.make.ignore import SMALLEST_BOX_PX
 
 UNSEEN_FAMILY = DEMO_FAMILY
@@ -130,8 +130,7 @@ def yolo_line(box: TruthBox, width_px: int, height_px: int) -> str:
     """
     x1, x2 = (min(max(x, 0.0), width_px) / width_px for x in (box.x1, box.x2 + 1))
     y1, y2 = (min(max(y, 0.0), height_px) / height_px for y in (box.y1, box.y2 + 1))
-    label = LABELS.index(box.label)
-    return f"{label} {(x1 + x2) / 2:.6f} {(y1 + y2) / 2:.6f} {x2 - x1:.6f} {y2 - y1:.6f}\n"
+    return label_lines([Box.around(box.label, (x1, y1, x2, y2), 1, 1)])
 
 
 def _large_enough(boxes: Sequence[TruthBox]) -> list[TruthBox]:

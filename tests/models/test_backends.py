@@ -309,11 +309,11 @@ def test_a_folder_that_cannot_be_written_costs_time_and_nothing_else(
 def test_a_full_disk_keeps_no_halves(
     workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, text: str, encoding: str) -> int:
-        path.write_bytes(text[:9].encode())
+    def full(path: Path, content: bytes) -> int:
+        path.write_text(content[:9].decode())
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     assert workshop.choose(cache=tmp_path) == "openvino"
     assert list(tmp_path.iterdir()) == []
 

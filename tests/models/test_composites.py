@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from models.make.composites import compose, with_flames, with_fog, with_low_sun, with_smoke
-from models.make.dataset import Box, DatasetError, Example, examples
+from models.make.dataset import LABELS, Box, DatasetError, Example, examples
 from models.make.flames import cut_out, flames
 from models.make.plumes import skyline_rows
 
@@ -34,8 +35,9 @@ def test_smoke_is_where_its_boxes_are_and_nowhere_else() -> None:
     for seed in range(12):
         image, boxes = with_smoke(photo, np.random.default_rng(seed))
         changed = np.abs(image.astype(int) - photo).max(axis=2)
-        for label, (x, y, width, height) in boxes:
-            assert label == "smoke"
+        for box in boxes:
+            label, x, y, width, height = astuple(box)
+            assert LABELS[label] == "smoke"
             assert x - width / 2 >= 0
             assert x + width / 2 <= 1
             assert y - height / 2 >= 0
@@ -88,8 +90,9 @@ def test_small_flames_are_boxed_where_they_light_the_picture(tmp_path: Path) -> 
     photo, fires = country(), 0
     for seed in range(8):
         image, boxes = with_flames(photo, cut, np.random.default_rng(seed))
-        for label, (x, y, width, height) in boxes:
-            if label != "fire":
+        for box in boxes:
+            label, x, y, width, height = astuple(box)
+            if LABELS[label] != "fire":
                 continue
             fires += 1
             assert max(width * 320, height * 240) <= 66

@@ -10,7 +10,7 @@ import typer
 
 from models.make.cli.data import composites_command, dataset_command, scenes_command
 from models.make.cli.judging import calibrate_command, evaluate_command, leaderboard_command
-from models.make.cli.weights import export_command, quantise_command, train_command
+from models.make.cli.weights import export_command, mean_command, quantise_command, train_command
 
 app = typer.Typer(
     help="Make and judge detectors: build a dataset, render scenes, train, export, quantise, judge.",
@@ -20,6 +20,7 @@ app.command("scenes")(scenes_command)
 app.command("composites")(composites_command)
 app.command("dataset")(dataset_command)
 app.command("train")(train_command)
+app.command("mean")(mean_command)
 app.command("export")(export_command)
 app.command("quantise")(quantise_command)
 app.command("calibrate")(calibrate_command)

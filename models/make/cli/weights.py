@@ -1,4 +1,4 @@
-"""``emberwatch model train``, ``export`` and ``quantise``: from a dataset to a file that flies."""
+"""``emberwatch model train``, ``mean``, ``export`` and ``quantise``: from a dataset to a file that flies."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ def train_command(
     mosaic: Annotated[float, typer.Option(help="Share of pictures made of four.")] = 1.0,
     mosaic_off_epochs: Annotated[int, typer.Option(min=0, help="Last epochs with whole pictures only.")] = 2,
     scale: Annotated[float, typer.Option(help="Pictures are scaled by 1 ± this.")] = 0.5,
+    degrees: Annotated[float, typer.Option(min=0.0, help="Pictures are turned by up to this.")] = 5.0,
     multi_scale: Annotated[float, typer.Option(help="Whole batches are scaled by 1 ± this.")] = 0.0,
     minutes: Annotated[
         float | None, typer.Option(help="End after so many minutes, if not before by --epochs.")
@@ -60,6 +61,7 @@ def train_command(
         mosaic=mosaic,
         mosaic_off_epochs=mosaic_off_epochs,
         scale=scale,
+        degrees=degrees,
         multi_scale=multi_scale,
         minutes=minutes,
         seed=seed,
@@ -80,6 +82,18 @@ def train_command(
 
         last = train(dataset / "data.yaml", run, settings, start=start, resume=resume, on_progress=show)
     console.print(f"weights: {last}")
+
+
+def mean_command(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Folders of ended runs that went on from the same weights.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the run to make.")] = RUNS / "mean",
+) -> None:
+    """Take the mean of several runs' weights; the result is a run that can be exported."""
+    from models.make.mean import mean
+
+    console.print(f"weights: {mean(runs, out)}")
 
 
 def export_command(
