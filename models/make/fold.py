@@ -1,8 +1,9 @@
-"""Folds preprocessing into a network: bytes as the camera gives them in, instead of scaled floats.
+"""Makes a network fit to fly: bytes as the camera gives them in, instead of scaled floats.
 
 A plain export takes 1×3×H×W floats, RGB in 0…1. Folded, it takes 1×H×W×3 bytes, BGR. Colour order and scale
 go into the weights of the first convolution where there is one, so that only a transpose and a cast are
 left to do. A quantised network's first node mostly makes those very bytes of the floats: then it goes too.
+At the other end the softmax over a box's bins goes (see :mod:`models.make.bins`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from models.errors import ModelError
+from models.make.bins import put_back_softmax, take_out_softmax
+from models.make.graph import constant
 
 LEVELS = 255
 PLANES, ORDERED, CAST, READY = (f"picture_{name}" for name in ("planes", "ordered", "cast", "ready"))
@@ -56,6 +59,7 @@ def fold(plain: onnx.ModelProto) -> onnx.ModelProto:
         _feed(users, name, READY)
     for node in reversed(front):
         graph.node.insert(0, node)
+    take_out_softmax(graph)
     onnx.checker.check_model(model)
     return model
 
@@ -77,6 +81,7 @@ def unfold(folded: onnx.ModelProto) -> onnx.ModelProto:
     _feed(users, READY, name)
     for node in front:
         graph.node.remove(node)
+    put_back_softmax(graph)
     onnx.checker.check_model(model)
     return model
 
@@ -108,13 +113,9 @@ def _in_order(graph: Any) -> Any:
     return helper.make_node("Gather", [PLANES, "picture_order"], [ORDERED], axis=1)
 
 
-def _constant(graph: Any, name: str) -> Any | None:
-    return next((tensor for tensor in graph.initializer if tensor.name == name), None)
-
-
 def _change_weights(graph: Any, name: str, scale: float | None) -> bool:
     """Turns the weights ``name`` to the other colour order, times ``scale``; False if they resist."""
-    tensor = _constant(graph, name)
+    tensor = constant(graph, name)
     shared = sum(list(node.input).count(name) for node in graph.node) != 1
     if tensor is None or shared or len(tensor.dims) != 4 or tensor.dims[1] != 3:
         return False
@@ -132,7 +133,7 @@ def _makes_bytes(graph: Any, node: Any) -> bool:
     """Whether ``node`` quantises floats in 0…1 to the very bytes that they were."""
     if node.op_type != "QuantizeLinear" or len(node.input) != 3:
         return False
-    scale, zero = (_constant(graph, name) for name in node.input[1:])
+    scale, zero = (constant(graph, name) for name in node.input[1:])
     if scale is None or zero is None or zero.data_type != TensorProto.UINT8:
         return False
     step, start = numpy_helper.to_array(scale), numpy_helper.to_array(zero)

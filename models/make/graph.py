@@ -6,6 +6,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 
+def constant(graph: Any, name: str) -> Any:
+    """The graph's tensor of constants ``name``; None where it is none."""
+    return next((tensor for tensor in graph.initializer if tensor.name == name), None)
+
+
 def float_nodes(graph: Any) -> list[str]:
     """Nodes that 8 bits would spoil: the last convolutions, all that follows them, all before the first.
 
@@ -49,10 +54,8 @@ def _module(name: str, depth: int) -> str:
 
 def _channels(graph: Any, convolution: Any) -> int:
     """How many channels a convolution gives, by its weights (by nought what is not known)."""
-    for tensor in graph.initializer:
-        if tensor.name == convolution.input[1]:
-            return int(tensor.dims[0])
-    return 0
+    weights = constant(graph, convolution.input[1])
+    return 0 if weights is None else int(weights.dims[0])
 
 
 def _reached(graph: Any, names: set[str], *, forward: bool) -> set[str]:

@@ -15,7 +15,6 @@ from tests.benchmarks.table import Row, alternate
 
 QUANTISED = SHIPPED_WEIGHTS.with_name("ember-n-int8.onnx")
 FRAMES = ((1280, 720, "≤ 1.10"), (3840, 2160, "≤ 1.20"))
-ROUNDS = 60
 
 
 def rows() -> list[Row]:
@@ -29,7 +28,7 @@ def _beside_bare(plain: Path) -> list[Row]:
         detector = Detector.load(threads=peer.THREADS, backend="cpu")
         image = _frame(width, height)
         bare = peer.bare(plain, *_input(detector, width, height))
-        ours_s, bare_s, ratio = alternate(lambda d=detector, i=image: d.detect(i), bare, ROUNDS)  # type: ignore[misc]
+        ours_s, bare_s, ratio = alternate(lambda d=detector, i=image: d.detect(i), bare)  # type: ignore[misc]
         figure = f"{ratio:.2f} ({ours_s * 1e3:.1f} ms ÷ {bare_s * 1e3:.1f} ms)"
         found.append(Row(f"detect() ÷ bare network, {width}×{height}, {detector.backend}", figure, bar))
     return found
@@ -50,7 +49,7 @@ def _beside_ultralytics(plain: Path) -> list[Row]:
     for name, path, backend, bar in kinds:
         detector = Detector.load(path, threads=peer.THREADS, backend=backend)
         theirs = peer.ultralytics_predict(plain, image, *_input(detector, 1280, 720), detector.threshold)
-        theirs_s, ours_s, ratio = alternate(theirs, lambda d=detector: d.detect(image), ROUNDS)  # type: ignore[misc]
+        theirs_s, ours_s, ratio = alternate(theirs, lambda d=detector: d.detect(image))  # type: ignore[misc]
         figure = f"{ratio:.2f} ({1 / ours_s:.0f} ÷ {1 / theirs_s:.0f} frames a second)"
         found.append(Row(what.format(name, f"{detector.backend} ({backend})"), figure, bar))
     return found

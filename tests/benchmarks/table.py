@@ -7,6 +7,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+PAUSE_S = 0.1
+CALLS_A_TURN = 6
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -18,14 +21,14 @@ class Row:
 
 
 def alternate(
-    ours: Callable[[], object], other: Callable[[], object], rounds: int = 30
+    ours: Callable[[], object], other: Callable[[], object], turns: int = 30
 ) -> tuple[float, float, float]:
-    """Median seconds of ``ours`` and of ``other``, and the median of their ratio round by round.
+    """Median seconds of one call of ``ours`` and of ``other``, and the median of their ratio turn by turn.
 
-    They take turns, so that a machine that slows down slows down both.
+    They take turns, so that a machine that slows down slows down both. A turn is several calls after a
+    pause: a session whose threads spin would go on spinning through the other's time.
     """
-    ours(), other()
-    pairs = [(_seconds(ours), _seconds(other)) for _ in range(rounds)]
+    pairs = [(_turn_s(ours), _turn_s(other)) for _ in range(turns)]
     return (
         statistics.median(a for a, _ in pairs),
         statistics.median(b for _, b in pairs),
@@ -33,7 +36,10 @@ def alternate(
     )
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    started_s = time.perf_counter()
+def _turn_s(work: Callable[[], object]) -> float:
+    time.sleep(PAUSE_S)
     work()
-    return time.perf_counter() - started_s
+    started_s = time.perf_counter()
+    for _ in range(CALLS_A_TURN):
+        work()
+    return (time.perf_counter() - started_s) / CALLS_A_TURN

@@ -119,7 +119,7 @@ def leaderboard_command(
     models: Annotated[list[Path], typer.Argument(help="ONNX files.")],
     sizes: Annotated[
         list[int] | None,
-        typer.Option("--size", min=32, help="Long side in pixels; may be repeated. 448 and 640 if left out."),
+        typer.Option("--size", min=32, help="Long side in pixels; may be repeated. 416 and 640 if left out."),
     ] = None,
     pictures: Annotated[Path, typer.Option(help="Labelled pictures or a built dataset.")] = DEFAULT_PHOTOS,
     split: Annotated[str, typer.Option(help="Which split of them.")] = "val",
@@ -135,7 +135,7 @@ def leaderboard_command(
     if document is not None:
         with_leaderboard(document, "")  # no place for a table? Say so now.
     with bars() as advance:
-        entries = measure(models, sizes or [448, 640], examples(pictures, split), on_picture=advance)
+        entries = measure(models, sizes or [416, 640], examples(pictures, split), on_picture=advance)
     table = markdown(entries, split)
     if readme is None or document is None:
         console.print(table, markup=False, soft_wrap=True)
