@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from asyncio.subprocess import Process
 
 from edge.config import AgentConfig
 from edge.drone_state import drone_state
@@ -34,14 +35,17 @@ LOOP_PERIOD_S = 0.1
 STATE_PERIOD_S = 0.5
 
 
-async def run_agent(config: AgentConfig) -> None:
-    """Run until cancelled. Raises EmberwatchError for what a person can mend before the flight."""
+async def run_agent(config: AgentConfig, first_child: Process | None = None) -> None:
+    """Run until cancelled, with a vision child that may have been started already.
+
+    Raises EmberwatchError for what a person can mend before the flight.
+    """
     key = read_drone_key(
         config.uplink.key_file, f"the key file of drone {config.drone.id}", error=UplinkError
     )
     config.data_dir.mkdir(parents=True, exist_ok=True)
     with Outbox(config.data_dir / "outbox.db") as outbox:
-        agent = Agent(config, vehicle_of(config), outbox)
+        agent = Agent(config, vehicle_of(config), outbox, first_child=first_child)
         client = UplinkClient(
             config.uplink.station_url, config.drone.id, key, outbox, on_order=agent.take_order
         )
@@ -70,7 +74,9 @@ def vehicle_of(config: AgentConfig, *, read_only: bool = False) -> Vehicle:
 class Agent:
     """One drone's agent. Everything it is made of is given to it or read from its configuration."""
 
-    def __init__(self, config: AgentConfig, vehicle: Vehicle, outbox: Outbox) -> None:
+    def __init__(
+        self, config: AgentConfig, vehicle: Vehicle, outbox: Outbox, *, first_child: Process | None = None
+    ) -> None:
         self._config = config
         self._vehicle = vehicle
         self._outbox = outbox
@@ -78,7 +84,7 @@ class Agent:
         self._camera = Camera.load(config.camera.profile)
         patrol = load_patrol(config.patrol.file, self._terrain) if config.patrol.file else None
         flight = PatrolFlight(vehicle, patrol, config.data_dir / "patrol.json") if patrol else None
-        self.watch = Watch(config, vehicle, outbox, self._camera, self._terrain)
+        self.watch = Watch(config, vehicle, outbox, self._camera, self._terrain, first_child=first_child)
         self.deck = FlightDeck(config, vehicle, flight, self.watch, outbox, self._terrain)
         self._logged: set[str] = set()
 

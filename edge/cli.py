@@ -94,11 +94,11 @@ def demo(
 @app.command()
 def agent(config: ConfigOption) -> None:
     """Run on the drone: watch the camera, place what burns, tell the station."""
-    from edge.agent import run_agent
     from edge.config import load_agent_config
+    from edge.start import start_agent
 
     log_to_stderr()
-    _run(run_agent(load_agent_config(config)))
+    _run(start_agent(load_agent_config(config)))
 
 
 @app.command()

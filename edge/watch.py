@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from asyncio.subprocess import Process
 from collections import deque
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -54,7 +55,14 @@ class Watch:
     """
 
     def __init__(
-        self, config: AgentConfig, vehicle: Vehicle, outbox: Outbox, camera: Camera, terrain: Terrain | None
+        self,
+        config: AgentConfig,
+        vehicle: Vehicle,
+        outbox: Outbox,
+        camera: Camera,
+        terrain: Terrain | None,
+        *,
+        first_child: Process | None = None,
     ) -> None:
         self.health = Health(time.monotonic(), 1.0 / config.camera.frames_per_s)
         self.pose: Pose | None = None
@@ -85,6 +93,7 @@ class Watch:
             self._on_frame,
             self._on_trouble,
             must_go_on=self._is_armed,
+            first=first_child,
         )
         self._alerts = AlertWriter(config.drone.id, self._shelf)
         self._to_keep: asyncio.Queue[tuple[Alert, dict[str, bytes]]] = asyncio.Queue(MOST_UNKEPT_ALERTS)

@@ -158,7 +158,10 @@ def main() -> int:
     # Ctrl-C reaches every process of the terminal; the supervisor decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     pipe = _take_stdout()
-    settings = VisionSettings.from_json(sys.stdin.readline())
+    told = sys.stdin.readline()
+    if not told:  # the agent ended before it knew what to look at
+        return 0
+    settings = VisionSettings.from_json(told)
     plans = Plans(1.0 / settings.frames_per_s)
     threading.Thread(target=_hear_the_supervisor, args=(plans,), name="leash", daemon=True).start()
     try:

@@ -26,12 +26,25 @@ EXIT_S = 2.0
 RESTART_DELAYS_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 
 
+async def start_child() -> Process:
+    """A vision child that waits to be told what to look at, and ends by itself when nobody does."""
+    command = [sys.executable, "-m", "edge.vision.child", str(log.getEffectiveLevel())]
+    return await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+
+
+async def end_child(process: Process) -> None:
+    """Kill and reap: a child that hangs in a driver heeds nothing gentler, and it holds nothing to lose."""
+    if process.returncode is None:
+        process.kill()
+    await process.wait()
+
+
 class VisionError(EmberwatchError):
     """The child could not start seeing, for a reason that a person can mend."""
 
 
 class VisionSupervisor:
-    """One vision child after another.
+    """One vision child after another; ``first`` is one that has been started already.
 
     ``on_ready``, ``on_report`` and ``on_trouble`` (why nothing is looked at) are called in the event loop.
     Until the first frame has been looked at, what the child says is wrong ends the agent with that one line,
@@ -47,10 +60,12 @@ class VisionSupervisor:
         on_trouble: Callable[[str], None],
         *,
         must_go_on: Callable[[], Awaitable[bool]],
+        first: Process | None = None,
         warm_up_s: float = WARM_UP_S,
         stalled_s: float = STALLED_S,
     ) -> None:
         self._settings = settings
+        self._first = first
         self._on_ready = on_ready
         self._on_report = on_report
         self._on_trouble = on_trouble
@@ -96,9 +111,9 @@ class VisionSupervisor:
 
     async def _one_child(self) -> str | None:
         """Start a child and read it to its end; why there must be another, or None at the camera's end."""
-        command = [sys.executable, "-m", "edge.vision.child", str(log.getEffectiveLevel())]
+        process, self._first = self._first, None
         try:
-            process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+            process = process or await start_child()
         except (OSError, RuntimeError) as error:  # no memory, files or processes left; the other: no threads
             return f"the vision process cannot be started ({error})"
         self.process_id = process.pid
@@ -106,7 +121,7 @@ class VisionSupervisor:
             return await self._follow(process)
         finally:
             self._plans_to = None
-            await _end(process)
+            await end_child(process)
             self.process_id = None
 
     async def _follow(self, process: Process) -> str | None:
@@ -149,10 +164,3 @@ class VisionSupervisor:
             if not self._goes_on:
                 raise VisionError(failed.message, hint=failed.hint)
         return failed.message
-
-
-async def _end(process: Process) -> None:
-    """Kill and reap: a child that hangs in a driver heeds nothing gentler, and it holds nothing to lose."""
-    if process.returncode is None:
-        process.kill()
-    await process.wait()

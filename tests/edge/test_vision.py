@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import signal
+from asyncio.subprocess import Process
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from edge.vision.report import (
     read,
 )
 from edge.vision.slot import LatestSlot
-from edge.vision.supervisor import VisionError, VisionSupervisor
+from edge.vision.supervisor import VisionError, VisionSupervisor, start_child
 from edge.vision.tile import Tile
 
 REPORT = FrameReport(
@@ -104,7 +105,14 @@ def settings(tmp_path: Path) -> VisionSettings:
 class Watched:
     """A supervisor whose reports can be waited for."""
 
-    def __init__(self, settings: VisionSettings, stalled_s: float = 10.0, *, in_air: bool = False) -> None:
+    def __init__(
+        self,
+        settings: VisionSettings,
+        stalled_s: float = 10.0,
+        *,
+        in_air: bool = False,
+        first: Process | None = None,
+    ) -> None:
         self.reports: list[FrameReport] = []
         self.ready: list[Ready] = []
         self.troubles: list[str] = []
@@ -116,6 +124,7 @@ class Watched:
             self._on_report,
             self.troubles.append,
             must_go_on=self._must_go_on,
+            first=first,
             stalled_s=stalled_s,
         )
 
@@ -145,6 +154,25 @@ async def test_the_real_child_looks_at_real_files(settings: VisionSettings) -> N
     assert pid is not None
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+async def test_a_child_that_was_started_early_is_the_one_that_looks(settings: VisionSettings) -> None:
+    child = await start_child()
+    watched = Watched(settings, first=child)
+    task = asyncio.create_task(watched.supervisor.run())
+    await watched.next_report()
+    assert watched.supervisor.process_id == child.pid
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert child.returncode is not None
+
+
+async def test_a_child_that_nobody_tells_what_to_look_at_ends_by_itself() -> None:
+    child = await start_child()
+    assert child.stdin is not None
+    child.stdin.close()
+    async with asyncio.timeout(60):
+        assert await child.wait() == 0
 
 
 @pytest.mark.parametrize(("level", "says"), [(logging.INFO, True), (logging.WARNING, False)])
