@@ -120,10 +120,14 @@ def _locate(
     pixels = np.clip(np.array([foot.pixel for foot in feet]), -0.5, picture)
     rays = camera.rays(pixels) @ pose.camera_to_enu.T
     hits = march(frame, rays, ground, max_range_m)
+    shifts_px = _pixel_shifts(pixels, np.array([foot.covariance_px2 for foot in feet]), camera)
+    ray_effects = _ray_effects(pixels, shifts_px, rays, pose, camera)
     sightings = []
     for i, foot in enumerate(feet):
         why = foot.no_base or _WHY.get(Outcome(hits.outcome[i]), "").format(range=max_range_m)
-        sightings.append(_bearing_only(foot, pixels[i], rays[i], pose, camera, ground.name, why))
+        sightings.append(
+            _bearing_only(foot, pixels[i], rays[i], ray_effects[i], pose, camera, ground.name, why)
+        )
     met = [i for i, sighting in enumerate(sightings) if not sighting.why]
     if not met:
         return sightings
@@ -158,7 +162,14 @@ def _locate(
 
 
 def _bearing_only(
-    foot: Foot, pixel: FloatArray, ray: FloatArray, pose: Pose, camera: Camera, terrain: str, why: str
+    foot: Foot,
+    pixel: FloatArray,
+    ray: FloatArray,
+    ray_effects: FloatArray,
+    pose: Pose,
+    camera: Camera,
+    terrain: str,
+    why: str,
 ) -> Sighting:
     sigma_u_deg = math.degrees(math.atan(math.sqrt(foot.covariance_px2[0, 0]) / camera.fx_px))
     half_width_px = 0.0 if foot.box is None else (foot.box[2] - foot.box[0]) / 2
@@ -174,6 +185,7 @@ def _bearing_only(
         bearing_sigma_deg=math.hypot(pose.sigmas.heading_deg, pose.sigmas.gimbal_deg, sigma_u_deg),
         half_width_deg=math.degrees(math.atan(half_width_px / camera.fx_px)),
         ray_enu=(float(ray[0]), float(ray[1]), float(ray[2])),
+        ray_effects=ray_effects,
         terrain=terrain,
         why=why,
     )
@@ -209,15 +221,7 @@ def _effects(
     axes = turns_rad[:, None] * _level_axes(pose.camera_to_enu)
     for cause, axis in zip((Cause.ROLL, Cause.TILT, Cause.HEADING), axes, strict=True):
         directions[:, cause] = _turned(rays, signs[:, None] * axis)
-    spread = np.linalg.cholesky(covariances_px2)
-    shifts = np.stack(
-        [
-            spread[:, :, 0],
-            spread[:, :, 1],
-            (pixels - (camera.cx_px, camera.cy_px)) * camera.focal_sigma,
-        ],
-        axis=1,
-    )
+    shifts = _pixel_shifts(pixels, covariances_px2, camera)
     moved = pixels[:, None, None] + signs[:, None] * shifts[:, :, None]
     moved_rays = (camera.rays(moved) @ pose.camera_to_enu.T).reshape(count, 3, 2, 3)
     directions[:, [Cause.PIXEL_1, Cause.PIXEL_2, Cause.FOCAL]] = moved_rays
@@ -241,6 +245,24 @@ def _effects(
     missed: NDArray[np.bool_] = np.logical_not(found.reshape(count, -1).all(axis=1))
     effects = (shift_m[:, :, 0] - shift_m[:, :, 1]) / 2
     return np.nan_to_num(effects).transpose(0, 2, 1), missed
+
+
+def _pixel_shifts(pixels: FloatArray, covariances_px2: FloatArray, camera: Camera) -> FloatArray:
+    """Pixels (N, 3, 2) that 1σ of PIXEL_1, PIXEL_2 and FOCAL move a pixel by."""
+    spread = np.linalg.cholesky(covariances_px2)
+    from_centre_px = (pixels - (camera.cx_px, camera.cy_px)) * camera.focal_sigma
+    return np.stack([spread[:, :, 0], spread[:, :, 1], from_centre_px], axis=1)
+
+
+def _ray_effects(
+    pixels: FloatArray, shifts_px: FloatArray, rays: FloatArray, pose: Pose, camera: Camera
+) -> FloatArray:
+    """Change of rays (N, 3, 3; the last axis is the cause) by these shifts."""
+    moved = (camera.rays(pixels[:, None] + shifts_px) @ pose.camera_to_enu.T).reshape(-1, 3, 3)
+    back = (camera.rays(pixels[:, None] - shifts_px) @ pose.camera_to_enu.T).reshape(-1, 3, 3)
+    # A pixel moved out of a distorted picture has no ray: its opposite stands in.
+    forth = np.where(np.isfinite(moved), moved - rays[:, None], rays[:, None] - back)
+    return np.nan_to_num(forth).transpose(0, 2, 1)
 
 
 def _turned(rays: FloatArray, turns_rad: FloatArray) -> FloatArray:

@@ -59,6 +59,8 @@ class Sighting:
     half_width_deg: float
     """Half of the box's width as an angle; 0 without a box."""
     ray_enu: tuple[float, float, float]
+    ray_effects: FloatArray
+    """3 x 3: change of ``ray_enu`` by 1σ of PIXEL_1, PIXEL_2 and FOCAL (columns)."""
     terrain: str
     """Name of the terrain model that the ray was met with."""
     lat_deg: float | None = None

@@ -260,6 +260,7 @@ def hotspot_at(lat_deg: float, lon_deg: float) -> Hotspot:
         bearing_sigma_deg=2.0,
         half_width_deg=0.0,
         ray_enu=(0.0, 1.0, 0.0),
+        ray_effects=np.zeros((3, 3)),
         terrain="flat",
     )
     seen = Seen(0.0, None, sighting)
