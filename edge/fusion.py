@@ -1,0 +1,448 @@
+"""Where things burn, from all rays to them: a bundle adjustment that runs along with the flight.
+
+States are the place of each hotspot (east, north, up) and one number for each cause of error that the looks
+of a flight have in common (GNSS offset, heading and gimbal bias, camera latency, focal length), in its 1σ.
+All hotspots share these: views from all round tell the heading bias by how far the rays pass each other by,
+and what one fire has taught helps the next. The height of the ground at each hotspot is a measurement of the
+terrain model, with its error; averaging ground points instead would repeat all that they have in common.
+
+In :class:`~edge.rays.Rays` a look is linear in these states, so each hotspot keeps the sum of its looks as
+information (its inverse covariance) of 3 + causes numbers square, however many looks there are. Hotspots are
+joined by what each says of the common causes when its own place is left open (Schur's complement).
+What was seen long ago fades: fires move, and biases drift.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.locate import GRAZING_FACTOR
+from edge.rays import CAUSES, OWN_SIGMA, PIXELS, SHARED_SIGMA, Rays
+from edge.sighting import Method, Sighting, ellipse
+from flight.local_frame import LocalFrame
+from flight.terrain import FlatTerrain, Terrain
+
+FloatArray = NDArray[np.float64]
+
+STATES = 3 + CAUSES
+# What is a sighting's own is not new in every frame either: attitude and flames change over about a second.
+CORRELATION_S = 1.0
+# What was seen this long ago counts for a third of what is seen now.
+MEMORY_S = 300.0
+# A ray that passes by this many σ (squared) begins to lose weight.
+DOUBTFUL_D2 = 6.0
+# How alike boxes of one thing err in looks from the same side. The wind draws all smoke off its foot to
+# the same side, so of that a part is left however it is looked at.
+SIDE_DEG = 10.0
+SIDES = round(360 / SIDE_DEG)
+ALIKE = {"fire": 0.3, "smoke": 0.7}
+SMOKE_LEFT = 0.5
+# A thing known by its bearing alone is somewhere within this, until rays cross.
+FAR_M = 3000.0
+# Within this the terrain model errs as one (correlation length of SRTM and its kin, of that order).
+CORRELATION_M = 100.0
+# Rays that only cross must tell the place to within this part of its distance.
+CROSSED_WITHIN = 0.3
+# The slope of the ground is taken over the ellipse's own length, between these.
+LEAST_AXIS_M, MOST_AXIS_M = 3.0, 200.0
+PASSES = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """A fused position. ``at_s`` is the capture time of the latest sighting in it."""
+
+    at_s: float
+    lat_deg: float
+    lon_deg: float
+    alt_amsl_m: float
+    own_m2: FloatArray
+    """3x3 covariance (east, north, up) of what is this place's own."""
+    shared_m: FloatArray
+    """3 x causes: displacement by what is left of the errors that all places of a flight share."""
+    grazing: bool
+    """No ray to it has met the ground at more than a grazing angle."""
+    method: Method
+    looks: int
+
+    @property
+    def covariance_m2(self) -> FloatArray:
+        """2x2, east and north: all of the error."""
+        return (self.own_m2 + self.shared_m @ self.shared_m.T)[:2, :2]
+
+    def offset_to(self, other: Place) -> tuple[FloatArray, FloatArray]:
+        """To another place of the same flight (east, north; m), and the offset's 2x2 covariance."""
+        apart_m = (other.shared_m - self.shared_m)[:2]
+        frame = LocalFrame(self.lat_deg, self.lon_deg, self.alt_amsl_m)
+        there = (np.array(x) for x in (other.lat_deg, other.lon_deg, other.alt_amsl_m))
+        east_m, north_m, _ = frame.from_geodetic(*there)
+        own_m2 = (self.own_m2 + other.own_m2)[:2, :2]
+        return np.array([east_m, north_m]), own_m2 + apart_m @ apart_m.T
+
+
+class _Spot:
+    """What is known of one hotspot: sums over its looks."""
+
+    def __init__(self, terrain: Terrain, *, smoke: bool) -> None:
+        self.terrain = terrain
+        self.smoke = smoke
+        self.information = np.zeros((STATES, STATES))
+        self.vector = np.zeros(STATES)
+        self.at_s = -math.inf
+        self.looks = 0
+        self.grazing = True
+        self.guess_m: FloatArray | None = None
+        """Where the ground was first met, then the state's place."""
+        self.axes_m = LEAST_AXIS_M * np.eye(2)
+        """Rows: the axes of its 1σ ellipse."""
+        self.sides = np.zeros(SIDES)
+        self.foot_m2 = np.zeros((3, 3))
+        """Mean of what smoke's foot may be off by, on the ground."""
+        self.says = np.zeros((CAUSES, CAUSES + 1))
+        """What it says of the common causes, its own place left open: information, and its vector."""
+        self.state = np.zeros(STATES)
+        self.joint = np.eye(STATES)
+        """Covariance of ``state``."""
+        self.place: Place | None = None
+
+
+class Fusion:
+    """The bundle of one flight; hotspots go by any key. The thousandth look costs what the first did."""
+
+    def __init__(self, frame: LocalFrame | None = None) -> None:
+        """``frame``: where distances are reckoned from, the first look's camera if left out."""
+        self._frame = frame
+        self._spots: dict[Hashable, _Spot] = {}
+
+    def place(self, key: Hashable) -> Place | None:
+        """Where it is; None where it is not known, or only by its bearing."""
+        spot = self._spots.get(key)
+        return None if spot is None else spot.place
+
+    def add(self, seen: Mapping[Hashable, Sighting], terrain: Terrain | None, at_s: float) -> None:
+        """One look: which hotspots were seen, and how. Looks come in the order of their capture."""
+        if not seen:
+            return
+        sightings = list(seen.values())
+        if self._frame is None:
+            pose = sightings[0].pose
+            self._frame = LocalFrame(pose.lat_deg, pose.lon_deg, pose.alt_amsl_m)
+        spots = [self._spot(key, sighting, terrain) for key, sighting in seen.items()]
+        rays = Rays.of(sightings, self._frame)
+        for i, (spot, sighting) in enumerate(zip(spots, sightings, strict=True)):
+            if spot.guess_m is None and sighting.slant_range_m is not None:
+                spot.guess_m = rays.camera_m[i] + sighting.slant_range_m * rays.direction[i]
+                spot.axes_m = _axes_m(np.asarray(sighting.covariance_m2))
+        self._take_in(spots, sightings, rays, at_s)
+        self._solve(spots, at_s)
+        self._put(spots, rays.camera_m)
+
+    def forget(self, key: Hashable) -> None:
+        """It is no more; what it has taught of the common causes goes with it."""
+        self._spots.pop(key, None)
+
+    def take_over(self, key: Hashable, other: Hashable) -> None:
+        """``key`` is where ``other`` is; ``other`` is no more."""
+        spot = self._spots.pop(other, None)
+        if spot is not None:
+            self._spots[key] = spot
+
+    def misfits(
+        self,
+        sightings: Sequence[Sighting],
+        keys: Sequence[Hashable],
+        pairs: NDArray[np.bool_],
+        model_error_m: FloatArray,
+    ) -> FloatArray:
+        """(N, M) by how many σ, squared, each sighting's ray passes by each hotspot, where ``pairs`` asks.
+
+        ``model_error_m`` (N, M) is what the error model leaves out, on the ground. Infinite elsewhere, and
+        where the hotspot has no place.
+        """
+        found = np.full(pairs.shape, np.inf)
+        spots = [self._spots.get(key) for key in keys]
+        placed = [j for j, spot in enumerate(spots) if spot is not None and spot.place is not None]
+        ask = np.zeros_like(pairs)
+        ask[:, placed] = pairs[:, placed]
+        rows, columns = np.nonzero(ask)
+        if not len(rows) or self._frame is None:
+            return found
+        rays = Rays.of(sightings, self._frame).take(rows)
+        at = np.zeros(len(spots), np.intp)
+        at[placed] = np.arange(len(placed))
+        states = np.array([spot.state for spot in spots if spot is not None and spot.place is not None])
+        joints = np.array([spot.joint for spot in spots if spot is not None and spot.place is not None])
+        joint = joints[at[columns]]
+        for axis in (0, 1):
+            joint[:, axis, axis] += model_error_m[rows, columns] ** 2
+        found[rows, columns] = _misfit(rays, states[at[columns]], joint)
+        return found
+
+    def _spot(self, key: Hashable, sighting: Sighting, terrain: Terrain | None) -> _Spot:
+        if key not in self._spots:
+            self._spots[key] = _Spot(_ground(terrain, sighting), smoke=sighting.label == "smoke")
+        return self._spots[key]
+
+    def _take_in(
+        self, spots: Sequence[_Spot], sightings: Sequence[Sighting], rays: Rays, at_s: float
+    ) -> None:
+        """Adds the looks to the sums, each by its weight."""
+        range_m = np.array(
+            [_range_m(spot, camera_m) for spot, camera_m in zip(spots, rays.camera_m, strict=True)]
+        )
+        misfit = _misfit(
+            rays, np.array([spot.state for spot in spots]), np.array([spot.joint for spot in spots])
+        )
+        weight, alike = np.ones(len(spots)), np.ones(len(spots))
+        for i, (spot, sighting) in enumerate(zip(spots, sightings, strict=True)):
+            elapsed_s = at_s - spot.at_s
+            if spot.looks:
+                # How many looks in a row make one that is independent of the one before.
+                weight[i] = min(1.0, max(elapsed_s, 0.02) / CORRELATION_S)
+                weight[i] /= max(1.0, misfit[i] / DOUBTFUL_D2)
+            fading = math.exp(-elapsed_s / MEMORY_S)
+            spot.information *= fading
+            spot.vector *= fading
+            spot.sides *= fading
+            alike[i] = _alike(spot.sides, _side(rays.direction[i]), float(weight[i]), ALIKE[sighting.label])
+            spot.at_s, spot.looks = at_s, spot.looks + 1
+            spot.grazing &= sighting.grazing or sighting.slant_range_m is None
+            if spot.smoke:
+                spread_m = range_m[i] * sighting.ray_effects[:, PIXELS]
+                spot.foot_m2 += (spread_m @ spread_m.T - spot.foot_m2) / spot.looks
+        information, vector = _information(rays, range_m, weight, alike)
+        for i, spot in enumerate(spots):
+            spot.information += information[i]
+            spot.vector += vector[i]
+
+    def _solve(self, spots: Sequence[_Spot], at_s: float) -> None:
+        """New states for these, with what all others say of the common causes."""
+        assert self._frame is not None  # noqa: S101 - set by the first look
+        ground, towards, crowd = self._ground_rows(spots)
+        sums = np.array([spot.information for spot in spots])
+        vectors = np.array([spot.vector for spot in spots])
+        # Fires on one patch of ground share its error: together they may not say more of the common causes
+        # than one of them could.
+        says = _left_open(sums + ground / crowd[:, None, None], vectors + towards / crowd[:, None])
+        for spot, said in zip(spots, says, strict=True):
+            spot.says = said
+        age_s = np.array([at_s - spot.at_s for spot in self._spots.values()])
+        every = np.array([spot.says for spot in self._spots.values()])
+        of_others = np.tensordot(np.exp(-age_s / MEMORY_S), every, axes=1) - says
+        sums += ground
+        vectors += towards
+        sums[:, 3:, 3:] += np.eye(CAUSES) + of_others[..., :CAUSES]
+        vectors[:, 3:] += of_others[..., CAUSES]
+        joint = np.linalg.inv(sums)
+        states = (joint @ vectors[..., None])[..., 0]
+        for i, spot in enumerate(spots):
+            spot.state, spot.joint = states[i], joint[i]
+
+    def _ground_rows(self, spots: Sequence[_Spot]) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """What the terrain says of each place (information and its vector), and how many share its error."""
+        assert self._frame is not None  # noqa: S101 - set by the first look
+        ground, towards = np.zeros((len(spots), STATES, STATES)), np.zeros((len(spots), STATES))
+        crowd = np.ones(len(spots))
+        known_m = np.array([s.guess_m for s in self._spots.values() if s.guess_m is not None]).reshape(-1, 3)
+        groups: dict[int, list[int]] = {}
+        for i, spot in enumerate(spots):
+            if spot.guess_m is None:
+                ground[i, :3, :3] = np.eye(3) / FAR_M**2
+            else:
+                groups.setdefault(id(spot.terrain), []).append(i)
+        for rows in groups.values():
+            terrain = spots[rows[0]].terrain
+            guess_m = np.array([spots[i].guess_m for i in rows])
+            ground[rows], towards[rows] = _ground_row(
+                self._frame, terrain, guess_m, np.array([spots[i].axes_m for i in rows])
+            )
+            apart_m = np.linalg.norm(known_m[None, :, :2] - guess_m[:, None, :2], axis=2)
+            crowd[rows] = (apart_m < CORRELATION_M).sum(axis=1)
+        return ground, towards, crowd
+
+    def _put(self, spots: Sequence[_Spot], camera_m: FloatArray) -> None:
+        """Each spot's place from its state."""
+        assert self._frame is not None  # noqa: S101 - set by the first look
+        points_m = np.array([spot.state[:3] for spot in spots])
+        geodetic = np.array(self._frame.to_geodetic(*points_m.T)).T
+        for i, spot in enumerate(spots):
+            own_m2, shared_m = _split(spot.joint)
+            if spot.smoke:
+                own_m2 = own_m2 + SMOKE_LEFT * spot.foot_m2
+            if spot.grazing:
+                own_m2, shared_m = GRAZING_FACTOR**2 * own_m2, GRAZING_FACTOR * shared_m
+            covariance_m2 = (own_m2 + shared_m @ shared_m.T)[:2, :2]
+            if spot.guess_m is None:
+                major_m, _, _ = ellipse(covariance_m2)
+                if major_m > CROSSED_WITHIN * float(np.linalg.norm(points_m[i] - camera_m[i])):
+                    continue
+            spot.guess_m, spot.axes_m = points_m[i], _axes_m(covariance_m2)
+            lat_deg, lon_deg, alt_amsl_m = geodetic[i].tolist()
+            method: Method = "flat" if isinstance(spot.terrain, FlatTerrain) else "dem"
+            spot.place = Place(
+                spot.at_s, lat_deg, lon_deg, alt_amsl_m, own_m2, shared_m, spot.grazing, method, spot.looks
+            )
+
+
+def fuse(sightings: Sequence[Sighting], terrain: Terrain | None) -> Place | None:
+    """Where one thing is that was seen in all of these looks, each taken as independent of the others.
+
+    As :class:`Fusion` does in flight, but all at once: distances and doubts are reckoned anew at each
+    better place. None where the rays neither meet the ground nor cross.
+    ``at_s`` of the answer is the last pose's instant on the autopilot's clock.
+    """
+    seen = list(sightings)
+    if not seen:
+        return None
+    pose = seen[-1].pose
+    frame = LocalFrame(pose.lat_deg, pose.lon_deg, pose.alt_amsl_m)
+    rays = Rays.of(seen, frame)
+    labels = [sighting.label for sighting in seen]
+    spot = _Spot(_ground(terrain, seen[0]), smoke="fire" not in labels)
+    spot.at_s, spot.looks = seen[-1].pose.boot_s, len(seen)
+    spot.grazing = all(sighting.grazing or sighting.slant_range_m is None for sighting in seen)
+    alike = np.array(
+        [
+            _alike(spot.sides, _side(direction), 1.0, ALIKE[label])
+            for direction, label in zip(rays.direction, labels, strict=True)
+        ]
+    )
+    met = [i for i, sighting in enumerate(seen) if sighting.covariance_m2 is not None]
+    if met:
+        best = min(met, key=lambda i: float(np.trace(seen[i].covariance_m2)))  # type: ignore[arg-type]
+        spot.guess_m = rays.camera_m[best] + (seen[best].slant_range_m or 0.0) * rays.direction[best]
+        spot.axes_m = _axes_m(np.asarray(seen[best].covariance_m2))
+    fusion = Fusion(frame)
+    fusion._spots[0] = spot
+    doubt = np.ones(len(seen))
+    for _ in range(PASSES):
+        range_m = _range_m(spot, rays.camera_m)
+        information, vector = _information(rays, range_m, 1 / doubt, alike)
+        spot.information, spot.vector = information.sum(axis=0), vector.sum(axis=0)
+        if spot.smoke:
+            spread_m = range_m[:, None, None] * np.array([s.ray_effects[:, PIXELS] for s in seen])
+            spot.foot_m2 = (spread_m @ spread_m.transpose(0, 2, 1)).mean(axis=0)
+        fusion._solve([spot], spot.at_s)
+        fusion._put([spot], rays.camera_m[-1:])
+        many = [len(seen)]
+        misfit = _misfit(rays, np.tile(spot.state, (*many, 1)), np.tile(spot.joint, (*many, 1, 1)))
+        doubt = np.maximum(1.0, misfit / DOUBTFUL_D2)
+    return spot.place
+
+
+def _ground(terrain: Terrain | None, sighting: Sighting) -> Terrain:
+    if terrain is not None:
+        return terrain
+    return FlatTerrain(sighting.pose.alt_amsl_m - sighting.pose.height_home_m)
+
+
+def _range_m(spot: _Spot, camera_m: FloatArray) -> FloatArray:
+    """Distances from cameras (..., 3), as well as they are known."""
+    if spot.guess_m is None:
+        return np.full(camera_m.shape[:-1], FAR_M)
+    range_m: FloatArray = np.maximum(np.linalg.norm(spot.guess_m - camera_m, axis=-1), 1.0)
+    return range_m
+
+
+def _axes_m(covariance_m2: FloatArray) -> FloatArray:
+    """Rows: the axes of a 1σ ellipse, no shorter and no longer than a slope is taken over."""
+    values, vectors = np.linalg.eigh(covariance_m2)
+    lengths_m = np.clip(np.sqrt(np.maximum(values, 0.0)), LEAST_AXIS_M, MOST_AXIS_M)
+    axes: FloatArray = (vectors * lengths_m).T
+    return axes
+
+
+def _side(direction: FloatArray) -> int:
+    """Which part of the compass a thing is seen from."""
+    return int(math.degrees(math.atan2(direction[0], direction[1])) % 360.0 / SIDE_DEG) % SIDES
+
+
+def _alike(sides: FloatArray, side: int, weight: float, alike: float) -> float:
+    """By how much the variance of a box grows because it errs like those seen from there before.
+
+    n looks that correlate by ``alike`` count for n / (1 + (n - 1) alike). The look is counted in.
+    """
+    before = sides[side]
+    sides[side] = after = before + weight
+    counted = [n / (1 + max(n - 1, 0.0) * alike) for n in (before, after)]
+    return float(weight / (counted[1] - counted[0]))
+
+
+def _jacobian(rays: Rays, range_m: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Of the miss across the ray: (N, 2, states), and (N, 2, causes) by 1σ of each look's own causes."""
+    effects_m = rays.effects_m(range_m)
+    return np.concatenate([rays.across, -effects_m * SHARED_SIGMA], axis=2), effects_m * OWN_SIGMA
+
+
+def _information(
+    rays: Rays, range_m: FloatArray, weight: FloatArray, alike: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """What each look says of the states: information (N, states, states) and its vector (N, states)."""
+    jacobian, own_m = _jacobian(rays, range_m)
+    own_m[..., PIXELS] *= np.sqrt(alike)[:, None, None]
+    weighed = jacobian.transpose(0, 2, 1) @ (
+        np.linalg.inv(own_m @ own_m.transpose(0, 2, 1)) * weight[:, None, None]
+    )
+    return weighed @ jacobian, (weighed @ (rays.across @ rays.camera_m[..., None]))[..., 0]
+
+
+def _misfit(rays: Rays, states: FloatArray, joint: FloatArray) -> FloatArray:
+    """(N,) by how many σ, squared, rays pass by places."""
+    points_m = states[:, :3]
+    jacobian, own_m = _jacobian(rays, np.linalg.norm(points_m - rays.camera_m, axis=1))
+    missed_m = rays.miss_m(points_m)[..., None] + jacobian[..., 3:] @ states[:, 3:, None]
+    covariance_m2 = jacobian @ joint @ jacobian.transpose(0, 2, 1) + own_m @ own_m.transpose(0, 2, 1)
+    squared: FloatArray = (missed_m * np.linalg.solve(covariance_m2, missed_m)).sum(axis=(1, 2))
+    return squared
+
+
+def _left_open(information: FloatArray, vector: FloatArray) -> FloatArray:
+    """(N, causes, causes + 1): what is said of the common causes whatever the place may be."""
+    across = information[:, 3:, :3] @ np.linalg.inv(information[:, :3, :3])
+    return np.concatenate(
+        [
+            information[:, 3:, 3:] - across @ information[:, :3, 3:],
+            vector[:, 3:, None] - across @ vector[:, :3, None],
+        ],
+        axis=2,
+    )
+
+
+def _split(joint: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """A place's own covariance (3x3), and its displacement (3 x causes) by what is left in common."""
+    causes, cross_m = joint[3:, 3:], joint[:3, 3:]
+    root = np.linalg.cholesky(causes)
+    shared_m = np.linalg.solve(root, cross_m.T).T
+    return joint[:3, :3] - shared_m @ shared_m.T, shared_m
+
+
+def _ground_row(
+    frame: LocalFrame, terrain: Terrain, guess_m: FloatArray, axes_m: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """What a terrain says of places (N, 3): information (N, states, states) and its vector (N, states).
+
+    The slope is a secant over the ellipse (``axes_m``: N, 2, 2), so that the ground's shape over its length
+    is in it. Nothing is said where the height is not known.
+    """
+    ends_m = guess_m[:, None, :2] + np.concatenate([axes_m, -axes_m], axis=1)
+    points_m = np.concatenate([guess_m[:, None, :2], ends_m], axis=1)
+    lat_deg, lon_deg, _ = frame.to_geodetic(
+        points_m[..., 0], points_m[..., 1], np.broadcast_to(guess_m[:, 2, None], points_m.shape[:2])
+    )
+    up_m = (
+        terrain.height_amsl_m(lat_deg, lon_deg)
+        - frame.alt_m
+        - frame.drop_m(points_m[..., 0], points_m[..., 1])
+    )
+    rise_m = (up_m[:, 1:3] - up_m[:, 3:5]) / 2
+    slope = np.nan_to_num(np.linalg.solve(axes_m, rise_m[..., None])[..., 0])
+    row = np.zeros((len(guess_m), STATES))
+    row[:, :2], row[:, 2] = -slope, 1.0
+    height_m = np.where(np.isfinite(up_m[:, 0]), up_m[:, 0], 0.0) - (slope * guess_m[:, :2]).sum(axis=1)
+    certain = np.isfinite(up_m[:, 0]) / terrain.sigma_m**2
+    return row[:, :, None] * row[:, None] * certain[:, None, None], row * (height_m * certain)[:, None]
