@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from edge.ground_estimate import split
+from edge.fusion import Fusion, Place
 from edge.hotspot import HotspotConfig, Look
 from edge.pose import distance_m, turned_deg
-from edge.sighting import Cause, Sighting
+from edge.sighting import Sighting
 from edge.track import Track
 from edge.visibility import SAME_PLACE_M, SAME_VIEW_DEG
 from flight.local_frame import LocalFrame
@@ -39,7 +40,11 @@ _NO_BOX = (math.nan, math.nan, math.nan, math.nan)
 
 
 def mismatches(
-    sightings: Sequence[Sighting], tracks: Sequence[Track], look: Look, config: HotspotConfig
+    sightings: Sequence[Sighting],
+    tracks: Sequence[Track],
+    look: Look,
+    config: HotspotConfig,
+    fusion: Fusion[UUID],
 ) -> FloatArray:
     """How badly each sighting (rows) fits each track (columns), in gates; infinite where it does not.
 
@@ -48,7 +53,7 @@ def mismatches(
     them is more than a bearing in the same view.
     """
     seen, kept = _Places.of_sightings(sightings, look), _Places.of_tracks(tracks, look)
-    fit = _ground_misfit(seen, kept, config)
+    fit = _ground_misfit(seen, kept, config, fusion, sightings, tracks)
     fit = np.minimum(fit, _bearing_misfit(seen, kept, config, look.camera.hfov_deg / 2))
     same_label = seen.is_smoke[:, None] == kept.is_smoke[None]
     joined = same_label & (_overlap(seen.box, kept.box) >= SAME_BOX_OVERLAP)
@@ -66,30 +71,34 @@ def assign(misfits: FloatArray) -> list[tuple[int, int]]:
     return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if np.isfinite(misfits[i, j])]
 
 
-def is_part_of(sighting: Sighting, track: Track, look: Look, config: HotspotConfig) -> bool:
+def is_part_of(
+    sighting: Sighting, track: Track, look: Look, config: HotspotConfig, fusion: Fusion[UUID]
+) -> bool:
     """Whether a box that is left over belongs to a hotspot that another box of this look has already hit."""
     if sighting.box is not None and track.extent is not None:
         a, b = np.array([sighting.box]), np.array([track.extent])
         size_px = max(*(a[0, 2:] - a[0, :2]), *(b[0, 2:] - b[0, :2]))
         if _gap(a, b)[0, 0] <= ADJACENT_GAP * size_px:
             return True
-    if mismatches([sighting], [track], look, config)[0, 0] > BY_BEARING:
+    if mismatches([sighting], [track], look, config, fusion)[0, 0] > BY_BEARING:
         return False
-    if (
-        sighting.slant_range_m is None
-        or track.estimate is None
-        or sighting.grazing
-        or sighting.label == "smoke"
-    ):
+    if sighting.slant_range_m is None or track.place is None or sighting.grazing or sighting.label == "smoke":
         return True
-    offset_m, _ = track.estimate.offset(sighting)
-    return math.hypot(*offset_m.tolist()) <= config.join_m
+    return _distance_m(track.place, sighting) <= config.join_m
+
+
+def _distance_m(place: Place, sighting: Sighting) -> float:
+    """Over ground."""
+    frame = LocalFrame(place.lat_deg, place.lon_deg, place.alt_amsl_m)
+    there = (np.array(x, np.float64) for x in (sighting.lat_deg, sighting.lon_deg, sighting.alt_amsl_m))
+    east_m, north_m, _ = frame.from_geodetic(*there)
+    return math.hypot(float(east_m), float(north_m))
 
 
 def may_be_one(a: Track, b: Track, look: Look, config: HotspotConfig) -> bool:
     """Whether two tracks are too close, given their errors, to be told apart."""
-    if a.estimate is not None and b.estimate is not None:
-        offset_m, covariance_m2 = a.estimate.offset_to(b.estimate)
+    if a.place is not None and b.place is not None:
+        offset_m, covariance_m2 = a.place.offset_to(b.place)
         covariance_m2 = covariance_m2 + 2 * config.model_error_m**2 * np.eye(2)
         if float(offset_m @ np.linalg.solve(covariance_m2, offset_m)) <= config.gate_sigma**2:
             return True
@@ -121,14 +130,13 @@ class _Places:
     """Sightings or tracks as arrays of N, seen from the look's camera."""
 
     def __init__(self, count: int) -> None:
-        causes = len(Cause)
         self.has_place = np.zeros(count, np.bool_)
         self.grazing = np.zeros(count, np.bool_)
         self.is_smoke = np.zeros(count, np.bool_)
         self.is_recent = np.zeros(count, np.bool_)
         self.geodetic = np.full((count, 3), np.nan)
         self.own_m2 = np.zeros((count, 2, 2))
-        self.shared_m = np.zeros((count, 2, causes))
+        self.sigma_m = np.zeros(count)
         self.bearing_deg = np.zeros(count)
         self.bearing_sigma_deg = np.zeros(count)
         self.elevation_deg = np.zeros(count)
@@ -153,7 +161,7 @@ class _Places:
             if sighting.lat_deg is not None and sighting.lon_deg is not None:
                 places.has_place[i], places.grazing[i] = True, sighting.grazing
                 places.geodetic[i] = sighting.lat_deg, sighting.lon_deg, sighting.alt_amsl_m or 0.0
-                places.own_m2[i], places.shared_m[i] = split(sighting)
+                places.sigma_m[i] = _sigma_m(np.asarray(sighting.covariance_m2))
         places._look_from(look)
         return places
 
@@ -169,11 +177,12 @@ class _Places:
             places.is_recent[i] = age_s <= VIEW_MEMORY_S
             if age_s <= BOX_MEMORY_S:
                 places.box[i] = track.extent or _NO_BOX
-            estimate = track.estimate
-            if estimate is not None:
-                places.has_place[i], places.grazing[i] = True, estimate.grazing
-                places.geodetic[i] = estimate.lat_deg, estimate.lon_deg, estimate.alt_amsl_m
-                places.own_m2[i], places.shared_m[i] = estimate.own_m2, estimate.shared_m
+            place = track.place
+            if place is not None:
+                places.has_place[i], places.grazing[i] = True, place.grazing
+                places.geodetic[i] = place.lat_deg, place.lon_deg, place.alt_amsl_m
+                places.sigma_m[i] = _sigma_m(place.covariance_m2)
+                places.own_m2[i] = place.own_m2[:2, :2]
         places._look_from(look)
         return places
 
@@ -199,16 +208,26 @@ class _Places:
         self.bearing_sigma_deg[there] = np.degrees(np.arctan2(np.sqrt(own_m2), level_m))[there]
 
 
-def _ground_misfit(seen: _Places, kept: _Places, config: HotspotConfig) -> FloatArray:
-    offset_m = seen.east_north_m[:, None] - kept.east_north_m[None]
-    apart_m = seen.shared_m[:, None] - kept.shared_m[None]
+def _ground_misfit(
+    seen: _Places,
+    kept: _Places,
+    config: HotspotConfig,
+    fusion: Fusion[UUID],
+    sightings: Sequence[Sighting],
+    tracks: Sequence[Track],
+) -> FloatArray:
     any_smoke = seen.is_smoke[:, None] | kept.is_smoke[None]
-    model_m2 = config.model_error_m**2 * np.where(any_smoke, SMOKE_ERROR_FACTOR**2, 1.0)
-    total_m2 = seen.own_m2[:, None] + kept.own_m2[None] + apart_m @ apart_m.swapaxes(-1, -2)
-    total_m2 = total_m2 + model_m2[..., None, None] * np.eye(2)
-    d2 = (offset_m * np.linalg.solve(total_m2, offset_m[..., None])[..., 0]).sum(axis=-1)
-    misfit: FloatArray = d2 / config.gate_sigma**2
+    model_m = config.model_error_m * np.where(any_smoke, SMOKE_ERROR_FACTOR, 1.0)
+    apart_m = np.linalg.norm(seen.east_north_m[:, None] - kept.east_north_m[None], axis=2)
+    # Far beyond any gate nothing needs to be reckoned out. Twice, because one is seen with errors of its own.
+    reach_m = 2 * config.gate_sigma * (model_m + seen.sigma_m[:, None] + kept.sigma_m[None])
+    near = seen.has_place[:, None] & kept.has_place[None] & (apart_m <= reach_m)
+    misfit = fusion.misfits(sightings, [track.id for track in tracks], near, model_m) / config.gate_sigma**2
     return np.where(misfit <= 1.0, misfit, np.inf)
+
+
+def _sigma_m(covariance_m2: FloatArray) -> float:
+    return math.sqrt(float(np.trace(covariance_m2)))
 
 
 def _bearing_misfit(seen: _Places, kept: _Places, config: HotspotConfig, half_view_deg: float) -> FloatArray:

@@ -17,17 +17,19 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.locate import GRAZING_FACTOR
-from edge.rays import CAUSES, OWN_SIGMA, PIXELS, SHARED_SIGMA, Rays
+from edge.rays import CAUSES, FAR_M, OWN_SIGMA, PIXELS, SHARED_SIGMA, Measured, Rays
 from edge.sighting import Method, Sighting, ellipse
 from flight.local_frame import LocalFrame
 from flight.terrain import FlatTerrain, Terrain
 
 FloatArray = NDArray[np.float64]
+K = TypeVar("K", bound=Hashable)
 
 STATES = 3 + CAUSES
 # What is a sighting's own is not new in every frame either: attitude and flames change over about a second.
@@ -42,8 +44,6 @@ SIDE_DEG = 10.0
 SIDES = round(360 / SIDE_DEG)
 ALIKE = {"fire": 0.3, "smoke": 0.7}
 SMOKE_LEFT = 0.5
-# A thing known by its bearing alone is somewhere within this, until rays cross.
-FAR_M = 3000.0
 # Within this the terrain model errs as one (correlation length of SRTM and its kin, of that order).
 CORRELATION_M = 100.0
 # Rays that only cross must tell the place to within this part of its distance.
@@ -111,20 +111,20 @@ class _Spot:
         self.place: Place | None = None
 
 
-class Fusion:
+class Fusion(Generic[K]):
     """The bundle of one flight; hotspots go by any key. The thousandth look costs what the first did."""
 
     def __init__(self, frame: LocalFrame | None = None) -> None:
         """``frame``: where distances are reckoned from, the first look's camera if left out."""
         self._frame = frame
-        self._spots: dict[Hashable, _Spot] = {}
+        self._spots: dict[K, _Spot] = {}
 
-    def place(self, key: Hashable) -> Place | None:
+    def place(self, key: K) -> Place | None:
         """Where it is; None where it is not known, or only by its bearing."""
         spot = self._spots.get(key)
         return None if spot is None else spot.place
 
-    def add(self, seen: Mapping[Hashable, Sighting], terrain: Terrain | None, at_s: float) -> None:
+    def add(self, seen: Mapping[K, Sighting], terrain: Terrain | None, at_s: float) -> None:
         """One look: which hotspots were seen, and how. Looks come in the order of their capture."""
         if not seen:
             return
@@ -142,11 +142,11 @@ class Fusion:
         self._solve(spots, at_s)
         self._put(spots, rays.camera_m)
 
-    def forget(self, key: Hashable) -> None:
+    def forget(self, key: K) -> None:
         """It is no more; what it has taught of the common causes goes with it."""
         self._spots.pop(key, None)
 
-    def take_over(self, key: Hashable, other: Hashable) -> None:
+    def take_over(self, key: K, other: K) -> None:
         """``key`` is where ``other`` is; ``other`` is no more."""
         spot = self._spots.pop(other, None)
         if spot is not None:
@@ -155,7 +155,7 @@ class Fusion:
     def misfits(
         self,
         sightings: Sequence[Sighting],
-        keys: Sequence[Hashable],
+        keys: Sequence[K],
         pairs: NDArray[np.bool_],
         model_error_m: FloatArray,
     ) -> FloatArray:
@@ -183,7 +183,7 @@ class Fusion:
         found[rows, columns] = _misfit(rays, states[at[columns]], joint)
         return found
 
-    def _spot(self, key: Hashable, sighting: Sighting, terrain: Terrain | None) -> _Spot:
+    def _spot(self, key: K, sighting: Sighting, terrain: Terrain | None) -> _Spot:
         if key not in self._spots:
             self._spots[key] = _Spot(_ground(terrain, sighting), smoke=sighting.label == "smoke")
         return self._spots[key]
@@ -192,9 +192,7 @@ class Fusion:
         self, spots: Sequence[_Spot], sightings: Sequence[Sighting], rays: Rays, at_s: float
     ) -> None:
         """Adds the looks to the sums, each by its weight."""
-        range_m = np.array(
-            [_range_m(spot, camera_m) for spot, camera_m in zip(spots, rays.camera_m, strict=True)]
-        )
+        measured = rays.seen_at(np.array([_guess_m(spot) for spot in spots]))
         misfit = _misfit(
             rays, np.array([spot.state for spot in spots]), np.array([spot.joint for spot in spots])
         )
@@ -213,9 +211,9 @@ class Fusion:
             spot.at_s, spot.looks = at_s, spot.looks + 1
             spot.grazing &= sighting.grazing or sighting.slant_range_m is None
             if spot.smoke:
-                spread_m = range_m[i] * sighting.ray_effects[:, PIXELS]
+                spread_m = measured.range_m[i] * sighting.ray_effects[:, :2]
                 spot.foot_m2 += (spread_m @ spread_m.T - spot.foot_m2) / spot.looks
-        information, vector = _information(rays, range_m, weight, alike)
+        information, vector = _information(measured, rays.camera_m, weight, alike)
         for i, spot in enumerate(spots):
             spot.information += information[i]
             spot.vector += vector[i]
@@ -317,20 +315,20 @@ def fuse(sightings: Sequence[Sighting], terrain: Terrain | None) -> Place | None
         best = min(met, key=lambda i: float(np.trace(seen[i].covariance_m2)))  # type: ignore[arg-type]
         spot.guess_m = rays.camera_m[best] + (seen[best].slant_range_m or 0.0) * rays.direction[best]
         spot.axes_m = _axes_m(np.asarray(seen[best].covariance_m2))
-    fusion = Fusion(frame)
+    fusion: Fusion[int] = Fusion(frame)
     fusion._spots[0] = spot
     doubt = np.ones(len(seen))
     for _ in range(PASSES):
-        range_m = _range_m(spot, rays.camera_m)
-        information, vector = _information(rays, range_m, 1 / doubt, alike)
+        measured = rays.seen_at(np.tile(_guess_m(spot), (len(seen), 1)))
+        information, vector = _information(measured, rays.camera_m, 1 / doubt, alike)
         spot.information, spot.vector = information.sum(axis=0), vector.sum(axis=0)
         if spot.smoke:
-            spread_m = range_m[:, None, None] * np.array([s.ray_effects[:, PIXELS] for s in seen])
+            spread_m = measured.range_m[:, None, None] * np.array([s.ray_effects[:, :2] for s in seen])
             spot.foot_m2 = (spread_m @ spread_m.transpose(0, 2, 1)).mean(axis=0)
         fusion._solve([spot], spot.at_s)
         fusion._put([spot], rays.camera_m[-1:])
-        many = [len(seen)]
-        misfit = _misfit(rays, np.tile(spot.state, (*many, 1)), np.tile(spot.joint, (*many, 1, 1)))
+        count = len(seen)
+        misfit = _misfit(rays, np.tile(spot.state, (count, 1)), np.tile(spot.joint, (count, 1, 1)))
         doubt = np.maximum(1.0, misfit / DOUBTFUL_D2)
     return spot.place
 
@@ -341,12 +339,8 @@ def _ground(terrain: Terrain | None, sighting: Sighting) -> Terrain:
     return FlatTerrain(sighting.pose.alt_amsl_m - sighting.pose.height_home_m)
 
 
-def _range_m(spot: _Spot, camera_m: FloatArray) -> FloatArray:
-    """Distances from cameras (..., 3), as well as they are known."""
-    if spot.guess_m is None:
-        return np.full(camera_m.shape[:-1], FAR_M)
-    range_m: FloatArray = np.maximum(np.linalg.norm(spot.guess_m - camera_m, axis=-1), 1.0)
-    return range_m
+def _guess_m(spot: _Spot) -> FloatArray:
+    return np.full(3, np.nan) if spot.guess_m is None else spot.guess_m
 
 
 def _axes_m(covariance_m2: FloatArray) -> FloatArray:
@@ -373,29 +367,32 @@ def _alike(sides: FloatArray, side: int, weight: float, alike: float) -> float:
     return float(weight / (counted[1] - counted[0]))
 
 
-def _jacobian(rays: Rays, range_m: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Of the miss across the ray: (N, 2, states), and (N, 2, causes) by 1σ of each look's own causes."""
-    effects_m = rays.effects_m(range_m)
-    return np.concatenate([rays.across, -effects_m * SHARED_SIGMA], axis=2), effects_m * OWN_SIGMA
+def _jacobian(measured: Measured) -> FloatArray:
+    """(N, 2, states)"""
+    return np.concatenate([measured.across, -measured.effects_m * SHARED_SIGMA], axis=2)
 
 
 def _information(
-    rays: Rays, range_m: FloatArray, weight: FloatArray, alike: FloatArray
+    measured: Measured, camera_m: FloatArray, weight: FloatArray, alike: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """What each look says of the states: information (N, states, states) and its vector (N, states)."""
-    jacobian, own_m = _jacobian(rays, range_m)
+    jacobian, own_m = _jacobian(measured), measured.effects_m * OWN_SIGMA
     own_m[..., PIXELS] *= np.sqrt(alike)[:, None, None]
-    weighed = jacobian.transpose(0, 2, 1) @ (
-        np.linalg.inv(own_m @ own_m.transpose(0, 2, 1)) * weight[:, None, None]
-    )
-    return weighed @ jacobian, (weighed @ (rays.across @ rays.camera_m[..., None]))[..., 0]
+    certain = np.linalg.inv(own_m @ own_m.transpose(0, 2, 1)) * weight[:, None, None]
+    weighed = jacobian.transpose(0, 2, 1) @ certain
+    information = weighed @ jacobian
+    vector = (weighed @ measured.at_m[..., None])[..., 0]
+    sight, nothing = measured.sight, weight * measured.wobble
+    information[:, :3, :3] -= nothing[:, None, None] * sight[:, :, None] * sight[:, None]
+    vector[:, :3] -= (nothing * (sight * camera_m).sum(axis=1))[:, None] * sight
+    return information, vector
 
 
 def _misfit(rays: Rays, states: FloatArray, joint: FloatArray) -> FloatArray:
     """(N,) by how many σ, squared, rays pass by places."""
-    points_m = states[:, :3]
-    jacobian, own_m = _jacobian(rays, np.linalg.norm(points_m - rays.camera_m, axis=1))
-    missed_m = rays.miss_m(points_m)[..., None] + jacobian[..., 3:] @ states[:, 3:, None]
+    measured = rays.seen_at(states[:, :3])
+    jacobian, own_m = _jacobian(measured), measured.effects_m * OWN_SIGMA
+    missed_m = jacobian @ states[..., None] - measured.at_m[..., None]
     covariance_m2 = jacobian @ joint @ jacobian.transpose(0, 2, 1) + own_m @ own_m.transpose(0, 2, 1)
     squared: FloatArray = (missed_m * np.linalg.solve(covariance_m2, missed_m)).sum(axis=(1, 2))
     return squared

@@ -10,20 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-import numpy as np
-from numpy.typing import NDArray
-
-from edge.association import assign, has_jumped, is_part_of, may_be_one, mismatches
-from edge.ground_estimate import GroundEstimate
+from edge.association import BY_BEARING, assign, has_jumped, is_part_of, may_be_one, mismatches
+from edge.fusion import Fusion
 from edge.hotspot import Hotspot, HotspotChange, HotspotConfig, HotspotState, Look, Seen
-from edge.locate import effects_at
 from edge.sighting import Sighting
-from edge.track import Track
+from edge.track import Telling, Track
 from edge.visibility import should_see
 
 __all__ = ["Hotspot", "HotspotChange", "HotspotConfig", "HotspotState", "HotspotTracker", "Look", "Seen"]
-
-FloatArray = NDArray[np.float64]
 
 # What boxes of their own on one frame say for two hotspots being two, however close they are: 1 is enough.
 # Smoke comes in shreds; shreds that stay apart are columns.
@@ -37,6 +31,7 @@ class HotspotTracker:
         self._config = config or HotspotConfig()
         self._new_id = new_id
         self._tracks: list[Track] = []
+        self._fusion: Fusion[UUID] = Fusion()
         self._latest_s: float | None = None
         self.turned_away = 0
         """Sightings for which there was no room, all hotspots being confirmed."""
@@ -58,7 +53,7 @@ class HotspotTracker:
             self._take_in(sightings, look, hit)
         for track in self._tracks if look.sound else ():
             if track.id not in hit and should_see(
-                look, track.estimate, track.latest.sighting, track.usual_range_m
+                look, track.place, track.latest.sighting, track.usual_range_m
             ):
                 track.miss(look.at_s)
         changes = [change for track in list(hit.values()) for change in self._after_hit(track, look)]
@@ -69,28 +64,38 @@ class HotspotTracker:
         """Give sightings of one label to tracks; what is left over is part of one of these, or new."""
         if not sightings:
             return
-        misfits = mismatches(sightings, self._tracks, look, self._config)
+        misfits = mismatches(sightings, self._tracks, look, self._config, self._fusion)
         pairs = assign(misfits)
         apart = []
-        agreeing = {i: self._tracks[j].estimate for i, j in pairs if misfits[i, j] <= 1.0}
-        effects_m = _effects_at(agreeing, sightings, look)
+        told: dict[UUID, Sighting] = {}
         for i, j in pairs:
-            track = self._tracks[j]
-            track.hit(Seen(look.at_s, look.utc, sightings[i]), effects_m=effects_m.get(i))
+            track, sighting = self._tracks[j], sightings[i]
+            agrees = misfits[i, j] <= (BY_BEARING if sighting.slant_range_m is None else 1.0)
+            telling = track.hit(Seen(look.at_s, look.utc, sighting), agrees=bool(agrees))
+            if telling is Telling.ANEW:
+                self._fusion.forget(track.id)
+            if telling is not Telling.NOTHING:
+                told[track.id] = sighting
             hit[track.id] = track
             apart.append(track)
         taken = {i for i, _ in pairs}
         for i, sighting in enumerate(sightings):
             if i in taken:
                 continue
-            whole = next((t for t in hit.values() if is_part_of(sighting, t, look, self._config)), None)
+            whole = next(
+                (t for t in hit.values() if is_part_of(sighting, t, look, self._config, self._fusion)), None
+            )
             if whole is not None:
                 whole.add_part(sighting)
                 continue
             new = self._new_track(Seen(look.at_s, look.utc, sighting), hit)
             if new is not None:
                 hit[new.id] = new
+                told[new.id] = sighting
                 apart.append(new)
+        self._fusion.add(told, look.terrain, look.at_s)
+        for track in apart:
+            track.place = self._fusion.place(track.id)
         for track in apart:
             for other in apart:
                 if other is not track:
@@ -161,7 +166,8 @@ class HotspotTracker:
         return None
 
     def _merge(self, track: Track, into: Track, look: Look) -> list[HotspotChange]:
-        into.take_over(track, jumped=has_jumped(into, track))
+        if into.take_over(track, jumped=has_jumped(into, track)):
+            self._fusion.take_over(into.id, track.id)
         into.state = HotspotState.CONFIRMED
         changes = [HotspotChange("updated", into.tell(look.at_s))]
         if track.confirmed is not None:
@@ -172,19 +178,9 @@ class HotspotTracker:
 
     def _forget(self, track: Track) -> None:
         self._tracks.remove(track)
+        self._fusion.forget(track.id)
         for other in self._tracks:
             other.seen_with.pop(track.id, None)
-
-
-def _effects_at(
-    places: dict[int, GroundEstimate | None], sightings: Sequence[Sighting], look: Look
-) -> dict[int, FloatArray]:
-    """Effects of sightings, by their number, at the places of the hotspots that they agree with."""
-    known = {i: place for i, place in places.items() if place is not None}
-    geodetic = np.array([(place.lat_deg, place.lon_deg, place.alt_amsl_m) for place in known.values()])
-    agreeing = [sightings[i] for i in known]
-    effects_m = effects_at(agreeing, geodetic, look.pose, look.camera, look.terrain)
-    return dict(zip(known, effects_m, strict=True))
 
 
 def _score(sighting: Sighting) -> float:

@@ -29,10 +29,10 @@ CAUSES = len(Cause)
 SHARED_VARIANCE = {
     Cause.EAST: 0.45,
     Cause.NORTH: 0.45,
-    Cause.HEIGHT: 1.0,
+    Cause.HEIGHT: 0.6,
     Cause.ROLL: 0.5,
     Cause.TILT: 0.5,
-    Cause.HEADING: 0.9,
+    Cause.HEADING: 0.8,
     Cause.PIXEL_1: 0.0,
     Cause.PIXEL_2: 0.0,
     Cause.TIME: 0.8,
@@ -43,6 +43,8 @@ SHARED_SIGMA, OWN_SIGMA = np.sqrt(_SHARED), np.sqrt(1 - _SHARED)
 PIXELS = [Cause.PIXEL_1, Cause.PIXEL_2]
 # A whole radian either way: as good as nothing is known of how far below the horizon a foot is.
 NO_ELEVATION_RAD = 1.0
+# A thing known by its bearing alone is somewhere within this, until rays cross.
+FAR_M = 3000.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,12 +55,10 @@ class Rays:
     """(N, 3)"""
     direction: FloatArray
     """(N, 3)"""
-    across: FloatArray
-    """(N, 2, 3): two unit vectors across each ray, the first of them level."""
-    by_place: FloatArray
-    """(N, 2, causes): shift across the ray by 1σ of each cause that moves the camera, in metres."""
-    by_turn: FloatArray
-    """(N, 2, causes): shift across the ray by 1σ of each cause that turns the ray, in radians."""
+    moves_m: FloatArray
+    """(N, 3, causes): what 1σ of each cause moves the camera by."""
+    turns: FloatArray
+    """(N, 3, causes): what 1σ of each cause changes the direction by."""
 
     @classmethod
     def of(cls, sightings: Sequence[Sighting], frame: LocalFrame) -> Rays:
@@ -66,47 +66,72 @@ class Rays:
 
         The axes of ``frame`` stand for those at every camera: 10 km away they are turned by about 0.1°.
         """
-        poses: dict[int, int] = {}
-        distinct: list[Pose] = []
-        which = np.empty(len(sightings), np.intp)
-        for i, sighting in enumerate(sightings):
-            key = id(sighting.pose)
-            if key not in poses:
-                poses[key] = len(distinct)
-                distinct.append(sighting.pose)
-            which[i] = poses[key]
-        camera_m, moves_m, turns_rad = _of_poses(distinct, frame)
+        number: dict[int, int] = {}
+        poses: list[Pose] = []
+        for sighting in sightings:
+            if id(sighting.pose) not in number:
+                number[id(sighting.pose)] = len(poses)
+                poses.append(sighting.pose)
+        which = np.array([number[id(sighting.pose)] for sighting in sightings])
+        camera_m, moves_m, turns_rad = _of_poses(poses, frame)
         direction = np.array([sighting.ray_enu for sighting in sightings])
-        across = _across(direction)
-        turned = np.zeros((len(sightings), 3, CAUSES))
-        turned[:, :, _TURNS] = np.cross(turns_rad[which], direction[:, None]).transpose(0, 2, 1)
-        turned[:, :, _OPTICS] = np.array([sighting.ray_effects for sighting in sightings])
-        by_turn = across @ turned
-        for i, sighting in enumerate(sightings):
-            if sighting.slant_range_m is None:
-                by_turn[i, 0, Cause.PIXEL_1] = math.hypot(*by_turn[i, 0, PIXELS])
-                by_turn[i, 1, Cause.PIXEL_1], by_turn[i, 0, Cause.PIXEL_2] = 0.0, 0.0
-                by_turn[i, 1, Cause.PIXEL_2] = NO_ELEVATION_RAD
-        return cls(camera_m[which], direction, across, across @ moves_m[which], by_turn)
-
-    def effects_m(self, range_m: FloatArray) -> FloatArray:
-        """(N, 2, causes): shift across the ray by 1σ of each cause, at these distances (N,)."""
-        return self.by_place + range_m[:, None, None] * self.by_turn
-
-    def miss_m(self, points_m: FloatArray) -> FloatArray:
-        """(N, 2): how far the rays pass by points (N, 3), across the ray."""
-        missed: FloatArray = (self.across @ (points_m - self.camera_m)[..., None])[..., 0]
-        return missed
+        turns = np.zeros((len(sightings), 3, CAUSES))
+        turns[:, :, _TURNS] = np.cross(turns_rad[which], direction[:, None]).transpose(0, 2, 1)
+        turns[:, :, _OPTICS] = np.array([sighting.ray_effects for sighting in sightings])
+        footless = [i for i, sighting in enumerate(sightings) if sighting.slant_range_m is None]
+        if footless:
+            level, upright = _across(direction[footless]).transpose(1, 0, 2)
+            aside = np.einsum("ni,nij->nj", level, turns[footless][:, :, PIXELS])
+            turns[footless, :, Cause.PIXEL_1] = level * np.linalg.norm(aside, axis=1)[:, None]
+            turns[footless, :, Cause.PIXEL_2] = upright * NO_ELEVATION_RAD
+        return cls(camera_m[which], direction, moves_m[which], turns)
 
     def take(self, rows: NDArray[np.intp]) -> Rays:
         """These of them."""
-        return Rays(
-            self.camera_m[rows],
-            self.direction[rows],
-            self.across[rows],
-            self.by_place[rows],
-            self.by_turn[rows],
-        )
+        return Rays(self.camera_m[rows], self.direction[rows], self.moves_m[rows], self.turns[rows])
+
+    def seen_at(self, guess_m: FloatArray) -> Measured:
+        """What the rays say of things that are near these points (N, 3); NaN where nothing is known of one.
+
+        The plane across the line of sight must not follow the noise, or the wobble of the rays looks like
+        parallax and draws every place towards the camera. The best line of sight lies between the
+        ray and the line from the camera to the guess, as much nearer to the ray as the camera's place is more
+        in doubt than the ray's direction.
+        """
+        known: NDArray[np.bool_] = np.isfinite(guess_m[:, 0])
+        away_m = np.where(known[:, None], guess_m - self.camera_m, FAR_M * self.direction)
+        range_m = np.maximum(np.linalg.norm(away_m, axis=1), 1.0)
+        moved_m2 = ((self.moves_m * OWN_SIGMA) ** 2).sum(axis=(1, 2))
+        turned_m2 = ((self.turns * OWN_SIGMA) ** 2).sum(axis=(1, 2)) * range_m**2
+        place_part = moved_m2 / (moved_m2 + turned_m2)
+        sight = away_m / range_m[:, None]
+        sight = sight + place_part[:, None] * (self.direction - sight)
+        sight /= np.linalg.norm(sight, axis=1, keepdims=True)
+        across = _across(sight)
+        along = (sight * self.direction).sum(axis=1)
+        point_m = self.camera_m + (range_m / np.maximum(along, 0.1))[:, None] * self.direction
+        effects_m = across @ (self.moves_m + range_m[:, None, None] * self.turns)
+        # What is left of the wobble looks like this much information on the distance.
+        wobble = np.where(known, 2 * place_part * (1 - place_part), 0.0) / range_m**2
+        return Measured(across, (across @ point_m[..., None])[..., 0], effects_m, range_m, sight, wobble)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """Where N things are across N lines of sight: ``across @ thing = at_m + effects_m @ errors``."""
+
+    across: FloatArray
+    """(N, 2, 3): two unit vectors across each line of sight, the first of them level."""
+    at_m: FloatArray
+    """(N, 2)"""
+    effects_m: FloatArray
+    """(N, 2, causes): by 1σ of each cause."""
+    range_m: FloatArray
+    """(N,): as far as the things were taken to be."""
+    sight: FloatArray
+    """(N, 3): the lines of sight."""
+    wobble: FloatArray
+    """(N,): information on the distance (1/m²) that is none, being noise."""
 
 
 _TURNS = [Cause.ROLL, Cause.TILT, Cause.HEADING, Cause.TIME]

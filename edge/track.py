@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import math
+from enum import Enum, auto
 from uuid import UUID
 
-import numpy as np
-from numpy.typing import NDArray
-
-from edge.ground_estimate import GroundEstimate
+from edge.fusion import Place
 from edge.hotspot import Hotspot, HotspotConfig, HotspotState, Label, Seen
-from edge.sighting import Method, Sighting, ellipse
-
-FloatArray = NDArray[np.float64]
+from edge.sighting import Sighting, ellipse
 
 # Certainty is bounded, so that news can still change it.
 LEAST_LOG_ODDS, MOST_LOG_ODDS = -4.0, 7.0
@@ -27,6 +23,15 @@ CHANGED_BY = 0.2
 MOVED_BY = 0.5
 
 
+class Telling(Enum):
+    """What a sighting tells of a place."""
+
+    NOTHING = auto()
+    MORE = auto()
+    ANEW = auto()
+    """What was known of it before is to be forgotten."""
+
+
 class Track:
     """Mutable; owned by one HotspotTracker."""
 
@@ -38,7 +43,8 @@ class Track:
         self.looks = 0
         self.fire_looks = 0
         self.smoke_looks = 0
-        self.estimate: GroundEstimate | None = None
+        self.place: Place | None = None
+        """As the flight's fusion has it."""
         self.bearing_deg = seen.sighting.bearing_deg
         self.usual_range_m = 0.0
         """From where it is seen; in a whole frame, so a tile's magnification is taken off."""
@@ -48,14 +54,13 @@ class Track:
         self.confirmed: Seen | None = None
         self.seen_with: dict[UUID, float] = {}
         """How surely it and another are two, because they were boxes of their own on one frame."""
-        self._method: Method = "bearing-only"
-        self._estimate_is_smoke = False
+        self._is_smokes_place = False
         self._strays = 0
         self._judged_s = seen.at_s
         self._said_at_s = -math.inf
         self._said_label: Label = "fire"
         self._said_semi_major_m = math.inf
-        self._said_place: GroundEstimate | None = None
+        self._said_place: Place | None = None
 
     @property
     def label(self) -> Label:
@@ -64,7 +69,7 @@ class Track:
     @property
     def is_vague(self) -> bool:
         """Little more than its bearing is known."""
-        return self.estimate is None or self.estimate.grazing
+        return self.place is None or self.place.grazing
 
     @property
     def probability(self) -> float:
@@ -80,8 +85,8 @@ class Track:
             and self.latest.at_s - self.first.at_s >= config.confirm_s
         )
 
-    def hit(self, seen: Seen, *, effects_m: FloatArray | None = None) -> None:
-        """Seen once more. ``effects_m``: the sighting's at our place, when its position agrees with ours."""
+    def hit(self, seen: Seen, *, agrees: bool = True) -> Telling:
+        """Seen once more, and what that tells of its place; ``agrees``: with the place it is known at."""
         sighting = seen.sighting
         self._judged_s = seen.at_s
         is_fire = sighting.label == "fire"
@@ -92,7 +97,7 @@ class Track:
         label_before = self.label
         self.fire_looks += is_fire
         self.smoke_looks += not is_fire
-        self._move(seen, effects_m)
+        telling = self._told(sighting, agrees=agrees)
         # A look's fire is told before its smoke; the fire stays its face.
         if first_of_look or is_fire:
             self.latest, self.extent = seen, sighting.box
@@ -100,6 +105,7 @@ class Track:
             self.label != label_before and sighting.label == self.label
         ):
             self.best = seen
+        return telling
 
     def add_part(self, sighting: Sighting) -> None:
         """Another box of this look that belongs to it: all it tells is where to look for it next."""
@@ -113,11 +119,12 @@ class Track:
         elapsed_s, self._judged_s = at_s - self._judged_s, at_s
         self._add(-self._config.miss_log_odds * min(1.0, elapsed_s / self._config.miss_s))
 
-    def take_over(self, other: Track, *, jumped: bool) -> None:
-        """The other was this one all along; ``jumped``: it is where this one is now."""
-        if other.estimate is not None and (jumped or self._is_better(other)):
-            self.estimate, self._method = other.estimate, other._method
-            self._estimate_is_smoke = other._estimate_is_smoke
+    def take_over(self, other: Track, *, jumped: bool) -> bool:
+        """The other was this one all along; ``jumped``: it is where this one is now. Returns whether its place
+        is ours from now on."""
+        takes_place = other.place is not None and (jumped or self._is_better(other))
+        if takes_place:
+            self.place, self._is_smokes_place = other.place, other._is_smokes_place
         self.log_odds = max(self.log_odds, other.log_odds)
         self.looks += other.looks
         self.fire_looks += other.fire_looks
@@ -128,20 +135,21 @@ class Track:
             self.latest, self.extent, self.bearing_deg = other.latest, other.extent, other.bearing_deg
             self.usual_range_m = other.usual_range_m or self.usual_range_m
             self._judged_s = other._judged_s
+        return takes_place
 
     def has_news(self, at_s: float) -> bool:
         """Whether its state as last told is out of date."""
         config = self._config
-        if self.label != self._said_label or (self.estimate is not None and self._said_place is None):
+        if self.label != self._said_label or (self.place is not None and self._said_place is None):
             return True
         if at_s - self._said_at_s < config.update_least_s:
             return False
         if at_s - self._said_at_s >= config.update_s:
             return True
-        if self.estimate is None or self._said_place is None:
+        if self.place is None or self._said_place is None:
             return False
-        semi_major_m, _, _ = ellipse(self.estimate.covariance_m2)
-        offset_m, _ = self._said_place.offset_to(self.estimate)
+        semi_major_m, _, _ = ellipse(self.place.covariance_m2)
+        offset_m, _ = self._said_place.offset_to(self.place)
         return (
             semi_major_m <= (1 - CHANGED_BY) * self._said_semi_major_m
             or math.hypot(*offset_m.tolist()) > MOVED_BY * self._said_semi_major_m
@@ -149,20 +157,20 @@ class Track:
 
     def tell(self, at_s: float, *, merged_into: UUID | None = None) -> Hotspot:
         """Its state, to be told to others now."""
-        self._said_at_s, self._said_label, self._said_place = at_s, self.label, self.estimate
-        if self.estimate is not None:
-            self._said_semi_major_m, _, _ = ellipse(self.estimate.covariance_m2)
+        self._said_at_s, self._said_label, self._said_place = at_s, self.label, self.place
+        if self.place is not None:
+            self._said_semi_major_m, _, _ = ellipse(self.place.covariance_m2)
         return self.snapshot(merged_into=merged_into)
 
     def snapshot(self, *, merged_into: UUID | None = None) -> Hotspot:
-        place = self.estimate
+        place = self.place
         return Hotspot(
             id=self.id,
             state=self.state,
             label=self.label,
             probability=self.probability,
             looks=self.looks,
-            method=self._method,
+            method=place.method if place else "bearing-only",
             lat_deg=place.lat_deg if place else None,
             lon_deg=place.lon_deg if place else None,
             alt_amsl_m=place.alt_amsl_m if place else None,
@@ -175,44 +183,36 @@ class Track:
             merged_into=merged_into,
         )
 
-    def _move(self, seen: Seen, effects_m: FloatArray | None) -> None:
-        sighting = seen.sighting
+    def _told(self, sighting: Sighting, *, agrees: bool) -> Telling:
         turn_deg = (sighting.bearing_deg - self.bearing_deg + 180.0) % 360.0 - 180.0
         self.bearing_deg = (self.bearing_deg + BEARING_SMOOTHING * turn_deg) % 360.0
+        is_smoke = sighting.label == "smoke"
+        if self.place is not None and sighting.label != self.label:
+            return (
+                Telling.NOTHING
+            )  # where a fire has been seen its smoke says less; and one box makes no fire
         if sighting.slant_range_m is None:
-            return
-        if self.estimate is None:
-            self._start(seen)
-            return
-        if sighting.label != self.label:
-            return  # where a fire has been seen its smoke says less; and one box does not make smoke a fire
-        if self._estimate_is_smoke and sighting.label == "fire":
-            self._start(seen)
-            return
-        self._strays = self._strays + 1 if effects_m is None else 0
-        if self._strays >= STRAYS_TO_RESTART:
-            self._start(seen)
-        elif effects_m is not None:
-            moved = self.estimate.fused(sighting, effects_m, seen.at_s)
-            if moved is not self.estimate:
-                self.estimate, self._method = moved, sighting.method
-        part = max(0.1, 1 / max(self.looks, 1))
-        self.usual_range_m += part * (sighting.slant_range_m / sighting.magnification - self.usual_range_m)
-
-    def _start(self, seen: Seen) -> None:
-        sighting = seen.sighting
-        self.estimate = GroundEstimate.first(sighting, seen.at_s)
-        self._method = sighting.method
-        self._estimate_is_smoke = sighting.label == "smoke"
-        self._strays = 0
-        self.usual_range_m = (sighting.slant_range_m or 0.0) / sighting.magnification
+            return Telling.MORE if agrees or self.place is None else Telling.NOTHING
+        self._strays = 0 if agrees else self._strays + 1
+        anew = (
+            self.place is None
+            or (self._is_smokes_place and not is_smoke)
+            or self._strays >= STRAYS_TO_RESTART
+        )
+        seen_from_m = sighting.slant_range_m / sighting.magnification
+        if anew:
+            self._strays, self._is_smokes_place = 0, is_smoke
+            self.usual_range_m = seen_from_m
+            return Telling.ANEW
+        self.usual_range_m += max(0.1, 1 / max(self.looks, 1)) * (seen_from_m - self.usual_range_m)
+        return Telling.MORE if agrees else Telling.NOTHING
 
     def _is_better(self, other: Track) -> bool:
-        if self.estimate is None or other.estimate is None:
-            return self.estimate is None
-        if self._estimate_is_smoke != other._estimate_is_smoke:
-            return self._estimate_is_smoke
-        return bool(other.estimate.covariance_m2.trace() < self.estimate.covariance_m2.trace())
+        if self.place is None or other.place is None:
+            return self.place is None
+        if self._is_smokes_place != other._is_smokes_place:
+            return self._is_smokes_place
+        return bool(other.place.covariance_m2.trace() < self.place.covariance_m2.trace())
 
     def _add(self, log_odds: float) -> None:
         self.log_odds = min(max(self.log_odds + log_odds, LEAST_LOG_ODDS), MOST_LOG_ODDS)

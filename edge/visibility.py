@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.ground_estimate import GroundEstimate
+from edge.fusion import Place
 from edge.hotspot import Look
 from edge.march import clearance_m
 from edge.pose import distance_m, turned_deg
@@ -24,15 +24,15 @@ SAME_VIEW_DEG = 3.0
 OCCLUSION_SAMPLES = 48
 
 
-def should_see(look: Look, estimate: GroundEstimate | None, latest: Sighting, farthest_m: float) -> bool:
+def should_see(look: Look, place: Place | None, latest: Sighting, farthest_m: float) -> bool:
     """``farthest_m`` is the distance at which the hotspot has been seen, reckoned as in a whole frame: what a
     tile showed twice as large counts as seen from half as far."""
     moved_m = distance_m(look.pose, latest.pose)
-    if estimate is None:
+    if place is None:
         return moved_m < SAME_PLACE_BEARING_M and _ray_in_picture(look, latest)
     if moved_m < SAME_PLACE_M and turned_deg(look.pose, latest.pose) < SAME_VIEW_DEG:
         return _ray_in_picture(look, latest)
-    points = _points(look, estimate)
+    points = _points(look, place)
     pixels = look.camera.project(points @ look.pose.camera_to_enu)
     if not look.camera.contains(pixels, MARGIN * look.camera.width_px).all():
         return False
@@ -49,16 +49,16 @@ def _ray_in_picture(look: Look, sighting: Sighting) -> bool:
     return sighting.magnification <= RANGE_MARGIN * look.magnification(pixels)
 
 
-def _points(look: Look, estimate: GroundEstimate) -> FloatArray:
-    """The estimate and the ends of the axes of its 1σ ellipse, from the look's camera (5, 3)."""
-    values, vectors = np.linalg.eigh(estimate.covariance_m2)
+def _points(look: Look, place: Place) -> FloatArray:
+    """The place and the ends of the axes of its 1σ ellipse, from the look's camera (5, 3)."""
+    values, vectors = np.linalg.eigh(place.covariance_m2)
     axes = (vectors * np.sqrt(np.maximum(values, 0.0))).T
     around = np.zeros((5, 3))
     around[1:3, :2], around[3:5, :2] = axes, -axes
     pose = look.pose
     frame = LocalFrame(pose.lat_deg, pose.lon_deg, pose.alt_amsl_m)
-    place = (np.array(x) for x in (estimate.lat_deg, estimate.lon_deg, estimate.alt_amsl_m))
-    return np.array(frame.from_geodetic(*place)) + around
+    there = (np.array(x) for x in (place.lat_deg, place.lon_deg, place.alt_amsl_m))
+    return np.array(frame.from_geodetic(*there)) + around
 
 
 def _hidden(look: Look, point: FloatArray) -> bool:

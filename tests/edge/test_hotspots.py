@@ -354,7 +354,7 @@ def test_the_ellipse_tells_the_truth_however_long_the_drone_looks() -> None:
     inside: list[bool] = []
     hover_m: list[float] = []
     orbit_m: list[float] = []
-    for seed in range(60):
+    for seed in range(160):
         arc_deg, axes = ((0.0, hover_m), (180.0, orbit_m))[seed % 2]
         watch, fire = fly(seed, arc_deg)
         (hotspot,) = watch.confirmed
