@@ -18,7 +18,7 @@ from scipy.optimize import linear_sum_assignment
 from edge.fusion import Fusion, Place
 from edge.hotspot import HotspotConfig, Look
 from edge.pose import distance_m, turned_deg
-from edge.sighting import Sighting
+from edge.sighting import Sighting, ellipse
 from edge.track import Track
 from edge.visibility import SAME_PLACE_M, SAME_VIEW_DEG
 from flight.local_frame import LocalFrame
@@ -36,6 +36,8 @@ SAME_POST_M = 30.0
 BY_BEARING, BY_BOX, BY_VIEW = 1.4, 1.5, 2.0
 # The foot of a smoke column is a guess in ways that the error model does not know.
 SMOKE_ERROR_FACTOR = 2.5
+# How many box sizes the ground has to have moved on in the picture.
+MOVED_ON = 1.5
 _NO_BOX = (math.nan, math.nan, math.nan, math.nan)
 
 
@@ -115,8 +117,11 @@ def may_be_one(a: Track, b: Track, look: Look, config: HotspotConfig) -> bool:
 def has_jumped(old: Track, new: Track) -> bool:
     """Whether the new track began where and when the old one vanished, in a view that had not changed.
 
-    Fires do not do that; pictures do, when the camera turns or shakes with no gyro to tell it.
+    Fires do not do that; pictures do, when the camera turns or shakes with no gyro to tell it. Two good
+    places on the ground are two places: a drone on its way sees one fire leave as another one comes.
     """
+    if not (old.is_vague or new.is_vague):
+        return False
     before, after = old.latest.sighting.pose, new.first.sighting.pose
     gap_s = new.first.at_s - old.latest.at_s
     return (
@@ -124,6 +129,27 @@ def has_jumped(old: Track, new: Track) -> bool:
         and distance_m(before, after) < SAME_PLACE_M
         and turned_deg(before, after) < SAME_VIEW_DEG
     )
+
+
+def is_on_lens(track: Track, look: Look) -> bool:
+    """Whether its box keeps its place in the picture while the ground moves on below: dirt, a reflection."""
+    first, now = track.first.sighting, track.latest.sighting
+    if first.lat_deg is None or first.lon_deg is None or first.alt_amsl_m is None or now.box is None:
+        return False
+    assert first.covariance_m2 is not None  # noqa: S101 - it has a place
+    frame = LocalFrame(look.pose.lat_deg, look.pose.lon_deg, look.pose.alt_amsl_m)
+    there = (np.array(x) for x in (first.lat_deg, first.lon_deg, first.alt_amsl_m))
+    point_m = np.array(frame.from_geodetic(*there))
+    there_px = look.camera.project(point_m @ look.pose.camera_to_enu)[0]
+    size_px = max(now.box[2] - now.box[0], now.box[3] - now.box[1])
+    # Outside of the picture by now (NaN), and still seen: that is far enough.
+    due_px = float(np.nan_to_num(np.hypot(*(there_px - first.pixel)), nan=math.inf))
+    moved_px = math.hypot(now.pixel[0] - first.pixel[0], now.pixel[1] - first.pixel[1])
+    # From the same side the first look's error is the same now; from another it moves what was expected.
+    major_m, _, _ = ellipse(first.covariance_m2)
+    turned = math.dist(first.ray_enu, now.ray_enu)
+    slack_px = turned * major_m / float(np.linalg.norm(point_m)) * look.camera.fx_px
+    return due_px > MOVED_ON * size_px + slack_px and moved_px < min(due_px / 2, size_px)
 
 
 class _Places:

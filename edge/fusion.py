@@ -22,8 +22,16 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.bundle import (
+    STATES,
+    information_of_looks,
+    left_open,
+    misfit,
+    misfit_in_frame,
+    split,
+)
 from edge.locate import GRAZING_FACTOR
-from edge.rays import CAUSES, FAR_M, OWN_SIGMA, PIXELS, SHARED_SIGMA, Measured, Rays
+from edge.rays import CAUSES, FAR_M, OWN_SIGMA, PIXELS, SHARED_SIGMA, Rays
 from edge.sighting import Method, Sighting, ellipse
 from flight.local_frame import LocalFrame
 from flight.terrain import FlatTerrain, Terrain
@@ -31,7 +39,6 @@ from flight.terrain import FlatTerrain, Terrain
 FloatArray = NDArray[np.float64]
 K = TypeVar("K", bound=Hashable)
 
-STATES = 3 + CAUSES
 # What is a sighting's own is not new in every frame either: attitude and flames change over about a second.
 CORRELATION_S = 1.0
 # What was seen this long ago counts for a third of what is seen now.
@@ -108,6 +115,8 @@ class _Spot:
         self.state = np.zeros(STATES)
         self.joint = np.eye(STATES)
         """Covariance of ``state``."""
+        self.own_m2, self.shared_m, self.left = np.eye(3), np.zeros((3, CAUSES)), np.eye(CAUSES)
+        """``joint`` in parts, as :func:`~edge.bundle.split` has them."""
         self.place: Place | None = None
 
 
@@ -172,15 +181,30 @@ class Fusion(Generic[K]):
         rows, columns = np.nonzero(ask)
         if not len(rows) or self._frame is None:
             return found
-        rays = Rays.of(sightings, self._frame).take(rows)
         at = np.zeros(len(spots), np.intp)
         at[placed] = np.arange(len(placed))
-        states = np.array([spot.state for spot in spots if spot is not None and spot.place is not None])
-        joints = np.array([spot.joint for spot in spots if spot is not None and spot.place is not None])
-        joint = joints[at[columns]]
+        which = at[columns]
+        known = [spot for spot in spots if spot is not None and spot.place is not None]
+        states = np.array([spot.state for spot in known])[which]
+        own_m2 = np.array([spot.own_m2 for spot in known])[which]
         for axis in (0, 1):
-            joint[:, axis, axis] += model_error_m[rows, columns] ** 2
-        found[rows, columns] = _misfit(rays, states[at[columns]], joint)
+            own_m2[:, axis, axis] += model_error_m[rows, columns] ** 2
+        measured = Rays.of(sightings, self._frame).take(rows).seen_at(states[:, :3])
+        missed_m = jacobian(measured) @ states[..., None] - measured.at_m[..., None]
+        left = np.array([spot.left for spot in known])[which]
+        shared_m = np.array([spot.shared_m for spot in known])[which]
+        together = np.concatenate(
+            [
+                measured.across @ shared_m - (measured.effects_m * SHARED_SIGMA) @ left,
+                np.delete(measured.effects_m * OWN_SIGMA, PIXELS, axis=2),
+            ],
+            axis=2,
+        )
+        pixels_m = measured.effects_m[..., PIXELS]
+        alone_m2 = measured.across @ own_m2 @ measured.across.transpose(
+            0, 2, 1
+        ) + pixels_m @ pixels_m.transpose(0, 2, 1)
+        found[rows, columns] = misfit_in_frame(rows, missed_m, alone_m2, together)
         return found
 
     def _spot(self, key: K, sighting: Sighting, terrain: Terrain | None) -> _Spot:
@@ -193,7 +217,7 @@ class Fusion(Generic[K]):
     ) -> None:
         """Adds the looks to the sums, each by its weight."""
         measured = rays.seen_at(np.array([_guess_m(spot) for spot in spots]))
-        misfit = _misfit(
+        missed = misfit(
             rays, np.array([spot.state for spot in spots]), np.array([spot.joint for spot in spots])
         )
         weight, alike = np.ones(len(spots)), np.ones(len(spots))
@@ -202,7 +226,7 @@ class Fusion(Generic[K]):
             if spot.looks:
                 # How many looks in a row make one that is independent of the one before.
                 weight[i] = min(1.0, max(elapsed_s, 0.02) / CORRELATION_S)
-                weight[i] /= max(1.0, misfit[i] / DOUBTFUL_D2)
+                weight[i] /= max(1.0, missed[i] / DOUBTFUL_D2)
             fading = math.exp(-elapsed_s / MEMORY_S)
             spot.information *= fading
             spot.vector *= fading
@@ -213,7 +237,7 @@ class Fusion(Generic[K]):
             if spot.smoke:
                 spread_m = measured.range_m[i] * sighting.ray_effects[:, :2]
                 spot.foot_m2 += (spread_m @ spread_m.T - spot.foot_m2) / spot.looks
-        information, vector = _information(measured, rays.camera_m, weight, alike)
+        information, vector = information_of_looks(measured, rays.camera_m, weight, alike)
         for i, spot in enumerate(spots):
             spot.information += information[i]
             spot.vector += vector[i]
@@ -226,7 +250,7 @@ class Fusion(Generic[K]):
         vectors = np.array([spot.vector for spot in spots])
         # Fires on one patch of ground share its error: together they may not say more of the common causes
         # than one of them could.
-        says = _left_open(sums + ground / crowd[:, None, None], vectors + towards / crowd[:, None])
+        says = left_open(sums + ground / crowd[:, None, None], vectors + towards / crowd[:, None])
         for spot, said in zip(spots, says, strict=True):
             spot.says = said
         age_s = np.array([at_s - spot.at_s for spot in self._spots.values()])
@@ -256,7 +280,7 @@ class Fusion(Generic[K]):
         for rows in groups.values():
             terrain = spots[rows[0]].terrain
             guess_m = np.array([spots[i].guess_m for i in rows])
-            ground[rows], towards[rows] = _ground_row(
+            ground[rows], towards[rows] = ground_row(
                 self._frame, terrain, guess_m, np.array([spots[i].axes_m for i in rows])
             )
             apart_m = np.linalg.norm(known_m[None, :, :2] - guess_m[:, None, :2], axis=2)
@@ -269,7 +293,8 @@ class Fusion(Generic[K]):
         points_m = np.array([spot.state[:3] for spot in spots])
         geodetic = np.array(self._frame.to_geodetic(*points_m.T)).T
         for i, spot in enumerate(spots):
-            own_m2, shared_m = _split(spot.joint)
+            own_m2, shared_m, spot.left = split(spot.joint)
+            spot.own_m2, spot.shared_m = own_m2, shared_m
             if spot.smoke:
                 own_m2 = own_m2 + SMOKE_LEFT * spot.foot_m2
             if spot.grazing:
@@ -320,7 +345,7 @@ def fuse(sightings: Sequence[Sighting], terrain: Terrain | None) -> Place | None
     doubt = np.ones(len(seen))
     for _ in range(PASSES):
         measured = rays.seen_at(np.tile(_guess_m(spot), (len(seen), 1)))
-        information, vector = _information(measured, rays.camera_m, 1 / doubt, alike)
+        information, vector = information_of_looks(measured, rays.camera_m, 1 / doubt, alike)
         spot.information, spot.vector = information.sum(axis=0), vector.sum(axis=0)
         if spot.smoke:
             spread_m = measured.range_m[:, None, None] * np.array([s.ray_effects[:, :2] for s in seen])
@@ -328,8 +353,8 @@ def fuse(sightings: Sequence[Sighting], terrain: Terrain | None) -> Place | None
         fusion._solve([spot], spot.at_s)
         fusion._put([spot], rays.camera_m[-1:])
         count = len(seen)
-        misfit = _misfit(rays, np.tile(spot.state, (count, 1)), np.tile(spot.joint, (count, 1, 1)))
-        doubt = np.maximum(1.0, misfit / DOUBTFUL_D2)
+        missed = misfit(rays, np.tile(spot.state, (count, 1)), np.tile(spot.joint, (count, 1, 1)))
+        doubt = np.maximum(1.0, missed / DOUBTFUL_D2)
     return spot.place
 
 
@@ -365,81 +390,3 @@ def _alike(sides: FloatArray, side: int, weight: float, alike: float) -> float:
     sides[side] = after = before + weight
     counted = [n / (1 + max(n - 1, 0.0) * alike) for n in (before, after)]
     return float(weight / (counted[1] - counted[0]))
-
-
-def _jacobian(measured: Measured) -> FloatArray:
-    """(N, 2, states)"""
-    return np.concatenate([measured.across, -measured.effects_m * SHARED_SIGMA], axis=2)
-
-
-def _information(
-    measured: Measured, camera_m: FloatArray, weight: FloatArray, alike: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """What each look says of the states: information (N, states, states) and its vector (N, states)."""
-    jacobian, own_m = _jacobian(measured), measured.effects_m * OWN_SIGMA
-    own_m[..., PIXELS] *= np.sqrt(alike)[:, None, None]
-    certain = np.linalg.inv(own_m @ own_m.transpose(0, 2, 1)) * weight[:, None, None]
-    weighed = jacobian.transpose(0, 2, 1) @ certain
-    information = weighed @ jacobian
-    vector = (weighed @ measured.at_m[..., None])[..., 0]
-    sight, nothing = measured.sight, weight * measured.wobble
-    information[:, :3, :3] -= nothing[:, None, None] * sight[:, :, None] * sight[:, None]
-    vector[:, :3] -= (nothing * (sight * camera_m).sum(axis=1))[:, None] * sight
-    return information, vector
-
-
-def _misfit(rays: Rays, states: FloatArray, joint: FloatArray) -> FloatArray:
-    """(N,) by how many σ, squared, rays pass by places."""
-    measured = rays.seen_at(states[:, :3])
-    jacobian, own_m = _jacobian(measured), measured.effects_m * OWN_SIGMA
-    missed_m = jacobian @ states[..., None] - measured.at_m[..., None]
-    covariance_m2 = jacobian @ joint @ jacobian.transpose(0, 2, 1) + own_m @ own_m.transpose(0, 2, 1)
-    squared: FloatArray = (missed_m * np.linalg.solve(covariance_m2, missed_m)).sum(axis=(1, 2))
-    return squared
-
-
-def _left_open(information: FloatArray, vector: FloatArray) -> FloatArray:
-    """(N, causes, causes + 1): what is said of the common causes whatever the place may be."""
-    across = information[:, 3:, :3] @ np.linalg.inv(information[:, :3, :3])
-    return np.concatenate(
-        [
-            information[:, 3:, 3:] - across @ information[:, :3, 3:],
-            vector[:, 3:, None] - across @ vector[:, :3, None],
-        ],
-        axis=2,
-    )
-
-
-def _split(joint: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """A place's own covariance (3x3), and its displacement (3 x causes) by what is left in common."""
-    causes, cross_m = joint[3:, 3:], joint[:3, 3:]
-    root = np.linalg.cholesky(causes)
-    shared_m = np.linalg.solve(root, cross_m.T).T
-    return joint[:3, :3] - shared_m @ shared_m.T, shared_m
-
-
-def _ground_row(
-    frame: LocalFrame, terrain: Terrain, guess_m: FloatArray, axes_m: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """What a terrain says of places (N, 3): information (N, states, states) and its vector (N, states).
-
-    The slope is a secant over the ellipse (``axes_m``: N, 2, 2), so that the ground's shape over its length
-    is in it. Nothing is said where the height is not known.
-    """
-    ends_m = guess_m[:, None, :2] + np.concatenate([axes_m, -axes_m], axis=1)
-    points_m = np.concatenate([guess_m[:, None, :2], ends_m], axis=1)
-    lat_deg, lon_deg, _ = frame.to_geodetic(
-        points_m[..., 0], points_m[..., 1], np.broadcast_to(guess_m[:, 2, None], points_m.shape[:2])
-    )
-    up_m = (
-        terrain.height_amsl_m(lat_deg, lon_deg)
-        - frame.alt_m
-        - frame.drop_m(points_m[..., 0], points_m[..., 1])
-    )
-    rise_m = (up_m[:, 1:3] - up_m[:, 3:5]) / 2
-    slope = np.nan_to_num(np.linalg.solve(axes_m, rise_m[..., None])[..., 0])
-    row = np.zeros((len(guess_m), STATES))
-    row[:, :2], row[:, 2] = -slope, 1.0
-    height_m = np.where(np.isfinite(up_m[:, 0]), up_m[:, 0], 0.0) - (slope * guess_m[:, :2]).sum(axis=1)
-    certain = np.isfinite(up_m[:, 0]) / terrain.sigma_m**2
-    return row[:, :, None] * row[:, None] * certain[:, None, None], row * (height_m * certain)[:, None]

@@ -109,7 +109,7 @@ class HotspotConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     confirm_probability: float = Field(
-        default=0.9, gt=0.5, lt=1, description="a tentative one is confirmed from here"
+        default=0.95, gt=0.5, lt=1, description="a tentative one is confirmed from here"
     )
     confirm_looks: int = Field(default=3, ge=1, le=100, description="and not before it was seen this often")
     confirm_s: float = Field(default=0.5, ge=0, le=60, description="nor before it was seen over this long")
@@ -117,13 +117,13 @@ class HotspotConfig(BaseModel):
         default=0.2, gt=0, lt=0.5, description="a confirmed one is lost from here"
     )
     drop_probability: float = Field(
-        default=0.08, gt=0, lt=0.5, description="a tentative one is forgotten from here"
+        default=0.02, gt=0, lt=0.5, description="a tentative one is forgotten from here"
     )
     first_probability: float = Field(
         default=0.2, gt=0, lt=0.9, description="before the first sighting is counted"
     )
     miss_log_odds: float = Field(
-        default=0.6, gt=0, le=5, description="taken off by a look that should have seen it"
+        default=1.0, gt=0, le=5, description="taken off by a look that should have seen it"
     )
     miss_s: float = Field(
         default=0.33, gt=0, le=10, description="looks closer together than this count as a part"
@@ -132,7 +132,7 @@ class HotspotConfig(BaseModel):
         default=30.0, gt=0, description="a tentative one not seen for this long is forgotten"
     )
     gate_sigma: float = Field(
-        default=3.4, gt=0, le=10, description="a sighting further off than this is another place"
+        default=2.8, gt=0, le=10, description="a sighting further off than this is another place"
     )
     model_error_m: float = Field(
         default=4.0, ge=0, le=100, description="1σ of what the error model leaves out"

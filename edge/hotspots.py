@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from edge.association import BY_BEARING, assign, has_jumped, is_part_of, may_be_one, mismatches
+from edge.association import BY_BEARING, assign, has_jumped, is_on_lens, is_part_of, may_be_one, mismatches
 from edge.fusion import Fusion
 from edge.hotspot import Hotspot, HotspotChange, HotspotConfig, HotspotState, Look, Seen
 from edge.sighting import Sighting
@@ -128,7 +128,7 @@ class HotspotTracker:
                 if same is None
                 else self._merge(track, same, look)
             )
-        if not track.is_sure:
+        if not track.is_sure or is_on_lens(track, look):
             return []
         same = self._told_before(track, look)
         if same is not None:

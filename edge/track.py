@@ -12,8 +12,9 @@ from edge.sighting import Sighting, ellipse
 
 # Certainty is bounded, so that news can still change it.
 LEAST_LOG_ODDS, MOST_LOG_ODDS = -4.0, 7.0
-# One sighting's worth: a score of 0.5 multiplies the odds by e, others by the root of what they claim.
-HIT_LOG_ODDS, HIT_PER_LOGIT, LEAST_HIT, MOST_HIT = 1.0, 0.5, 0.3, 2.0
+# One sighting's worth: fires are seen in some .7 of the looks that show them, what the detector mistakes in
+# one place in some .2; and its score: mistakes score lower (models/README.md).
+HIT_LOG_ODDS, HIT_PER_LOGIT, LEAST_HIT, MOST_HIT = 0.7, 0.55, 0.3, 3.0
 BEARING_SMOOTHING = 0.7
 # An estimate that this many sightings in a row contradict starts anew.
 STRAYS_TO_RESTART = 6
@@ -93,7 +94,9 @@ class Track:
         first_of_look = self.looks == 0 or seen.at_s > self.latest.at_s
         if first_of_look:
             self.looks += 1
-            self._add(_hit_log_odds(sighting.score))
+            # A box that keeps its place in the picture while the ground below moves on is on the lens.
+            if agrees or self.is_vague:
+                self._add(_hit_log_odds(sighting.score))
         label_before = self.label
         self.fire_looks += is_fire
         self.smoke_looks += not is_fire
@@ -120,8 +123,10 @@ class Track:
         self._add(-self._config.miss_log_odds * min(1.0, elapsed_s / self._config.miss_s))
 
     def take_over(self, other: Track, *, jumped: bool) -> bool:
-        """The other was this one all along; ``jumped``: it is where this one is now. Returns whether its place
-        is ours from now on."""
+        """The other was this one all along; ``jumped``: it is where this one is now.
+
+        Returns whether its place is ours from now on.
+        """
         takes_place = other.place is not None and (jumped or self._is_better(other))
         if takes_place:
             self.place, self._is_smokes_place = other.place, other._is_smokes_place
