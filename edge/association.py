@@ -100,10 +100,13 @@ def _distance_m(place: Place, sighting: Sighting) -> float:
 def may_be_one(a: Track, b: Track, look: Look, config: HotspotConfig) -> bool:
     """Whether two tracks are too close, given their errors, to be told apart."""
     if a.place is not None and b.place is not None:
-        offset_m, covariance_m2 = a.place.offset_to(b.place)
-        covariance_m2 = covariance_m2 + 2 * config.model_error_m**2 * np.eye(2)
-        if float(offset_m @ np.linalg.solve(covariance_m2, offset_m)) <= config.gate_sigma**2:
-            return True
+        # Far beyond any gate nothing needs to be reckoned out.
+        reach_m = config.gate_sigma * (2 * config.model_error_m + a.place.semi_major_m + b.place.semi_major_m)
+        if a.place.distance_m(b.place) <= reach_m:
+            offset_m, covariance_m2 = a.place.offset_to(b.place)
+            covariance_m2 = covariance_m2 + 2 * config.model_error_m**2 * np.eye(2)
+            if float(offset_m @ np.linalg.solve(covariance_m2, offset_m)) <= config.gate_sigma**2:
+                return True
     if not (a.is_vague or b.is_vague):
         return False
     turn_deg = abs((a.bearing_deg - b.bearing_deg + 180.0) % 360.0 - 180.0)
@@ -245,8 +248,8 @@ def _ground_misfit(
     any_smoke = seen.is_smoke[:, None] | kept.is_smoke[None]
     model_m = config.model_error_m * np.where(any_smoke, SMOKE_ERROR_FACTOR, 1.0)
     apart_m = np.linalg.norm(seen.east_north_m[:, None] - kept.east_north_m[None], axis=2)
-    # Far beyond any gate nothing needs to be reckoned out. Twice, because one is seen with errors of its own.
-    reach_m = 2 * config.gate_sigma * (model_m + seen.sigma_m[:, None] + kept.sigma_m[None])
+    # Far beyond any gate nothing needs to be reckoned out.
+    reach_m = config.gate_sigma * (model_m + seen.sigma_m[:, None] + kept.sigma_m[None])
     near = seen.has_place[:, None] & kept.has_place[None] & (apart_m <= reach_m)
     misfit = fusion.misfits(sightings, [track.id for track in tracks], near, model_m) / config.gate_sigma**2
     return np.where(misfit <= 1.0, misfit, np.inf)

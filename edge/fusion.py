@@ -22,9 +22,13 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.bundle import (
+from edge.bundle_record import BundleRecord
+from edge.hotspot_record import SpotRecord
+from edge.information import (
     STATES,
+    information_of_ground,
     information_of_looks,
+    jacobian_of,
     left_open,
     misfit,
     misfit_in_frame,
@@ -32,9 +36,9 @@ from edge.bundle import (
 )
 from edge.locate import GRAZING_FACTOR
 from edge.rays import CAUSES, FAR_M, OWN_SIGMA, PIXELS, SHARED_SIGMA, Rays
-from edge.sighting import Method, Sighting, ellipse
+from edge.sighting import Method, Sighting
 from flight.local_frame import LocalFrame
-from flight.terrain import FlatTerrain, Terrain
+from flight.terrain import CORRELATION_M, FlatTerrain, Terrain
 
 FloatArray = NDArray[np.float64]
 K = TypeVar("K", bound=Hashable)
@@ -51,13 +55,13 @@ SIDE_DEG = 10.0
 SIDES = round(360 / SIDE_DEG)
 ALIKE = {"fire": 0.3, "smoke": 0.7}
 SMOKE_LEFT = 0.5
-# Within this the terrain model errs as one (correlation length of SRTM and its kin, of that order).
-CORRELATION_M = 100.0
 # Rays that only cross must tell the place to within this part of its distance.
 CROSSED_WITHIN = 0.3
 # The slope of the ground is taken over the ellipse's own length, between these.
 LEAST_AXIS_M, MOST_AXIS_M = 3.0, 200.0
 PASSES = 5
+# From 1σ of an ellipse to its 90 %: the root of χ² with two degrees of freedom.
+SIGMAS_90 = math.sqrt(-2 * math.log(0.1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +72,8 @@ class Place:
     lat_deg: float
     lon_deg: float
     alt_amsl_m: float
+    local_m: tuple[float, float, float]
+    """East, north, up in the frame that all places of its fusion share."""
     own_m2: FloatArray
     """3x3 covariance (east, north, up) of what is this place's own."""
     shared_m: FloatArray
@@ -76,20 +82,20 @@ class Place:
     """No ray to it has met the ground at more than a grazing angle."""
     method: Method
     looks: int
-
-    @property
-    def covariance_m2(self) -> FloatArray:
-        """2x2, east and north: all of the error."""
-        return (self.own_m2 + self.shared_m @ self.shared_m.T)[:2, :2]
+    covariance_m2: FloatArray
+    """2x2, east and north: all of the error."""
+    semi_major_m: float
+    """Of the ellipse that holds 90 %."""
 
     def offset_to(self, other: Place) -> tuple[FloatArray, FloatArray]:
-        """To another place of the same flight (east, north; m), and the offset's 2x2 covariance."""
+        """To another place of the same fusion (east, north; m), and the offset's 2x2 covariance."""
         apart_m = (other.shared_m - self.shared_m)[:2]
-        frame = LocalFrame(self.lat_deg, self.lon_deg, self.alt_amsl_m)
-        there = (np.array(x) for x in (other.lat_deg, other.lon_deg, other.alt_amsl_m))
-        east_m, north_m, _ = frame.from_geodetic(*there)
         own_m2 = (self.own_m2 + other.own_m2)[:2, :2]
-        return np.array([east_m, north_m]), own_m2 + apart_m @ apart_m.T
+        return np.subtract(other.local_m, self.local_m)[:2], own_m2 + apart_m @ apart_m.T
+
+    def distance_m(self, other: Place) -> float:
+        """Over ground, to another place of the same fusion."""
+        return math.hypot(other.local_m[0] - self.local_m[0], other.local_m[1] - self.local_m[1])
 
 
 class _Spot:
@@ -116,7 +122,10 @@ class _Spot:
         self.joint = np.eye(STATES)
         """Covariance of ``state``."""
         self.own_m2, self.shared_m, self.left = np.eye(3), np.zeros((3, CAUSES)), np.eye(CAUSES)
-        """``joint`` in parts, as :func:`~edge.bundle.split` has them."""
+        """``joint`` in parts, as :func:`~edge.information.split` has them."""
+        self.ground = np.zeros((STATES, STATES)), np.zeros(STATES)
+        self.others = np.zeros((CAUSES, CAUSES + 1))
+        """What the ground and, of the common causes, other hotspots said when ``state`` was solved."""
         self.place: Place | None = None
 
 
@@ -132,6 +141,22 @@ class Fusion(Generic[K]):
         """Where it is; None where it is not known, or only by its bearing."""
         spot = self._spots.get(key)
         return None if spot is None else spot.place
+
+    def record(self, key: K) -> BundleRecord | None:
+        """What its place was made of, to be kept; None where it has none."""
+        spot = self._spots.get(key)
+        if spot is None or spot.place is None or self._frame is None:
+            return None
+        return BundleRecord(
+            self._frame.lat_deg,
+            self._frame.lon_deg,
+            self._frame.alt_m,
+            looks=np.column_stack([spot.information, spot.vector]),
+            ground=np.column_stack(spot.ground),
+            others=spot.others + np.eye(CAUSES, CAUSES + 1),
+            foot_m2=SMOKE_LEFT * spot.foot_m2 if spot.smoke else np.zeros((3, 3)),
+            widened=GRAZING_FACTOR if spot.grazing else 1.0,
+        )
 
     def add(self, seen: Mapping[K, Sighting], terrain: Terrain | None, at_s: float) -> None:
         """One look: which hotspots were seen, and how. Looks come in the order of their capture."""
@@ -150,6 +175,59 @@ class Fusion(Generic[K]):
         self._take_in(spots, sightings, rays, at_s)
         self._solve(spots, at_s)
         self._put(spots, rays.camera_m)
+
+    @property
+    def origin(self) -> tuple[float, float, float] | None:
+        """Where distances are reckoned from: latitude, longitude, height; None before the first look."""
+        frame = self._frame
+        return None if frame is None else (frame.lat_deg, frame.lon_deg, frame.alt_m)
+
+    def keep(self, key: K) -> SpotRecord | None:
+        """What is known of a hotspot, to go on with after a restart; None where that is nothing."""
+        spot = self._spots.get(key)
+        if spot is None:
+            return None
+        return SpotRecord(
+            smoke=spot.smoke,
+            at_s=spot.at_s,
+            looks=spot.looks,
+            grazing=spot.grazing,
+            information=spot.information.copy(),
+            vector=spot.vector.copy(),
+            guess_m=None if spot.guess_m is None else spot.guess_m.copy(),
+            axes_m=spot.axes_m.copy(),
+            sides=spot.sides.copy(),
+            foot_m2=spot.foot_m2.copy(),
+        )
+
+    def go_on(
+        self,
+        origin: tuple[float, float, float],
+        kept: Mapping[K, tuple[SpotRecord, Sighting]],
+        terrain: Terrain | None,
+        at_s: float,
+    ) -> None:
+        """From what ``keep`` gave, each with the latest sighting in it; instead of what is known now.
+
+        Raises ValueError for numbers that are not what this keeps.
+        """
+        spots: dict[K, _Spot] = {}
+        for key, (record, sighting) in kept.items():
+            spot = spots[key] = _Spot(_ground(terrain, sighting), smoke=record.smoke)
+            for name in ("information", "vector", "axes_m", "sides", "foot_m2"):
+                if getattr(record, name).shape != getattr(spot, name).shape:
+                    raise ValueError(f"{name} of a hotspot is of another shape")
+                setattr(spot, name, getattr(record, name).copy())
+            if record.guess_m is not None:
+                spot.guess_m = record.guess_m.reshape(3)
+            spot.at_s, spot.looks, spot.grazing = record.at_s, record.looks, record.grazing
+        if not spots:
+            return
+        self._frame, self._spots = LocalFrame(*origin), spots
+        camera_m = Rays.of([sighting for _, sighting in kept.values()], self._frame).camera_m
+        for _ in range(2):  # what others say of the common causes is only known after the first
+            self._solve(list(spots.values()), at_s)
+        self._put(list(spots.values()), camera_m)
 
     def forget(self, key: K) -> None:
         """It is no more; what it has taught of the common causes goes with it."""
@@ -190,7 +268,7 @@ class Fusion(Generic[K]):
         for axis in (0, 1):
             own_m2[:, axis, axis] += model_error_m[rows, columns] ** 2
         measured = Rays.of(sightings, self._frame).take(rows).seen_at(states[:, :3])
-        missed_m = jacobian(measured) @ states[..., None] - measured.at_m[..., None]
+        missed_m = jacobian_of(measured) @ states[..., None] - measured.at_m[..., None]
         left = np.array([spot.left for spot in known])[which]
         shared_m = np.array([spot.shared_m for spot in known])[which]
         together = np.concatenate(
@@ -264,6 +342,7 @@ class Fusion(Generic[K]):
         states = (joint @ vectors[..., None])[..., 0]
         for i, spot in enumerate(spots):
             spot.state, spot.joint = states[i], joint[i]
+            spot.ground, spot.others = (ground[i], towards[i]), of_others[i]
 
     def _ground_rows(self, spots: Sequence[_Spot]) -> tuple[FloatArray, FloatArray, FloatArray]:
         """What the terrain says of each place (information and its vector), and how many share its error."""
@@ -280,7 +359,7 @@ class Fusion(Generic[K]):
         for rows in groups.values():
             terrain = spots[rows[0]].terrain
             guess_m = np.array([spots[i].guess_m for i in rows])
-            ground[rows], towards[rows] = ground_row(
+            ground[rows], towards[rows] = information_of_ground(
                 self._frame, terrain, guess_m, np.array([spots[i].axes_m for i in rows])
             )
             apart_m = np.linalg.norm(known_m[None, :, :2] - guess_m[:, None, :2], axis=2)
@@ -290,25 +369,43 @@ class Fusion(Generic[K]):
     def _put(self, spots: Sequence[_Spot], camera_m: FloatArray) -> None:
         """Each spot's place from its state."""
         assert self._frame is not None  # noqa: S101 - set by the first look
+        joint = np.array([spot.joint for spot in spots])
         points_m = np.array([spot.state[:3] for spot in spots])
-        geodetic = np.array(self._frame.to_geodetic(*points_m.T)).T
+        geodetic = np.array(self._frame.to_geodetic(*points_m.T)).T.tolist()
+        own_m2, shared_m, left = split(joint)
+        covariances_m2 = joint[:, :3, :3].copy()
         for i, spot in enumerate(spots):
-            own_m2, shared_m, spot.left = split(spot.joint)
-            spot.own_m2, spot.shared_m = own_m2, shared_m
+            spot.own_m2, spot.shared_m, spot.left = own_m2[i], shared_m[i], left[i]
             if spot.smoke:
-                own_m2 = own_m2 + SMOKE_LEFT * spot.foot_m2
-            if spot.grazing:
-                own_m2, shared_m = GRAZING_FACTOR**2 * own_m2, GRAZING_FACTOR * shared_m
-            covariance_m2 = (own_m2 + shared_m @ shared_m.T)[:2, :2]
-            if spot.guess_m is None:
-                major_m, _, _ = ellipse(covariance_m2)
-                if major_m > CROSSED_WITHIN * float(np.linalg.norm(points_m[i] - camera_m[i])):
-                    continue
-            spot.guess_m, spot.axes_m = points_m[i], _axes_m(covariance_m2)
-            lat_deg, lon_deg, alt_amsl_m = geodetic[i].tolist()
-            method: Method = "flat" if isinstance(spot.terrain, FlatTerrain) else "dem"
+                covariances_m2[i] += SMOKE_LEFT * spot.foot_m2
+        widened = np.array([GRAZING_FACTOR if spot.grazing else 1.0 for spot in spots])
+        covariances_m2 *= widened[:, None, None] ** 2
+        shared_m = shared_m * widened[:, None, None]
+        own_m2 = covariances_m2 - shared_m @ shared_m.transpose(0, 2, 1)
+        values, vectors = np.linalg.eigh(covariances_m2[:, :2, :2])
+        sigmas_m = np.sqrt(np.maximum(values, 0.0))
+        axes_m = (vectors * np.clip(sigmas_m, LEAST_AXIS_M, MOST_AXIS_M)[:, None]).transpose(0, 2, 1)
+        majors_m = (sigmas_m[:, 1] * SIGMAS_90).tolist()
+        for i, spot in enumerate(spots):
+            vague_m = CROSSED_WITHIN * float(np.linalg.norm(points_m[i] - camera_m[i]))
+            if spot.guess_m is None and majors_m[i] > vague_m:
+                continue  # the rays do not cross well enough yet to say where
+            spot.guess_m, spot.axes_m = points_m[i], axes_m[i]
+            lat_deg, lon_deg, alt_amsl_m = geodetic[i]
+            east_m, north_m, up_m = points_m[i].tolist()
             spot.place = Place(
-                spot.at_s, lat_deg, lon_deg, alt_amsl_m, own_m2, shared_m, spot.grazing, method, spot.looks
+                at_s=spot.at_s,
+                lat_deg=lat_deg,
+                lon_deg=lon_deg,
+                alt_amsl_m=alt_amsl_m,
+                local_m=(east_m, north_m, up_m),
+                own_m2=own_m2[i],
+                shared_m=shared_m[i],
+                grazing=spot.grazing,
+                method="flat" if isinstance(spot.terrain, FlatTerrain) else "dem",
+                looks=spot.looks,
+                covariance_m2=covariances_m2[i, :2, :2],
+                semi_major_m=majors_m[i],
             )
 
 

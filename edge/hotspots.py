@@ -8,20 +8,25 @@ hotspot. Pure: the time comes with the look, ids from the caller; 20 boxes cost 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from edge.association import BY_BEARING, assign, has_jumped, is_on_lens, is_part_of, may_be_one, mismatches
+from edge.bundle_record import BundleRecord
 from edge.fusion import Fusion
 from edge.hotspot import Hotspot, HotspotChange, HotspotConfig, HotspotState, Look, Seen
+from edge.hotspot_record import TrackerRecord
 from edge.sighting import Sighting
 from edge.track import Telling, Track
 from edge.visibility import should_see
+from flight.terrain import Terrain
 
 __all__ = ["Hotspot", "HotspotChange", "HotspotConfig", "HotspotState", "HotspotTracker", "Look", "Seen"]
 
 # What boxes of their own on one frame say for two hotspots being two, however close they are: 1 is enough.
 # Smoke comes in shreds; shreds that stay apart are columns.
 APART_BY = {"fire": 0.5, "smoke": 0.125}
+MOST_KEPT = 100
 
 
 class HotspotTracker:
@@ -41,6 +46,33 @@ class HotspotTracker:
         """All that are remembered, tentative and lost ones too."""
         return [track.snapshot() for track in self._tracks]
 
+    def bundle(self, hotspot_id: UUID) -> BundleRecord | None:
+        """What a hotspot's position is made of; None where it has none, or is no more."""
+        return self._fusion.record(hotspot_id)
+
+    def keep(self, at_s: float, utc: datetime) -> TrackerRecord:
+        """The hotspots that others know of, the latest ``MOST_KEPT`` of them, as of the look of that instant."""
+        told = sorted(
+            (t for t in self._tracks if t.confirmed is not None), key=lambda t: t.latest.at_s, reverse=True
+        )[:MOST_KEPT]
+        records = [track.keep(self._fusion.keep(track.id)) for track in told]
+        apart = [(a.id, b.id, surely) for a in told for b, surely in a.seen_with.items() if b in told]
+        return TrackerRecord(
+            at_s, utc, self._fusion.origin, tuple(r for r in records if r is not None), tuple(apart)
+        )
+
+    def go_on(self, record: TrackerRecord, terrain: Terrain | None) -> None:
+        """From what ``keep`` gave, before the first look. Raises ValueError for what is not that."""
+        tracks = {kept.id: Track.of_record(kept, self._config) for kept in record.tracks}
+        for one, other, surely in record.apart:
+            tracks[one].seen_with[tracks[other]] = surely
+        spots = {kept.id: (kept.spot, kept.latest.sighting) for kept in record.tracks if kept.spot is not None}
+        if record.frame is not None:
+            self._fusion.go_on(record.frame, spots, terrain, record.at_s)
+        self._tracks = list(tracks.values())
+        for track in self._tracks:
+            track.place = self._fusion.place(track.id)
+
     def look(self, look: Look) -> list[HotspotChange]:
         """Take in one frame and return what others should hear of, in no special order."""
         if self._latest_s is not None and look.at_s <= self._latest_s:
@@ -51,10 +83,9 @@ class HotspotTracker:
         for label in ("fire", "smoke"):
             sightings = sorted((s for s in look.sightings if s.label == label), key=_score, reverse=True)
             self._take_in(sightings, look, hit)
-        for track in self._tracks if look.sound else ():
-            if track.id not in hit and should_see(
-                look, track.place, track.latest.sighting, track.usual_range_m
-            ):
+        unseen = [track for track in self._tracks if track.id not in hit] if look.sound else []
+        for track, expected in zip(unseen, should_see(look, unseen), strict=True):
+            if expected:
                 track.miss(look.at_s)
         changes = [change for track in list(hit.values()) for change in self._after_hit(track, look)]
         changes += self._after_miss(hit, look)
@@ -99,9 +130,7 @@ class HotspotTracker:
         for track in apart:
             for other in apart:
                 if other is not track:
-                    track.seen_with[other.id] = (
-                        track.seen_with.get(other.id, 0.0) + APART_BY[sightings[0].label]
-                    )
+                    track.seen_with[other] = track.seen_with.get(other, 0.0) + APART_BY[sightings[0].label]
 
     def _new_track(self, seen: Seen, hit: dict[UUID, Track]) -> Track | None:
         if len(self._tracks) >= self._config.max_hotspots:
@@ -158,7 +187,7 @@ class HotspotTracker:
                 continue
             if track.confirmed is not None and track.confirmed.at_s <= other.confirmed.at_s:
                 continue
-            seen_apart = track.seen_with.get(other.id, 0.0) >= 1.0
+            seen_apart = track.seen_with.get(other, 0.0) >= 1.0
             if seen_apart:
                 continue
             if has_jumped(other, track) or may_be_one(track, other, look, self._config):
@@ -180,7 +209,7 @@ class HotspotTracker:
         self._tracks.remove(track)
         self._fusion.forget(track.id)
         for other in self._tracks:
-            other.seen_with.pop(track.id, None)
+            other.seen_with.pop(track, None)
 
 
 def _score(sighting: Sighting) -> float:

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from edge.fusion import Place
 from edge.hotspot import Hotspot, HotspotConfig, HotspotState, Label, Seen
-from edge.sighting import Sighting, ellipse
+from edge.hotspot_record import SpotRecord, TrackRecord
+from edge.sighting import Sighting
 
 # Certainty is bounded, so that news can still change it.
 LEAST_LOG_ODDS, MOST_LOG_ODDS = -4.0, 7.0
@@ -53,7 +54,7 @@ class Track:
         self.extent = seen.sighting.box
         """What all its boxes on the latest look cover together."""
         self.confirmed: Seen | None = None
-        self.seen_with: dict[UUID, float] = {}
+        self.seen_with: dict[Track, float] = {}
         """How surely it and another are two, because they were boxes of their own on one frame."""
         self._is_smokes_place = False
         self._strays = 0
@@ -85,6 +86,38 @@ class Track:
             and self.looks >= config.confirm_looks
             and self.latest.at_s - self.first.at_s >= config.confirm_s
         )
+
+    def keep(self, spot: SpotRecord | None) -> TrackRecord | None:
+        """To go on with after a restart, with what the fusion knows of it; None while nobody was told of it."""
+        if self.confirmed is None:
+            return None
+        return TrackRecord(
+            id=self.id,
+            state=self.state,
+            log_odds=self.log_odds,
+            looks=self.looks,
+            fire_looks=self.fire_looks,
+            smoke_looks=self.smoke_looks,
+            bearing_deg=self.bearing_deg,
+            usual_range_m=self.usual_range_m,
+            is_smokes_place=self._is_smokes_place,
+            first=self.first,
+            best=self.best,
+            latest=self.latest,
+            confirmed=self.confirmed,
+            spot=spot,
+        )
+
+    @classmethod
+    def of_record(cls, record: TrackRecord, config: HotspotConfig) -> Track:
+        """As it was kept. Its place is the fusion's to tell."""
+        track = cls(record.id, record.latest, config)
+        track.state, track.log_odds, track.looks = record.state, record.log_odds, record.looks
+        track.fire_looks, track.smoke_looks = record.fire_looks, record.smoke_looks
+        track.bearing_deg, track.usual_range_m = record.bearing_deg, record.usual_range_m
+        track.first, track.best, track.confirmed = record.first, record.best, record.confirmed
+        track._is_smokes_place = record.is_smokes_place
+        return track
 
     def hit(self, seen: Seen, *, agrees: bool = True) -> Telling:
         """Seen once more, and what that tells of its place; ``agrees``: with the place it is known at."""
@@ -153,18 +186,16 @@ class Track:
             return True
         if self.place is None or self._said_place is None:
             return False
-        semi_major_m, _, _ = ellipse(self.place.covariance_m2)
-        offset_m, _ = self._said_place.offset_to(self.place)
         return (
-            semi_major_m <= (1 - CHANGED_BY) * self._said_semi_major_m
-            or math.hypot(*offset_m.tolist()) > MOVED_BY * self._said_semi_major_m
+            self.place.semi_major_m <= (1 - CHANGED_BY) * self._said_semi_major_m
+            or self._said_place.distance_m(self.place) > MOVED_BY * self._said_semi_major_m
         )
 
     def tell(self, at_s: float, *, merged_into: UUID | None = None) -> Hotspot:
         """Its state, to be told to others now."""
         self._said_at_s, self._said_label, self._said_place = at_s, self.label, self.place
         if self.place is not None:
-            self._said_semi_major_m, _, _ = ellipse(self.place.covariance_m2)
+            self._said_semi_major_m = self.place.semi_major_m
         return self.snapshot(merged_into=merged_into)
 
     def snapshot(self, *, merged_into: UUID | None = None) -> Hotspot:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.fusion import Place
 from edge.hotspot import Look
 from edge.march import clearance_m
-from edge.pose import distance_m, turned_deg
+from edge.pose import Pose
 from edge.sighting import Sighting
 from flight.local_frame import LocalFrame
+
+if TYPE_CHECKING:
+    from edge.track import Track
 
 FloatArray = NDArray[np.float64]
 
@@ -24,41 +30,62 @@ SAME_VIEW_DEG = 3.0
 OCCLUSION_SAMPLES = 48
 
 
-def should_see(look: Look, place: Place | None, latest: Sighting, farthest_m: float) -> bool:
-    """``farthest_m`` is the distance at which the hotspot has been seen, reckoned as in a whole frame: what a
-    tile showed twice as large counts as seen from half as far."""
-    moved_m = distance_m(look.pose, latest.pose)
-    if place is None:
-        return moved_m < SAME_PLACE_BEARING_M and _ray_in_picture(look, latest)
-    if moved_m < SAME_PLACE_M and turned_deg(look.pose, latest.pose) < SAME_VIEW_DEG:
-        return _ray_in_picture(look, latest)
-    points = _points(look, place)
-    pixels = look.camera.project(points @ look.pose.camera_to_enu)
-    if not look.camera.contains(pixels, MARGIN * look.camera.width_px).all():
-        return False
-    if float(np.linalg.norm(points[0])) > RANGE_MARGIN * farthest_m * look.magnification(pixels):
-        return False
-    return not _hidden(look, points[0])
+def should_see(look: Look, tracks: Sequence[Track]) -> NDArray[np.bool_]:
+    """(N,) which of these the look should have shown."""
+    expected = np.zeros(len(tracks), np.bool_)
+    if not tracks:
+        return expected
+    moved_m, turn_deg = _moved(look, [track.latest.sighting.pose for track in tracks])
+    near_m = np.where([track.place is None for track in tracks], SAME_PLACE_BEARING_M, SAME_PLACE_M)
+    same_view = (moved_m < near_m) & (
+        np.array([t.place is None for t in tracks]) | (turn_deg < SAME_VIEW_DEG)
+    )
+    if same_view.any():
+        rows = np.flatnonzero(same_view).tolist()
+        expected[rows] = _rays_in_picture(look, [tracks[i].latest.sighting for i in rows])
+    placed = [i for i, track in enumerate(tracks) if track.place is not None and not same_view[i]]
+    if not placed:
+        return expected
+    points_m = _points(look, [place for i in placed if (place := tracks[i].place) is not None])
+    pixels = look.camera.project(points_m.reshape(-1, 3) @ look.pose.camera_to_enu)
+    whole = look.camera.contains(pixels, MARGIN * look.camera.width_px).reshape(-1, 5).all(axis=1)
+    for k in np.flatnonzero(whole):
+        i = placed[k]
+        reach_m = RANGE_MARGIN * tracks[i].usual_range_m * look.magnification(pixels[5 * k : 5 * k + 5])
+        expected[i] = float(np.linalg.norm(points_m[k, 0])) <= reach_m and not _hidden(look, points_m[k, 0])
+    return expected
 
 
-def _ray_in_picture(look: Look, sighting: Sighting) -> bool:
-    """And shown about as large as it was when it was seen."""
-    pixels = look.camera.project(np.array([sighting.ray_enu]) @ look.pose.camera_to_enu)
-    if not look.camera.contains(pixels, MARGIN * look.camera.width_px)[0]:
-        return False
-    return sighting.magnification <= RANGE_MARGIN * look.magnification(pixels)
+def _moved(look: Look, poses: Sequence[Pose]) -> tuple[FloatArray, FloatArray]:
+    """How far (m) and by how much (degrees) the camera has moved and turned since each of these."""
+    frame = LocalFrame(look.pose.lat_deg, look.pose.lon_deg, look.pose.alt_amsl_m)
+    places = np.array([(pose.lat_deg, pose.lon_deg, pose.alt_amsl_m) for pose in poses])
+    moved_m: FloatArray = np.linalg.norm(np.column_stack(frame.from_geodetic(*places.T)), axis=1)
+    traces = np.tensordot(np.array([pose.camera_to_enu for pose in poses]), look.pose.camera_to_enu)
+    return moved_m, np.degrees(np.arccos(np.clip((traces - 1) / 2, -1.0, 1.0)))
 
 
-def _points(look: Look, place: Place) -> FloatArray:
-    """The place and the ends of the axes of its 1σ ellipse, from the look's camera (5, 3)."""
-    values, vectors = np.linalg.eigh(place.covariance_m2)
-    axes = (vectors * np.sqrt(np.maximum(values, 0.0))).T
-    around = np.zeros((5, 3))
-    around[1:3, :2], around[3:5, :2] = axes, -axes
+def _rays_in_picture(look: Look, sightings: Sequence[Sighting]) -> list[bool]:
+    """Which of them are in the picture, and shown about as large as they were when they were seen."""
+    pixels = look.camera.project(np.array([s.ray_enu for s in sightings]) @ look.pose.camera_to_enu)
+    inside = look.camera.contains(pixels, MARGIN * look.camera.width_px)
+    return [
+        bool(inside[k]) and sighting.magnification <= RANGE_MARGIN * look.magnification(pixels[k : k + 1])
+        for k, sighting in enumerate(sightings)
+    ]
+
+
+def _points(look: Look, places: Sequence[Place]) -> FloatArray:
+    """(N, 5, 3): places and the ends of the axes of their 1σ ellipses, from the look's camera."""
+    values, vectors = np.linalg.eigh(np.array([place.covariance_m2 for place in places]))
+    axes_m = (vectors * np.sqrt(np.maximum(values, 0.0))[:, None]).transpose(0, 2, 1)
+    around_m = np.zeros((len(places), 5, 3))
+    around_m[:, 1:3, :2], around_m[:, 3:5, :2] = axes_m, -axes_m
     pose = look.pose
     frame = LocalFrame(pose.lat_deg, pose.lon_deg, pose.alt_amsl_m)
-    there = (np.array(x) for x in (place.lat_deg, place.lon_deg, place.alt_amsl_m))
-    return np.array(frame.from_geodetic(*there)) + around
+    there = np.array([(place.lat_deg, place.lon_deg, place.alt_amsl_m) for place in places])
+    centres_m: FloatArray = np.column_stack(frame.from_geodetic(*there.T))
+    return centres_m[:, None] + around_m
 
 
 def _hidden(look: Look, point: FloatArray) -> bool:
