@@ -296,7 +296,7 @@ class Fusion(Generic[K]):
         """Adds the looks to the sums, each by its weight."""
         measured = rays.seen_at(np.array([_guess_m(spot) for spot in spots]))
         missed = misfit(
-            rays, np.array([spot.state for spot in spots]), np.array([spot.joint for spot in spots])
+            measured, np.array([spot.state for spot in spots]), np.array([spot.joint for spot in spots])
         )
         weight, alike = np.ones(len(spots)), np.ones(len(spots))
         for i, (spot, sighting) in enumerate(zip(spots, sightings, strict=True)):
@@ -450,7 +450,7 @@ def fuse(sightings: Sequence[Sighting], terrain: Terrain | None) -> Place | None
         fusion._solve([spot], spot.at_s)
         fusion._put([spot], rays.camera_m[-1:])
         count = len(seen)
-        missed = misfit(rays, np.tile(spot.state, (count, 1)), np.tile(spot.joint, (count, 1, 1)))
+        missed = misfit(measured, np.tile(spot.state, (count, 1)), np.tile(spot.joint, (count, 1, 1)))
         doubt = np.maximum(1.0, missed / DOUBTFUL_D2)
     return spot.place
 

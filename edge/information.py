@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.rays import CAUSES, OWN_SIGMA, PIXELS, SHARED_SIGMA, Measured, Rays
+from edge.rays import CAUSES, OWN_SIGMA, PIXELS, SHARED_SIGMA, Measured
 from flight.local_frame import LocalFrame
 from flight.terrain import Terrain
 
@@ -42,9 +42,8 @@ def information_of_looks(
     return information, vector
 
 
-def misfit(rays: Rays, states: FloatArray, joint: FloatArray) -> FloatArray:
+def misfit(measured: Measured, states: FloatArray, joint: FloatArray) -> FloatArray:
     """(N,) by how many σ, squared, rays pass by places."""
-    measured = rays.seen_at(states[:, :3])
     jacobian, own_m = jacobian_of(measured), measured.effects_m * OWN_SIGMA
     missed_m = jacobian @ states[..., None] - measured.at_m[..., None]
     covariance_m2 = jacobian @ joint @ jacobian.transpose(0, 2, 1) + own_m @ own_m.transpose(0, 2, 1)
