@@ -17,6 +17,7 @@ FloatArray = NDArray[np.float64]
 
 WGS84_A_M = 6_378_137.0
 WGS84_E2 = 6.694379990141e-3
+DEGREES = 180.0 / math.pi
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,26 +36,36 @@ class LocalFrame:
     vertical_m: float = field(init=False)
     """Radius of curvature in the prime vertical (east and west)."""
 
+    _tan_lat: float = field(init=False, repr=False)
+    _lon_deg_per_rad: float = field(init=False, repr=False)
+    """Degrees of longitude for a part of the radius to the east."""
+
     def __post_init__(self) -> None:
-        w2 = 1 - WGS84_E2 * math.sin(math.radians(self.lat_deg)) ** 2
+        lat_rad = math.radians(self.lat_deg)
+        w2 = 1 - WGS84_E2 * math.sin(lat_rad) ** 2
         object.__setattr__(self, "meridian_m", WGS84_A_M * (1 - WGS84_E2) / w2**1.5)
         object.__setattr__(self, "vertical_m", WGS84_A_M / math.sqrt(w2))
+        object.__setattr__(self, "_tan_lat", math.tan(lat_rad))
+        object.__setattr__(self, "_lon_deg_per_rad", math.degrees(1 / math.cos(lat_rad)))
 
     def to_geodetic(
-        self, east_m: FloatArray, north_m: FloatArray, up_m: FloatArray
+        self, east_m: FloatArray, north_m: FloatArray, up_m: FloatArray, *, refraction: float = 0.0
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Latitude and longitude (degrees) and height (as ``alt_m``) of points in this frame."""
-        tan_lat = math.tan(math.radians(self.lat_deg))
-        height_m = self.alt_m + up_m
-        meridian_m, vertical_m = self.meridian_m + height_m, self.vertical_m + height_m
-        lat_rad = (north_m - east_m * east_m * (tan_lat / 2) / vertical_m) / meridian_m
-        lon_rad = (
-            east_m
-            / (vertical_m * math.cos(math.radians(self.lat_deg)))
-            * (1 + north_m * tan_lat / vertical_m)
+        """Latitude and longitude (degrees) and height (as ``alt_m``) of points in this frame.
+
+        With ``refraction`` "up" is along light that left the origin: bent down by this part of the earth's
+        curvature.
+        """
+        height_m = up_m + self.alt_m
+        east = east_m / (height_m + self.vertical_m)
+        north = north_m / (height_m + self.meridian_m)
+        east2_m = east_m * east
+        lat_rad = north - east2_m * (self._tan_lat / 2 / self.meridian_m)
+        lon = east * (
+            self._lon_deg_per_rad + north_m * (self._lon_deg_per_rad * self._tan_lat / self.vertical_m)
         )
-        alt_m = height_m + self.drop_m(east_m, north_m)
-        return self.lat_deg + np.degrees(lat_rad), self.lon_deg + np.degrees(lon_rad), alt_m
+        alt_m = height_m + (east2_m + north_m * north) * ((1 - refraction) / 2)
+        return lat_rad * DEGREES + self.lat_deg, lon + self.lon_deg, alt_m
 
     def from_geodetic(
         self, lat_deg: FloatArray, lon_deg: FloatArray, alt_m: FloatArray

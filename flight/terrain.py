@@ -1,39 +1,42 @@
-"""The ground the drone flies over: heights above sea level from an elevation file.
+"""The ground the drone flies over: heights above sea level from elevation files.
 
-All heights here are orthometric, in metres above mean sea level (EGM96 for SRTM), as the pose's
-``alt_amsl_m`` is: the two meet in one datum (flight rule 36). A file that says it holds heights above
-the ellipsoid is refused, because it would be wrong by tens of metres without anybody noticing.
+All heights here are orthometric, in metres above mean sea level (EGM96), as the pose's ``alt_amsl_m`` is: the
+two meet in one datum (flight rule 36; ``flight.elevation_file`` brings them there). What stands on the ground
+is in ``flight.surface``.
 """
 
 from __future__ import annotations
 
+import logging
 import math
-import warnings
-import zipfile
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import pyproj
-import rasterio
-import rasterio.errors
 from numpy.typing import NDArray
 
-from flight.errors import EmberwatchError
+from flight.elevation_file import SUFFIXES, ElevationFile, TerrainError
+from flight.elevation_grid import Grid, Placement
+
+log = logging.getLogger(__name__)
 
 FloatArray = NDArray[np.float64]
 AnyArray = NDArray[Any]
 
-# SRTM's measured error is 5.6 to 9.0 m LE90 by continent (Rodríguez et al. 2006, table 1), which is
-# 3.4 to 5.5 m at 1σ. A file that does not say its error gets the middle of that.
-DEFAULT_SIGMA_M = 4.5
-LARGEST_RASTER_PX = 150_000_000  # 600 MB as float32: more than this does not belong into a companion's memory
-RASTER_SUFFIXES = (".hgt", ".tif", ".tiff")
-METRES_PER_DEGREE = 111_320.0
+CORRELATION_M = 100.0
+"""Neighbouring posts share their error: two fires that are closer than this have one ground error, not two.
+Taken as a few posts of a 30 m grid."""
 
-
-class TerrainError(EmberwatchError):
-    """An elevation file cannot be used."""
+MOST_POSTS = 16_000_000
+"""Posts in memory at once: 64 MB. A terrain that has more is read window by window."""
+FINEST_M = 3.0
+"""A terrain that does not fit into memory whole is read no finer than this: it is fine enough for rays whose
+own error is metres, and a window of it reaches as far as a fire is located."""
+WINDOW_REACH_M = 5500.0
+"""How far a window reaches beyond the points that were asked for."""
 
 
 class Terrain(Protocol):
@@ -70,141 +73,165 @@ class FlatTerrain:
         return np.asarray(lat_deg, np.float64) * 0.0 + np.asarray(lon_deg, np.float64) * 0.0 + self.alt_amsl_m
 
 
-class RasterTerrain:
-    """An elevation grid held whole in memory, interpolated bilinearly between the posts' centres.
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """A part of a frame: its first row and column and its size, in posts."""
 
-    Reads are pure and may come from several threads.
+    row: int
+    col: int
+    rows: int
+    cols: int
+
+    def holds(self, other: _Window) -> bool:
+        return (
+            self.row <= other.row
+            and self.col <= other.col
+            and self.row + self.rows >= other.row + other.rows
+            and self.col + self.cols >= other.col + other.cols
+        )
+
+
+class RasterTerrain:
+    """Elevation files as one ground, interpolated bilinearly between the posts' centres.
+
+    Where files overlap the finer one counts. What fits into ``MOST_POSTS`` is read at once; of more there is
+    only one window in memory, around the points asked for last. Several threads may ask.
     """
 
-    def __init__(
-        self,
-        name: str,
-        heights_m: NDArray[np.float32],
-        pixel_from_crs: tuple[float, float, float, float, float, float],
-        to_crs: pyproj.Transformer | None,
-        resolution_m: float,
-        sigma_m: float = DEFAULT_SIGMA_M,
-    ) -> None:
-        """``heights_m`` (rows, columns) with NaN at holes; ``pixel_from_crs`` the affine a, b, c, d, e, f of
-        column = a·x + b·y + c, row = d·x + e·y + f with (0, 0) in the centre of the first post;
-        ``to_crs`` from longitude, latitude (WGS 84) to x, y, or None where these are the same.
-        """
+    def __init__(self, name: str, files: Sequence[ElevationFile], *, sigma_m: float | None = None) -> None:
+        """``sigma_m`` is known better than the files say. Raises ``TerrainError``."""
         self.name = name
-        self.sigma_m = sigma_m
-        self.resolution_m = resolution_m
-        self._heights_m = heights_m
-        self._pixel_from_crs = pixel_from_crs
-        self._to_crs = to_crs
+        # The finest is painted last, over the others.
+        self._files = sorted(files, key=lambda file: -file.post_m)
+        finest = self._files[-1]
+        self.sigma_m = max(file.sigma_m for file in files) if sigma_m is None else sigma_m
+        self._frame, self.resolution_m = finest.frame, finest.post_m
+        self._extent = self._whole()
+        self._lock = threading.Lock()
+        self._unreadable: set[Path] = set()
+        if self._extent.rows * self._extent.cols <= MOST_POSTS:
+            self._held: tuple[_Window, Grid | None] = (self._extent, self._load(self._extent, strict=True))
+            return
+        coarser = max(1, math.ceil(FINEST_M / finest.post_m))
+        if coarser > 1:
+            self._frame = finest.frame.coarser(coarser)
+            self._extent, self.resolution_m = self._whole(), finest.post_m * coarser
+        self._held = (_Window(0, 0, 0, 0), None)
 
     @classmethod
-    def open(cls, path: Path | str, *, sigma_m: float = DEFAULT_SIGMA_M) -> RasterTerrain:
-        """Read a GeoTIFF, an SRTM ``.hgt``, or a zip with one of these in it.
+    def open(cls, path: Path | str, *, sigma_m: float | None = None) -> RasterTerrain:
+        """Read a GeoTIFF, an SRTM ``.hgt``, DTED, a zip with one of these, or a folder of such files.
 
-        Raises ``TerrainError`` with one plain line when the file is missing, broken, has no place on earth,
-        or holds heights above the ellipsoid.
+        Raises ``TerrainError`` with one plain line when a file is missing, broken or has no place on earth.
         """
         path = Path(path)
-        if not path.is_file():
-            raise TerrainError(f"terrain file {path} does not exist")
-        source = _inside_zip(path) if path.suffix.lower() == ".zip" else str(path)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-                with rasterio.open(source) as dataset:
-                    return cls._read(path, dataset, sigma_m)
-        except (rasterio.errors.RasterioError, pyproj.exceptions.ProjError) as error:
-            raise TerrainError(
-                f"terrain file {path} cannot be read: {_first_line(error)}",
-                hint="It must be a whole GeoTIFF or SRTM .hgt file (or a zip with one).",
-            ) from error
-
-    @classmethod
-    def _read(cls, path: Path, dataset: Any, sigma_m: float) -> RasterTerrain:
-        if dataset.crs is None or dataset.transform.is_identity:
-            raise TerrainError(
-                f"terrain file {path} does not say where on earth it is",
-                hint="Export it with its coordinate system.",
-            )
-        if dataset.width * dataset.height > LARGEST_RASTER_PX:
-            raise TerrainError(
-                f"terrain file {path} is too large ({dataset.width} x {dataset.height} posts)",
-                hint="Cut out the area that will be flown.",
-            )
-        crs = pyproj.CRS.from_wkt(dataset.crs.to_wkt())
-        if _is_ellipsoidal(crs):
-            raise TerrainError(
-                f"terrain file {path} holds heights above the ellipsoid ({crs.name})",
-                hint="Convert it to heights above sea level (EGM96) first.",
-            )
-        heights = dataset.read(1, masked=True).astype(np.float32).filled(np.nan)
-        heights = heights * np.float32(dataset.scales[0]) + np.float32(dataset.offsets[0])
-        if not np.isfinite(heights).any():
-            raise TerrainError(f"terrain file {path} has no height in it")
-        inverse = ~dataset.transform
-        is_wgs84 = crs.equals("EPSG:4326", ignore_axis_order=True)
-        return cls(
-            path.name,
-            np.ascontiguousarray(heights),
-            (inverse.a, inverse.b, inverse.c - 0.5, inverse.d, inverse.e, inverse.f - 0.5),
-            None if is_wgs84 else pyproj.Transformer.from_crs("EPSG:4326", crs, always_xy=True),
-            _resolution_m(dataset, crs),
-            sigma_m,
-        )
+        paths = [path]
+        if path.is_dir():
+            paths = sorted(each for each in path.iterdir() if _is_elevation_file(each))
+            if not paths:
+                raise TerrainError(
+                    f"terrain folder {path} has no elevation file in it",
+                    hint=f"It must hold files that end in {', '.join(SUFFIXES)} or a zip of one.",
+                )
+        return cls(path.name, [ElevationFile.open(each) for each in paths], sigma_m=sigma_m)
 
     def height_amsl_m(self, lat_deg: AnyArray, lon_deg: AnyArray) -> FloatArray:
         """Bilinear heights; the outer half post has the edge's height. NaN beyond it and beside a hole."""
-        lat, lon = np.broadcast_arrays(np.asarray(lat_deg, np.float64), np.asarray(lon_deg, np.float64))
-        x, y = (lon, lat) if self._to_crs is None else self._to_crs.transform(lon, lat)
-        a, b, c, d, e, f = self._pixel_from_crs
-        col, row = a * x + b * y + c, d * x + e * y + f
-        rows, cols = self._heights_m.shape
+        lat, lon = np.asarray(lat_deg, np.float64), np.asarray(lon_deg, np.float64)
+        if lat.shape != lon.shape:
+            lat, lon = np.broadcast_arrays(lat, lon)
+        shape = lat.shape
+        if not lat.size:
+            return np.empty(shape)
+        lat, lon = lat.ravel(), lon.ravel()
+        grid = self._held[1]
+        heights = None if grid is None else grid.at_once(lat, lon)
+        return (self._elsewhere(lat, lon) if heights is None else heights).reshape(shape)
+
+    def _elsewhere(self, lat: FloatArray, lon: FloatArray) -> FloatArray:
+        """Heights at points that are not all inside the window in memory and away from its holes."""
+        held, grid = self._held
+        if held == self._extent and grid is not None:
+            return grid.carefully(lat, lon)
+        asked = self._around(lat, lon)
+        if asked is None:
+            return np.full(len(lat), np.nan)
+        if asked.rows * asked.cols > MOST_POSTS:
+            return self._in_halves(lat, lon)
+        with self._lock:
+            held, grid = self._held
+            if grid is None or not held.holds(asked):
+                held = self._widened(asked)
+                grid = self._load(held)
+                self._held = (held, grid)
+        return grid.carefully(lat, lon)
+
+    def _in_halves(self, lat: FloatArray, lon: FloatArray) -> FloatArray:
+        (south, north), (west, east) = ((np.fmin.reduce(each), np.fmax.reduce(each)) for each in (lat, lon))
+        first = lat <= (south + north) / 2 if north - south > east - west else lon <= (west + east) / 2
+        heights = np.empty(len(lat))
+        for part in (first, ~first):
+            heights[part] = self.height_amsl_m(lat[part], lon[part])
+        return heights
+
+    def _whole(self) -> _Window:
+        corners = np.array([file.corners(self._frame) for file in self._files])
+        top, left = np.floor(corners[:, :2].min(axis=0) + 1e-6).astype(int)
+        bottom, right = np.ceil(corners[:, 2:].max(axis=0) - 1e-6).astype(int)
+        return _Window(int(top), int(left), int(bottom - top), int(right - left))
+
+    def _around(self, lat: FloatArray, lon: FloatArray) -> _Window | None:
+        """The window that these points need: None where they are all beyond the files."""
+        whole = self._extent
+        col, row = Placement(self._frame, (1, 1))(lat, lon)
         with np.errstate(invalid="ignore"):
-            inside = (col >= -0.5) & (col <= cols - 0.5) & (row >= -0.5) & (row <= rows - 0.5)
-        col = np.clip(np.where(inside, col, 0.0), 0.0, cols - 1.0)
-        row = np.clip(np.where(inside, row, 0.0), 0.0, rows - 1.0)
-        left = np.minimum(col.astype(np.intp), max(cols - 2, 0))
-        top = np.minimum(row.astype(np.intp), max(rows - 2, 0))
-        right, bottom = np.minimum(left + 1, cols - 1), np.minimum(top + 1, rows - 1)
-        u, v = col - left, row - top
-        height = (
-            self._weighted(top, left, (1 - v) * (1 - u))
-            + self._weighted(top, right, (1 - v) * u)
-            + self._weighted(bottom, left, v * (1 - u))
-            + self._weighted(bottom, right, v * u)
-        )
-        return np.where(inside, height, np.nan)
+            inside = (
+                (col - whole.col >= -0.5)
+                & (col - whole.col <= whole.cols - 0.5)
+                & (row - whole.row >= -0.5)
+                & (row - whole.row <= whole.rows - 0.5)
+            )
+        if not inside.any():
+            return None
+        top, left = math.floor(row[inside].min()), math.floor(col[inside].min())
+        bottom, right = math.floor(row[inside].max()) + 2, math.floor(col[inside].max()) + 2
+        return self._clipped(top, left, bottom, right)
 
-    def _weighted(self, row: NDArray[np.intp], col: NDArray[np.intp], weight: FloatArray) -> FloatArray:
-        # A hole counts only where it has weight: exactly on a good post its neighbours do not matter.
-        return np.where(weight > 0.0, self._heights_m[row, col] * weight, 0.0)
+    def _widened(self, asked: _Window) -> _Window:
+        """As far around what was asked for as is useful and fits into memory."""
+        reach = int(WINDOW_REACH_M / self.resolution_m)
+        while True:
+            wide = self._clipped(
+                asked.row - reach, asked.col - reach,
+                asked.row + asked.rows + reach, asked.col + asked.cols + reach,
+            )  # fmt: skip
+            if wide.rows * wide.cols <= MOST_POSTS:
+                return wide
+            reach //= 2
+
+    def _clipped(self, top: int, left: int, bottom: int, right: int) -> _Window:
+        whole = self._extent
+        top, left = max(top, whole.row), max(left, whole.col)
+        bottom, right = min(bottom, whole.row + whole.rows), min(right, whole.col + whole.cols)
+        return _Window(top, left, max(bottom - top, 1), max(right - left, 1))
+
+    def _load(self, window: _Window, *, strict: bool = False) -> Grid:
+        """Read a window. A file that cannot be read is a hole, unless ``strict``."""
+        posts_m = np.full((window.rows, window.cols), np.nan, np.float32)
+        frame = self._frame.window(window.row, window.col)
+        for file in self._files:
+            try:
+                file.paint(posts_m, frame)
+            except TerrainError as error:
+                if strict:
+                    raise
+                if file.path not in self._unreadable:
+                    self._unreadable.add(file.path)
+                    log.warning("%s; its ground counts as unknown", error.message)
+        if strict and not np.isfinite(posts_m).any():
+            raise TerrainError(f"terrain file {self._files[0].path} has no height in it")
+        return Grid(posts_m, Placement(frame, posts_m.shape))
 
 
-def _inside_zip(path: Path) -> str:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if name.lower().endswith(RASTER_SUFFIXES)]
-    except (zipfile.BadZipFile, OSError) as error:
-        raise TerrainError(f"terrain file {path} is not a whole zip file ({error})") from error
-    if len(names) != 1:
-        found = "no elevation file" if not names else f"{len(names)} elevation files"
-        raise TerrainError(f"terrain file {path} has {found} in it", hint="It must hold one .hgt or .tif.")
-    return f"/vsizip/{path.resolve()}/{names[0]}"
-
-
-def _is_ellipsoidal(crs: pyproj.CRS) -> bool:
-    # A coordinate system of three axes and no vertical part of its own measures from the ellipsoid.
-    return len(crs.axis_info) == 3 and not any(part.is_vertical for part in crs.sub_crs_list)
-
-
-def _resolution_m(dataset: Any, crs: pyproj.CRS) -> float:
-    """The mean distance between posts in the middle of the grid."""
-    width, height = (float(size) for size in dataset.res)
-    if not crs.is_geographic:
-        unit = crs.axis_info[0].unit_conversion_factor
-        return math.sqrt(width * height) * unit
-    middle_lat_deg = (dataset.bounds.bottom + dataset.bounds.top) / 2
-    return METRES_PER_DEGREE * math.sqrt(width * height * math.cos(math.radians(middle_lat_deg)))
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def _is_elevation_file(path: Path) -> bool:
+    return path.is_file() and path.name.lower().endswith((*SUFFIXES, ".zip"))

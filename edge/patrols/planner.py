@@ -24,6 +24,10 @@ from flight.terrain import Terrain
 MOST_FLIGHTS = 50
 
 
+# Of a wider lens the outer ground is too slanted and too coarse to lay strips by; of a fisheye it never ends.
+WIDEST_DEG = 120.0
+
+
 @dataclass(frozen=True, slots=True)
 class Swath:
     """What the camera sees across the way, and how high it flies for it."""
@@ -47,7 +51,7 @@ def swath_of(patrol: PatrolFile, camera: Camera) -> Swath:
     slant_m = height_m / math.sin(down_rad)
     return Swath(
         height_agl_m=height_m,
-        width_m=2 * slant_m * math.tan(math.radians(camera.hfov_deg / 2)),
+        width_m=2 * slant_m * math.tan(math.radians(min(camera.hfov_deg, WIDEST_DEG) / 2)),
         ground_sampling_cm=100 * slant_m * pixel_rad,
         lead_m=height_m / math.tan(down_rad),
     )

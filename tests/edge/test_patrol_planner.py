@@ -54,6 +54,13 @@ def test_looking_straight_down_the_swath_is_the_pictures_width() -> None:
     assert swath.lead_m == pytest.approx(0, abs=1e-9)
 
 
+def test_a_fisheye_that_sees_past_the_horizon_has_strips_that_end() -> None:
+    fisheye = Camera("wide", 1281, 961, 350.0, 350.0, 640.0, 480.0, distortion=(0.0,) * 4, lens="fisheye")
+    assert fisheye.hfov_deg > 180
+    swath = swath_of(patrol(gimbal_pitch_deg=-90), fisheye)
+    assert swath.width_m == pytest.approx(2 * 60 * math.tan(math.radians(60)))
+
+
 def test_a_ground_sampling_distance_says_the_height() -> None:
     camera = Camera.load("virtual_78")
     swath = swath_of(patrol(height_agl_m=None, ground_sampling_cm=5.0), camera)

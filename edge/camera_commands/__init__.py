@@ -1,0 +1,1 @@
+"""``emberwatch camera``: the profiles there are, a lens from photos, a camera's latency from turning it."""
