@@ -49,6 +49,8 @@ CORRELATION_S = 1.0
 MEMORY_S = 300.0
 # A ray that passes by this many σ (squared) begins to lose weight.
 DOUBTFUL_D2 = 6.0
+# Errors that turn out larger than told are believed after some twenty looks.
+ROUGHNESS_GAIN = 0.05
 # How alike boxes of one thing err in looks from the same side. The wind draws all smoke off its foot to
 # the same side, so of that a part is left however it is looked at.
 SIDE_DEG = 10.0
@@ -109,6 +111,8 @@ class _Spot:
         self.at_s = -math.inf
         self.looks = 0
         self.grazing = True
+        self.roughness = 1.0
+        """How many times larger than told the variance of its looks is, of late; never below 1."""
         self.guess_m: FloatArray | None = None
         """Where the ground was first met, then the state's place."""
         self.axes_m = LEAST_AXIS_M * np.eye(2)
@@ -304,7 +308,9 @@ class Fusion(Generic[K]):
             if spot.looks:
                 # How many looks in a row make one that is independent of the one before.
                 weight[i] = min(1.0, max(elapsed_s, 0.02) / CORRELATION_S)
-                weight[i] /= max(1.0, missed[i] / DOUBTFUL_D2)
+                spot.roughness += ROUGHNESS_GAIN * (missed[i] / 2 - spot.roughness)
+                spot.roughness = max(1.0, spot.roughness)
+                weight[i] /= max(1.0, missed[i] / DOUBTFUL_D2) * spot.roughness
             fading = math.exp(-elapsed_s / MEMORY_S)
             spot.information *= fading
             spot.vector *= fading
@@ -315,7 +321,7 @@ class Fusion(Generic[K]):
             if spot.smoke:
                 spread_m = measured.range_m[i] * sighting.ray_effects[:, :2]
                 spot.foot_m2 += (spread_m @ spread_m.T - spot.foot_m2) / spot.looks
-        information, vector = information_of_looks(measured, rays.camera_m, weight, alike)
+        information, vector = information_of_looks(measured, weight, alike)
         for i, spot in enumerate(spots):
             spot.information += information[i]
             spot.vector += vector[i]
@@ -442,7 +448,7 @@ def fuse(sightings: Sequence[Sighting], terrain: Terrain | None) -> Place | None
     doubt = np.ones(len(seen))
     for _ in range(PASSES):
         measured = rays.seen_at(np.tile(_guess_m(spot), (len(seen), 1)))
-        information, vector = information_of_looks(measured, rays.camera_m, 1 / doubt, alike)
+        information, vector = information_of_looks(measured, 1 / doubt, alike)
         spot.information, spot.vector = information.sum(axis=0), vector.sum(axis=0)
         if spot.smoke:
             spread_m = measured.range_m[:, None, None] * np.array([s.ray_effects[:, :2] for s in seen])

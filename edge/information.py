@@ -27,7 +27,7 @@ def jacobian_of(measured: Measured) -> FloatArray:
 
 
 def information_of_looks(
-    measured: Measured, camera_m: FloatArray, weight: FloatArray, alike: FloatArray
+    measured: Measured, weight: FloatArray, alike: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """What each look says of the states: information (N, states, states) and its vector (N, states)."""
     jacobian, own_m = jacobian_of(measured), measured.effects_m * OWN_SIGMA
@@ -38,7 +38,7 @@ def information_of_looks(
     vector = (weighed @ measured.at_m[..., None])[..., 0]
     sight, nothing = measured.sight, weight * measured.wobble
     information[:, :3, :3] -= nothing[:, None, None] * sight[:, :, None] * sight[:, None]
-    vector[:, :3] -= (nothing * (sight * camera_m).sum(axis=1))[:, None] * sight
+    vector[:, :3] -= (nothing * (sight * measured.guess_m).sum(axis=1))[:, None] * sight
     return information, vector
 
 

@@ -40,6 +40,8 @@ SHARED_VARIANCE = {
 }
 _SHARED = np.array([SHARED_VARIANCE[cause] for cause in Cause])
 SHARED_SIGMA, OWN_SIGMA = np.sqrt(_SHARED), np.sqrt(1 - _SHARED)
+# A camera that never moves is wrong by the same in every look: the common part has to be all of it.
+_STEADY = 1 / np.where(_SHARED > 0, SHARED_SIGMA, 1.0)
 PIXELS = [Cause.PIXEL_1, Cause.PIXEL_2]
 # A whole radian either way: as good as nothing is known of how far below the horizon a foot is.
 NO_ELEVATION_RAD = 1.0
@@ -101,19 +103,29 @@ class Rays:
         known: NDArray[np.bool_] = np.isfinite(guess_m[:, 0])
         away_m = np.where(known[:, None], guess_m - self.camera_m, FAR_M * self.direction)
         range_m = np.maximum(np.linalg.norm(away_m, axis=1), 1.0)
-        moved_m2 = ((self.moves_m * OWN_SIGMA) ** 2).sum(axis=(1, 2))
-        turned_m2 = ((self.turns * OWN_SIGMA) ** 2).sum(axis=(1, 2)) * range_m**2
-        place_part = moved_m2 / (moved_m2 + turned_m2)
         sight = away_m / range_m[:, None]
-        sight = sight + place_part[:, None] * (self.direction - sight)
+        across = _across(sight)
+        moved_m2 = ((across @ (self.moves_m * OWN_SIGMA)) ** 2).sum(axis=2)
+        turned_m2 = ((across @ (self.turns * OWN_SIGMA)) ** 2).sum(axis=2) * range_m[:, None] ** 2
+        place_part = moved_m2 / (moved_m2 + turned_m2)
+        aside = (across @ self.direction[..., None])[..., 0] * place_part
+        sight = sight + (aside[:, None] @ across)[:, 0]
         sight /= np.linalg.norm(sight, axis=1, keepdims=True)
         across = _across(sight)
         along = (sight * self.direction).sum(axis=1)
         point_m = self.camera_m + (range_m / np.maximum(along, 0.1))[:, None] * self.direction
         effects_m = across @ (self.moves_m + range_m[:, None, None] * self.turns)
-        # What is left of the wobble looks like this much information on the distance.
-        wobble = np.where(known, 2 * place_part * (1 - place_part), 0.0) / range_m**2
-        return Measured(across, (across @ point_m[..., None])[..., 0], effects_m, range_m, sight, wobble)
+        # What is left of the wobble draws nowhere, but looks like this much information on the distance.
+        wobble = np.where(known, (place_part * (1 - place_part)).sum(axis=1), 0.0) / range_m**2
+        return Measured(
+            across,
+            (across @ point_m[..., None])[..., 0],
+            effects_m,
+            range_m,
+            sight,
+            self.camera_m + away_m,
+            wobble,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,6 +142,8 @@ class Measured:
     """(N,): as far as the things were taken to be."""
     sight: FloatArray
     """(N, 3): the lines of sight."""
+    guess_m: FloatArray
+    """(N, 3): where the things were taken to be."""
     wobble: FloatArray
     """(N,): information on the distance (1/m²) that is none, being noise."""
 
@@ -154,6 +168,9 @@ def _of_poses(poses: Sequence[Pose], frame: LocalFrame) -> tuple[FloatArray, Flo
         turns_rad[i, :2] *= level_rad
         turns_rad[i, 2] *= math.radians(math.hypot(sigmas.heading_deg, sigmas.gimbal_deg))
         turns_rad[i, 3] = sigmas.time_s * np.array(pose.turn_rate_enu_rad_s)
+        if pose.steady:
+            moves_m[i] *= _STEADY
+            turns_rad[i] *= _STEADY[_TURNS, None]
     return camera_m, moves_m, turns_rad
 
 
