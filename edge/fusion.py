@@ -33,6 +33,7 @@ from edge.information import (
     misfit,
     misfit_in_frame,
     split,
+    without_wobble,
 )
 from edge.locate import GRAZING_FACTOR
 from edge.rays import CAUSES, FAR_M, OWN_SIGMA, PIXELS, SHARED_SIGMA, Rays
@@ -108,6 +109,8 @@ class _Spot:
         self.smoke = smoke
         self.information = np.zeros((STATES, STATES))
         self.vector = np.zeros(STATES)
+        self.wobble = np.zeros((3, 4))
+        """As :func:`~edge.information.information_of_looks` has it."""
         self.at_s = -math.inf
         self.looks = 0
         self.grazing = True
@@ -127,6 +130,8 @@ class _Spot:
         """Covariance of ``state``."""
         self.own_m2, self.shared_m, self.left = np.eye(3), np.zeros((3, CAUSES)), np.eye(CAUSES)
         """``joint`` in parts, as :func:`~edge.information.split` has them."""
+        self.looked = np.zeros((STATES, STATES + 1))
+        """What all looks said when ``state`` was solved: information and its vector."""
         self.ground = np.zeros((STATES, STATES)), np.zeros(STATES)
         self.others = np.zeros((CAUSES, CAUSES + 1))
         """What the ground and, of the common causes, other hotspots said when ``state`` was solved."""
@@ -155,7 +160,7 @@ class Fusion(Generic[K]):
             self._frame.lat_deg,
             self._frame.lon_deg,
             self._frame.alt_m,
-            looks=np.column_stack([spot.information, spot.vector]),
+            looks=spot.looked,
             ground=np.column_stack(spot.ground),
             others=spot.others + np.eye(CAUSES, CAUSES + 1),
             foot_m2=SMOKE_LEFT * spot.foot_m2 if spot.smoke else np.zeros((3, 3)),
@@ -198,6 +203,7 @@ class Fusion(Generic[K]):
             grazing=spot.grazing,
             information=spot.information.copy(),
             vector=spot.vector.copy(),
+            wobble=spot.wobble.copy(),
             guess_m=None if spot.guess_m is None else spot.guess_m.copy(),
             axes_m=spot.axes_m.copy(),
             sides=spot.sides.copy(),
@@ -218,7 +224,7 @@ class Fusion(Generic[K]):
         spots: dict[K, _Spot] = {}
         for key, (record, sighting) in kept.items():
             spot = spots[key] = _Spot(_ground(terrain, sighting), smoke=record.smoke)
-            for name in ("information", "vector", "axes_m", "sides", "foot_m2"):
+            for name in ("information", "vector", "wobble", "axes_m", "sides", "foot_m2"):
                 if getattr(record, name).shape != getattr(spot, name).shape:
                     raise ValueError(f"{name} of a hotspot is of another shape")
                 setattr(spot, name, getattr(record, name).copy())
@@ -314,6 +320,7 @@ class Fusion(Generic[K]):
             fading = math.exp(-elapsed_s / MEMORY_S)
             spot.information *= fading
             spot.vector *= fading
+            spot.wobble *= fading
             spot.sides *= fading
             alike[i] = _alike(spot.sides, _side(rays.direction[i]), float(weight[i]), ALIKE[sighting.label])
             spot.at_s, spot.looks = at_s, spot.looks + 1
@@ -321,17 +328,23 @@ class Fusion(Generic[K]):
             if spot.smoke:
                 spread_m = measured.range_m[i] * sighting.ray_effects[:, :2]
                 spot.foot_m2 += (spread_m @ spread_m.T - spot.foot_m2) / spot.looks
-        information, vector = information_of_looks(measured, weight, alike)
+        information, vector, wobble = information_of_looks(measured, weight, alike)
         for i, spot in enumerate(spots):
             spot.information += information[i]
             spot.vector += vector[i]
+            spot.wobble += wobble[i]
 
     def _solve(self, spots: Sequence[_Spot], at_s: float) -> None:
         """New states for these, with what all others say of the common causes."""
         assert self._frame is not None  # noqa: S101 - set by the first look
         ground, towards, crowd = self._ground_rows(spots)
-        sums = np.array([spot.information for spot in spots])
-        vectors = np.array([spot.vector for spot in spots])
+        sums, vectors = without_wobble(
+            np.array([spot.information for spot in spots]),
+            np.array([spot.vector for spot in spots]),
+            np.array([spot.wobble for spot in spots]),
+        )
+        for i, spot in enumerate(spots):
+            spot.looked = np.column_stack([sums[i], vectors[i]])
         # Fires on one patch of ground share its error: together they may not say more of the common causes
         # than one of them could.
         says = left_open(sums + ground / crowd[:, None, None], vectors + towards / crowd[:, None])
@@ -448,8 +461,9 @@ def fuse(sightings: Sequence[Sighting], terrain: Terrain | None) -> Place | None
     doubt = np.ones(len(seen))
     for _ in range(PASSES):
         measured = rays.seen_at(np.tile(_guess_m(spot), (len(seen), 1)))
-        information, vector = information_of_looks(measured, 1 / doubt, alike)
+        information, vector, wobble = information_of_looks(measured, 1 / doubt, alike)
         spot.information, spot.vector = information.sum(axis=0), vector.sum(axis=0)
+        spot.wobble = wobble.sum(axis=0)
         if spot.smoke:
             spread_m = measured.range_m[:, None, None] * np.array([s.ray_effects[:, :2] for s in seen])
             spot.foot_m2 = (spread_m @ spread_m.transpose(0, 2, 1)).mean(axis=0)

@@ -17,6 +17,8 @@ from flight.terrain import Terrain
 FloatArray = NDArray[np.float64]
 
 STATES = 3 + CAUSES
+# What is left at least of what looks say of a direction, when their wobble is taken off (a part, and 1/m²).
+MOST_WOBBLE, LEAST_INFORMATION = 0.9, 1e-9
 # A frame's own error is told by this many boxes that fit within this (σ, squared).
 TOGETHER_LEAST, TOGETHER_D2, TOGETHER_PASSES = 3, 9.0, 2
 
@@ -28,8 +30,11 @@ def jacobian_of(measured: Measured) -> FloatArray:
 
 def information_of_looks(
     measured: Measured, weight: FloatArray, alike: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """What each look says of the states: information (N, states, states) and its vector (N, states)."""
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """What each look says of the states: information (N, states, states) and its vector (N, states).
+
+    And what of it is but the wobble of the lines of sight: (N, 3, 4), the place's information and its vector.
+    """
     jacobian, own_m = jacobian_of(measured), measured.effects_m * OWN_SIGMA
     own_m[..., PIXELS] *= np.sqrt(alike)[:, None, None]
     certain = _inverse(own_m @ own_m.transpose(0, 2, 1)) * weight[:, None, None]
@@ -37,9 +42,26 @@ def information_of_looks(
     information = weighed @ jacobian
     vector = (weighed @ measured.at_m[..., None])[..., 0]
     sight, nothing = measured.sight, weight * measured.wobble
-    information[:, :3, :3] -= nothing[:, None, None] * sight[:, :, None] * sight[:, None]
-    vector[:, :3] -= (nothing * (sight * measured.guess_m).sum(axis=1))[:, None] * sight
-    return information, vector
+    along = np.concatenate([sight, (sight * measured.guess_m).sum(axis=1)[:, None]], axis=1)
+    return information, vector, nothing[:, None, None] * sight[:, :, None] * along[:, None]
+
+
+def without_wobble(
+    information: FloatArray, vector: FloatArray, wobble: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """N sums of looks less what is but wobble, or as much of that as leaves something in every direction.
+
+    Rays that wobble less than expected would else be left with less than no information.
+    """
+    place, cross, causes = information[:, :3, :3], information[:, :3, 3:], information[:, 3:, 3:]
+    alone = place - cross @ np.linalg.solve(causes + np.eye(CAUSES), cross.transpose(0, 2, 1))
+    alone = alone + LEAST_INFORMATION * np.eye(3)
+    most = np.linalg.eigvals(np.linalg.solve(alone, wobble[:, :, :3])).real.max(axis=1)
+    part = np.minimum(1.0, MOST_WOBBLE / np.maximum(most, 1e-12))
+    less, less_towards = information.copy(), vector.copy()
+    less[:, :3, :3] -= part[:, None, None] * wobble[:, :, :3]
+    less_towards[:, :3] -= part[:, None] * wobble[:, :, 3]
+    return less, less_towards
 
 
 def misfit(measured: Measured, states: FloatArray, joint: FloatArray) -> FloatArray:

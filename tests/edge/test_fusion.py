@@ -290,3 +290,25 @@ def test_a_rays_causes_move_it_as_they_move_its_place_on_the_ground() -> None:
         shift_m = rays.moves_m[0, :, cause] + (seen.slant_range_m or 0.0) * rays.turns[0, :, cause]
         on_ground_m = shift_m - ray * shift_m[2] / ray[2]
         assert on_ground_m[:2] == pytest.approx(seen.effects_m[:, cause], abs=0.3)
+
+
+def test_an_hour_of_looks_from_one_spot_breaks_nothing() -> None:
+    """The very same picture again and again wobbles less than any error model expects."""
+    rng = np.random.default_rng(16)
+    seen = [see(toward(0.0), rng, FlightErrors(), (4.0 * k, 0.0)) for k in range(20)]
+    fusion: Fusion[int] = Fusion()
+    for number in range(900):
+        fusion.add(dict(enumerate(seen)), FLAT, 4.0 * number)
+    place = placed(fusion.place(0))
+    assert np.hypot(*miss_m(place)) < 6.0
+    assert 3.0 < place.semi_major_m < 20.0
+
+
+def test_errors_that_are_larger_than_told_are_believed() -> None:
+    """A gimbal five times as shaky as its sigma: the rays' noise must not be taken for parallax."""
+    rng = np.random.default_rng(17)
+    fusion: Fusion[str] = Fusion()
+    for number in range(300):
+        fusion.add({"a": see(toward(2 * rng.normal()), rng, FlightErrors(), own=3.0)}, FLAT, 1.0 * number)
+    error_m = miss_m(placed(fusion.place("a")))
+    assert error_m @ np.linalg.solve(placed(fusion.place("a")).covariance_m2, error_m) < 9.2
