@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,26 +12,29 @@ from edge.optics import Camera
 from edge.pose import Pose
 from edge.sighting import Box
 from edge.vision.merge import Found
+from flight.local_frame import DEGREES
 from models.detection import Detection
 
 FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Foot:
-    """A pixel to be put on the ground, and how far it may be off."""
+class Feet:
+    """N pixels of one frame to be put on the ground, and how far each may be off."""
 
-    pixel: tuple[float, float]
-    covariance_px2: FloatArray
-    label: str
-    score: float
-    box: Box | None
-    no_base: str = ""
-    """Why the pixel is not the foot of the thing, where that is known: then its bearing alone counts."""
+    pixels: FloatArray
+    """(N, 2)"""
+    covariances_px2: FloatArray
+    """(N, 2, 2)"""
+    labels: list[str]
+    scores: list[float]
+    boxes: list[Box | None]
+    no_base: list[str]
+    """Why a pixel is not the foot of the thing, where that is known: then its bearing alone counts."""
 
 
-def foot_of(detection: Detection, pose: Pose, camera: Camera) -> Foot:
-    """The pixel where the thing in a box stands, and how far that may be off.
+def feet_of(detections: Sequence[Detection], pose: Pose, camera: Camera) -> Feet:
+    """The pixels where the things in the boxes of one frame stand, and how far these may be off.
 
     The figures are 1σ, set a little above the root mean square seen on rendered scenes (boxes drawn by
     hand and by a detector); real footage has yet to confirm them:
@@ -47,28 +50,32 @@ def foot_of(detection: Detection, pose: Pose, camera: Camera) -> Foot:
       closely there, is not where the thing ends: half of the box more.
       Smoke that goes on below the picture has its foot somewhere nearer, so it keeps its bearing only.
     """
-    width_px, height_px = detection.x2 - detection.x1, detection.y2 - detection.y1
-    u, v = (detection.x1 + detection.x2) / 2, detection.y2
+    boxes = np.array([(d.x1, d.y1, d.x2, d.y2) for d in detections]).reshape(-1, 4)
+    is_smoke = np.array([d.label == "smoke" for d in detections], np.bool_)
+    corner, width_px, height_px = boxes[:, 2:], boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    pixels = np.column_stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]])
     least_px = max(2.0, camera.width_px / 320)
-    cut_below = detection.y2 >= camera.height_px - 1 - least_px
-    cut_aside = detection.x1 <= least_px or detection.x2 >= camera.width_px - 1 - least_px
-    if isinstance(detection, Found):
-        cut_below, cut_aside = cut_below or detection.cut_below, cut_aside or detection.cut_aside
-    ray = pose.camera_to_enu @ camera.rays([(u, min(v, camera.height_px - 0.5))])[0]
-    sin_down = min(max(-float(ray[2]), 0.0), 1.0)
-    no_base = ""
-    if detection.label == "smoke":
-        v -= 0.5 * height_px * max(math.degrees(math.asin(sin_down)) - 60.0, 0.0) / 30.0
-        sigma_u_px, sigma_v_px = 0.40 * width_px, (0.12 + 0.20 * sin_down**2) * height_px
-        if cut_below:
-            no_base = "its foot is below the picture"
-    else:
-        v -= min(0.5 * height_px, 0.5 * width_px * sin_down)
-        sigma_u_px, sigma_v_px = 0.10 * width_px, 0.12 * height_px
-        if cut_below:
-            sigma_v_px += 0.5 * height_px
-    if cut_aside:
-        sigma_u_px += 0.5 * width_px
-    variances = [max(sigma_u_px, least_px) ** 2, max(sigma_v_px, least_px) ** 2]
-    box = (detection.x1, detection.y1, detection.x2, detection.y2)
-    return Foot((u, v), np.diag(variances), detection.label, detection.score, box, no_base)
+    cut_below = corner[:, 1] >= camera.height_px - 1 - least_px
+    cut_aside = (boxes[:, 0] <= least_px) | (corner[:, 0] >= camera.width_px - 1 - least_px)
+    if any(isinstance(d, Found) for d in detections):
+        cut_below |= [isinstance(d, Found) and d.cut_below for d in detections]
+        cut_aside |= [isinstance(d, Found) and d.cut_aside for d in detections]
+    lowest = np.minimum(pixels, (np.inf, camera.height_px - 0.5))
+    sin_down = np.minimum(np.maximum(-(camera.rays(lowest) @ pose.camera_to_enu[2]), 0.0), 1.0)
+    above_60 = np.maximum(np.arcsin(sin_down) * DEGREES - 60.0, 0.0) / 30.0
+    fire_up_px = 0.5 * np.minimum(height_px, width_px * sin_down)
+    pixels[:, 1] -= np.where(is_smoke, 0.5 * height_px * above_60, fire_up_px)
+    sigma_u_px = np.where(is_smoke, 0.40, 0.10) * width_px + 0.5 * width_px * cut_aside
+    fire_cut = cut_below & ~is_smoke
+    sigma_v_px = (0.12 + 0.20 * sin_down**2 * is_smoke + 0.5 * fire_cut) * height_px
+    covariances_px2 = np.zeros((len(boxes), 2, 2))
+    covariances_px2[:, 0, 0] = np.maximum(sigma_u_px, least_px) ** 2
+    covariances_px2[:, 1, 1] = np.maximum(sigma_v_px, least_px) ** 2
+    return Feet(
+        pixels,
+        covariances_px2,
+        [d.label for d in detections],
+        [d.score for d in detections],
+        [(d.x1, d.y1, d.x2, d.y2) for d in detections],
+        ["its foot is below the picture" if cut else "" for cut in (cut_below & is_smoke).tolist()],
+    )

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.optics import Camera
 from edge.pose import Pose
 
 FloatArray = NDArray[np.float64]
@@ -73,6 +74,8 @@ class Sighting:
     """2 x len(Cause): east and north displacement by 1σ of each cause; covariance_m2 is its square."""
     magnification: float = 1.0
     """How many times larger than in the whole frame the detector was shown it; 1 if found there, too."""
+    camera: Camera | None = None
+    """At the frame's size and zoom: with pose, pixel and terrain this is all that the rest was made of."""
     grazing: bool = False
     """The ray meets the ground so flatly that the error is not Gaussian; the covariance has been widened."""
     why: str = ""

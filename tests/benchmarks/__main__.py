@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from tests.benchmarks import detector, footprint, geometry, tiling, world
+from tests.benchmarks import detector, footprint, geolocation, identity, patrols, tiling, world
+from tests.benchmarks.table import markdown
 
 TABLE_FILE = Path("runs/bench.md")
 
@@ -18,7 +19,10 @@ def main() -> None:
     rows = [
         row
         for module in track(
-            (detector, footprint, geometry, tiling, world), "measuring", console=console, transient=True
+            (detector, footprint, geolocation, identity, patrols, tiling, world),
+            "measuring",
+            console=console,
+            transient=True,
         )
         for row in module.rows()
     ]
@@ -26,13 +30,8 @@ def main() -> None:
     for row in rows:
         table.add_row(row.what, row.figure, row.bar)
     console.print(table)
-    lines = [
-        "| what | measured | bar |",
-        "|---|---|---|",
-        *(f"| {r.what} | {r.figure} | {r.bar} |" for r in rows),
-    ]
     TABLE_FILE.parent.mkdir(exist_ok=True)
-    TABLE_FILE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    TABLE_FILE.write_text(markdown(rows), encoding="utf-8")
     console.print(f"written to {TABLE_FILE}", highlight=False)
 
 

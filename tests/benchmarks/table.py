@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 PAUSE_S = 0.1
@@ -18,6 +18,16 @@ class Row:
     what: str
     figure: str
     bar: str
+
+
+def markdown(rows: Iterable[Row]) -> str:
+    """The table as it goes into a file."""
+    lines = [
+        "| what | measured | bar |",
+        "|---|---|---|",
+        *(f"| {r.what} | {r.figure} | {r.bar} |" for r in rows),
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def alternate(

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.foot import foot_of
+from edge.foot import feet_of
 from edge.footprint import footprint
 from edge.locate import locate, locate_detections
 from edge.optics import Camera
@@ -231,6 +231,51 @@ def test_farther_is_less_sure() -> None:
     assert axes[-1] > 4 * axes[0]
 
 
+def axis_m(ground: Plane, depression_deg: float) -> float:
+    return ellipse(
+        covariance(locate(pose_at(height_m=100, pitch_deg=-depression_deg), CAMERA, CENTRE, SHARP, ground))
+    )[0]
+
+
+def test_a_ridge_that_the_ray_just_clears_counts_as_what_the_fire_may_be_on() -> None:
+    """20° down from 100 m it is 41.8 m high over the far end of a ridge of 40.5 m; 1σ lower it ends there."""
+
+    class Ridge(Plane):
+        def height_amsl_m(self, lat_deg: FloatArray, lon_deg: FloatArray) -> FloatArray:
+            _, north_m = east_north(lat_deg, lon_deg)
+            return np.asarray(
+                GROUND_AMSL_M + np.clip(self.off_m + 10 - np.abs(north_m - 150), 0.0, self.off_m)
+            )
+
+    assert axis_m(Ridge(off_m=40.5), 20.0) > 1.5 * axis_m(Ridge(off_m=20.0), 20.0)
+
+
+def test_towards_grazing_the_ellipse_grows_without_a_jump_and_is_flagged_before() -> None:
+    axes_m = [axis_m(Plane(), deg) for deg in np.arange(24.0, 12.0, -0.5)]
+    growth = np.array(axes_m[1:]) / axes_m[:-1]
+    assert growth.min() > 1.0
+    assert growth.max() < 1.12
+    flagged = [
+        locate(pose_at(height_m=100, pitch_deg=-deg), CAMERA, CENTRE, SHARP, Plane()).grazing
+        for deg in (21.0, 19.0, 14.0)
+    ]
+    assert flagged == [False, True, True]
+
+
+def test_a_pixel_whose_moved_neighbours_have_no_ray_has_an_error_all_the_same() -> None:
+    """In a distorted picture's corner, an error of a third of the picture leads out of the lens model."""
+    camera = replace(CAMERA, distortion=(-0.3, 0.1, 0.0, 0.0, 0.0))
+    pose = pose_at(height_m=100, pitch_deg=-45)
+    wide = np.diag([400.0, 300.0]) ** 2
+    assert np.isnan(camera.rays([(1270.0 + 400.0, 710.0)])).any()
+    sighting = locate(pose, camera, (1270.0, 710.0), wide, Plane())
+    assert np.isfinite(covariance(sighting)).all()
+    assert np.isfinite(sighting.ray_effects).all()
+    inside = locate(pose, camera, (1270.0 - 400.0, 710.0), SHARP, Plane())
+    shift = sighting.ray_enu[0] - inside.ray_enu[0]
+    assert sighting.ray_effects[0, 0] == pytest.approx(shift, rel=0.2)  # its opposite stood in
+
+
 def simulate(
     trials: int, depression_deg: tuple[float, float], slant_m: tuple[float, float]
 ) -> list[tuple[bool, bool]]:
@@ -315,10 +360,10 @@ def box(label: str, x1: float, y1: float, x2: float, y2: float) -> Detection:
 
 def test_a_fire_stands_on_the_lower_edge_of_its_box_and_from_above_in_its_middle() -> None:
     fire = box("fire", 600, 300, 640, 360)
-    level = foot_of(fire, pose_at(height_m=50, pitch_deg=0), CAMERA)
-    assert level.pixel == pytest.approx((620, 360), abs=0.1)
-    above = foot_of(fire, pose_at(height_m=50, pitch_deg=-90), CAMERA)
-    assert above.pixel == pytest.approx((620, 340), abs=0.5)
+    level = feet_of([fire], pose_at(height_m=50, pitch_deg=0), CAMERA)
+    assert level.pixels[0] == pytest.approx((620, 360), abs=0.1)
+    above = feet_of([fire], pose_at(height_m=50, pitch_deg=-90), CAMERA)
+    assert above.pixels[0] == pytest.approx((620, 340), abs=0.5)
 
 
 def test_the_foot_of_smoke_is_much_less_sure_than_that_of_fire() -> None:
