@@ -57,11 +57,13 @@ class ImageError(EmberwatchError):
 class Photo:
     """``image`` is (height, width, 3) uint8 BGR, turned upright as its EXIF says.
 
-    ``exif`` is None where the file's EXIF is broken, and empty where it has none.
+    ``exif`` is None where the file's EXIF is broken, and empty where it has none; ``xmp`` is the packet as it
+    stands in the file.
     """
 
     image: NDArray[np.uint8]
     exif: Image.Exif | None
+    xmp: bytes | None = None
 
 
 def read_photo(path: Path) -> Photo:
@@ -85,12 +87,14 @@ def read_photo(path: Path) -> Photo:
                 raise ImageError(path, "it holds 16-bit or decimal values, not an 8-bit picture")
             opened.load()
             exif = _exif(opened)
+            xmp = opened.info.get("xmp")
             rgb = _upright(opened, exif).convert("RGB")
     except UnidentifiedImageError as error:
         raise ImageError(path, "it is not an image, or its beginning is damaged") from error
     except _DECODER_ERRORS as error:
         raise ImageError(path, f"the image is damaged ({_plain(error)})") from error
-    return Photo(np.ascontiguousarray(np.asarray(rgb)[:, :, ::-1]), exif)
+    image = np.ascontiguousarray(np.asarray(rgb)[:, :, ::-1])
+    return Photo(image, exif, xmp if isinstance(xmp, bytes) else None)
 
 
 def _exif(opened: Image.Image) -> Image.Exif | None:

@@ -14,20 +14,23 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from edge.files import shown, write_whole
+from edge.optics import Camera
 from edge.scan.annotate import annotated, encoded
-from edge.scan.counts import count
+from edge.scan.counts import count, count_places
 from edge.scan.finder import Finder
+from edge.scan.map import results_geojson
 from edge.scan.media import Facts, Look, Media, Prefetch, ScanError, find_media
-from edge.scan.results import (
-    FileResult,
-    LookResult,
-    Run,
-    Seen,
-    annotated_path,
-    results_geojson,
-    results_json,
+from edge.scan.placing import Placer
+from edge.scan.results import FileResult, LookResult, Run, Seen, annotated_path, results_json
+from edge.scan.table import (
+    print_counts,
+    print_notes,
+    print_place_counts,
+    print_places,
+    print_skipped,
+    print_unplaced,
 )
-from edge.scan.table import print_counts, print_places, print_skipped
+from edge.scan.things import things_in
 from edge.vision.merge import merged
 from edge.vision.tile import grid
 from models.detection import Detection
@@ -45,13 +48,18 @@ def scan_command(
     every_s: float = 1.0,
     images: bool = True,
     tiles: bool = False,
+    dem: Path | None = None,
+    camera: str | None = None,
+    takeoff: str | None = None,
     detector: Finder | None = None,
     console: Console | None = None,
 ) -> int:
     """Scan ``paths`` and write ``results.json``, ``results.geojson`` and annotated pictures into ``out``.
 
     ``every_s`` is the time between the frames of a video that are looked at; 0 looks at all of them.
-    ``tiles`` looks closely at all parts of each picture, too. ``detector`` stands in for loading ``model``.
+    ``tiles`` looks closely at all parts of each picture, too. Detections are placed on the terrain ``dem``,
+    or on flat ground; ``camera`` (a profile) stands in for what files say of their lens, and ``takeoff`` is
+    where the drone took off, as ``LAT,LON``. ``detector`` stands in for loading ``model``.
     Returns the exit code: 0 when at least one file could be scanned, 1 when none could, 130 after Ctrl-C
     (what was found so far is written and marked incomplete). Raises EmberwatchError before anything is
     written when paths, model or ``out`` are wrong, and ScanError when results cannot be written.
@@ -64,23 +72,35 @@ def scan_command(
     if not media:
         places = ", ".join(shown(path) for path in paths)
         raise ScanError(f"There are no photos or videos in {places}.", hint="See `emberwatch scan --help`.")
+    placer = _placer(dem, camera, takeoff)
     finder = detector or _load(model)
     _spare_originals(media, out)
     _make_folder(out)
     least = finder.threshold if threshold is None else threshold
-    scan = Scan(finder, least, out, images=images, tiles=tiles)
+    scan = Scan(finder, placer, least, out, images=images, tiles=tiles)
     console = console or Console()
     started_at = datetime.now(UTC)
     complete = _run(scan, media, every_s, console)
     ended_at = datetime.now(UTC)
-    run = Run(started_at, ended_at, complete, finder, scan.threshold, every_s, tiles, tuple(unreadable))
+    terrain = None if placer.terrain is None else placer.terrain.name
+    run = Run(
+        started_at, ended_at, complete, finder, scan.threshold, every_s, tiles, terrain, tuple(unreadable)
+    )
     skipped = sum(not file.scanned for file in scan.files)
     counts = count(((file.labels, file.facts.labelled) for file in scan.files if file.scanned), skipped)
+    found = [(file, seen.place) for file in scan.files for look in file.looks for seen in look.seen]
+    place_counts = count_places(place.method for _, place in found)
+    things = things_in(scan.files, placer.terrain)
     written = [out / "results.json", out / "results.geojson"]
-    _write(written[0], results_json(run, scan.files, counts))
-    _write(written[1], results_geojson(scan.files))
+    _write(
+        written[0], results_json(run, scan.files, counts, place_counts, [thing.entry() for thing in things])
+    )
+    _write(written[1], results_geojson(scan.files, things))
     print_counts(console, counts)
+    print_place_counts(console, place_counts, things)
     print_skipped(console, scan.files, unreadable)
+    print_notes(console, scan.files)
+    print_unplaced(console, found)
     print_places(console, written, scan.pictures, out / "images")
     if not complete:
         console.print(f"stopped after {counts.files} of {len(media)} files", style="yellow")
@@ -94,11 +114,14 @@ def scan_command(
 class Scan:
     """Looks at pictures one after another and keeps what they showed; ``files`` grows by finished files."""
 
-    def __init__(self, finder: Finder, threshold: float, out: Path, *, images: bool, tiles: bool) -> None:
+    def __init__(
+        self, finder: Finder, placer: Placer, threshold: float, out: Path, *, images: bool, tiles: bool
+    ) -> None:
         self.threshold = threshold
         self.files: list[FileResult] = []
         self.pictures = 0
         self._finder = finder
+        self._placer = placer
         self._out = out
         self._images = images
         self._tiles = tiles
@@ -106,7 +129,7 @@ class Scan:
         self._last: Look | None = None
 
     def look(self, look: Look) -> None:
-        """Detect in one picture, and draw what was found."""
+        """Detect in one picture, place and draw what was found."""
         detections = self._detect(look.image)
         drawn: str | None = None
         if detections and self._images:
@@ -114,8 +137,12 @@ class Scan:
             _write(self._out / place, encoded(annotated(look.image, detections), place))
             drawn = shown(place)
             self.pictures += 1
-        seen = tuple(Seen.of(found) for found in detections)
-        self._looks.append(LookResult(look.time_s, seen, drawn))
+        height_px, width_px = look.image.shape[:2]
+        view = self._placer.view(look.record, (width_px, height_px))
+        places = self._placer.place(detections, view)
+        seen = tuple(Seen.of(found, place) for found, place in zip(detections, places, strict=True))
+        used = view if detections and not isinstance(view, str) else None
+        self._looks.append(LookResult(look.time_s, seen, drawn, used, look.record.position))
         self._last = look
 
     def _detect(self, image: NDArray[np.uint8]) -> Sequence[Detection]:
@@ -177,6 +204,27 @@ def _progress(console: Console) -> Progress:
         transient=True,
         disable=not console.is_terminal,
     )
+
+
+def _placer(dem: Path | None, camera: str | None, takeoff: str | None) -> Placer:
+    # Imported here: reading terrain loads GDAL.
+    from flight.terrain import RasterTerrain
+
+    terrain = None if dem is None else RasterTerrain.open(dem)
+    profile = None if camera is None else Camera.load(camera)
+    return Placer(terrain, camera=profile, takeoff=None if takeoff is None else _lat_lon(takeoff))
+
+
+def _lat_lon(text: str) -> tuple[float, float]:
+    try:
+        lat_deg, lon_deg = (float(part) for part in text.split(","))
+    except ValueError:
+        lat_deg = lon_deg = math.nan
+    if not (abs(lat_deg) <= 90 and abs(lon_deg) <= 180):
+        raise ScanError(
+            f"{text!r} is no place to take off.", hint="Write LAT,LON in degrees: -35.3633,149.1652"
+        )
+    return lat_deg, lon_deg
 
 
 def _load(model: str | None) -> Finder:

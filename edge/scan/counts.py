@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -78,3 +79,23 @@ def _agreement(judged: list[tuple[Labels, Labels]], any_of: Labels) -> Agreement
     there = [bool(seen & any_of) for seen, truth in judged if truth & any_of]
     not_there = [bool(seen & any_of) for seen, truth in judged if not truth & any_of]
     return Agreement(len(there), sum(there), len(not_there), sum(not_there))
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceCounts:
+    """Detections, by how they could be put on the ground."""
+
+    dem: int
+    flat: int
+    bearing_only: int
+    none: int
+
+    @property
+    def all(self) -> int:
+        return self.dem + self.flat + self.bearing_only + self.none
+
+
+def count_places(methods: Iterable[str]) -> PlaceCounts:
+    """Count detections by the method of their place."""
+    found = Counter(methods)
+    return PlaceCounts(found["dem"], found["flat"], found["bearing-only"], found["none"])

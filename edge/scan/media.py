@@ -7,20 +7,30 @@ import queue
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from edge.files import shown
-from edge.images import IMAGE_SUFFIXES, ImageError, read_photo
+from edge.images import IMAGE_SUFFIXES, ImageError, Photo, read_photo
 from edge.scan.labels import BadLabelsError, labels_file, read_labels
+from edge.scan.lens import changed, photo_camera, taken_s
+from edge.scan.makers import photo_record
 from edge.scan.position import BadPositionError, CameraPosition, camera_position
+from edge.scan.record import Record
+from edge.scan.srt import BadSrtError, Subtitles, read_subtitles, subtitles_beside
+from edge.scan.video_record import VideoRecords
+from edge.scan.xmp import BadXmpError, read_xmp
 from edge.video import VIDEO_SUFFIXES, VideoError, VideoFile
 from flight.errors import EmberwatchError
+
+NO_FOCAL = "focal length (EXIF FocalLengthIn35mmFilm; --camera gives it)"
+NO_SUBTITLES = "a DJI .SRT of the same name, with the flight data, is not beside it"
 
 
 class ScanError(EmberwatchError):
@@ -44,6 +54,7 @@ class Look:
     image: NDArray[np.uint8]
     time_s: float | None
     progress: float
+    record: Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +69,7 @@ class Facts:
     position: CameraPosition | None = None
     labelled: frozenset[str] | None = None
     notes: tuple[str, ...] = ()
+    taken_s: float | None = None
 
 
 def find_media(paths: list[Path], leave_out: Path) -> tuple[list[Media], list[str]]:
@@ -122,16 +134,9 @@ def _decode_photo(media: Media) -> Iterator[Look | Facts]:
     except ImageError as error:
         yield Facts(media, skipped=error.reason)
         return
-    yield Look(media, photo.image, None, 1.0)
     notes: list[str] = []
-    position: CameraPosition | None = None
-    if photo.exif is None:
-        notes.append("the EXIF is damaged and was ignored")
-    else:
-        try:
-            position = camera_position(photo.exif)
-        except BadPositionError as error:
-            notes.append(f"the camera position was ignored: {error}")
+    record = _photo_record(photo, notes)
+    yield Look(media, photo.image, None, 1.0, record)
     labelled: frozenset[str] | None = None
     labels = labels_file(media.path)
     if labels is not None:
@@ -140,7 +145,33 @@ def _decode_photo(media: Media) -> Iterator[Look | Facts]:
         except BadLabelsError as error:
             notes.append(f"labels ignored: {error}")
     height_px, width_px = photo.image.shape[:2]
-    yield Facts(media, None, width_px, height_px, None, position, labelled, tuple(notes))
+    yield Facts(
+        media, None, width_px, height_px, None, record.position, labelled, tuple(notes), record.taken_s
+    )
+
+
+def _photo_record(photo: Photo, notes: list[str]) -> Record:
+    """What the photo says of its view; what of that cannot be read is noted."""
+    exif = Image.Exif() if photo.exif is None else photo.exif
+    position: CameraPosition | None = None
+    tags: dict[str, str] = {}
+    if photo.exif is None:
+        notes.append("the EXIF is damaged and was ignored")
+    try:
+        position = camera_position(exif)
+    except BadPositionError as error:
+        notes.append(f"the camera position was ignored: {error}")
+    if photo.xmp is not None:
+        try:
+            tags = read_xmp(photo.xmp)
+        except BadXmpError as error:
+            notes.append(f"the XMP was ignored: {error}")
+    height_px, width_px = photo.image.shape[:2]
+    record = photo_record(exif, tags, position)
+    camera = photo_camera(exif, tags, width_px, height_px)
+    missing = record.missing if camera is not None else (*record.missing, NO_FOCAL)
+    wrong = changed(exif, width_px, height_px)
+    return replace(record, camera=camera, missing=missing, wrong=wrong, taken_s=taken_s(exif))
 
 
 def _decode_video(media: Media, every_s: float) -> Iterator[Look | Facts]:
@@ -149,6 +180,13 @@ def _decode_video(media: Media, every_s: float) -> Iterator[Look | Facts]:
     except VideoError as error:
         yield Facts(media, skipped=error.reason)
         return
+    notes: list[str] = []
+    subtitles = _subtitles(media.path, notes)
+    records: VideoRecords | None = None
+    record = Record(wrong=subtitles if isinstance(subtitles, str) else "")
+    if not isinstance(subtitles, str):
+        records = VideoRecords(subtitles, video.width_px, video.height_px)
+    position: CameraPosition | None = None
     with video:
         due_s = 0.0
         ends_s = 0.0
@@ -164,14 +202,32 @@ def _decode_video(media: Media, every_s: float) -> Iterator[Look | Facts]:
             # From the plan, not from this frame, so that the looks do not drift; but never a burst of them.
             due_s = max(due_s + every_s, time_s)
             size_px = (image.shape[1], image.shape[0])
-            yield Look(media, image, round(time_s, 3), min(1.0, time_s / max(video.duration_s, ends_s)))
+            if records is not None:
+                record = records.at(time_s)
+            position = position or record.position
+            yield Look(
+                media, image, round(time_s, 3), min(1.0, time_s / max(video.duration_s, ends_s)), record
+            )
         if size_px == (0, 0):
             yield Facts(media, skipped="not one frame of the video can be read")
             return
-        notes: tuple[str, ...] = ()
         if video.cut_short:
-            notes = (f"damaged: {video.frames_read} of {video.frame_count} frames could be read",)
-        yield Facts(media, None, *size_px, duration_s=round(ends_s, 3), notes=notes)
+            notes.append(f"damaged: {video.frames_read} of {video.frame_count} frames could be read")
+        yield Facts(media, None, *size_px, duration_s=round(ends_s, 3), position=position, notes=tuple(notes))
+
+
+def _subtitles(video: Path, notes: list[str]) -> Subtitles | str:
+    """The subtitles beside a video, or why there are none."""
+    beside = subtitles_beside(video)
+    if beside is None:
+        return NO_SUBTITLES
+    try:
+        subtitles = read_subtitles(beside)
+    except BadSrtError as error:
+        return str(error)
+    if subtitles.note:
+        notes.append(subtitles.note)
+    return subtitles
 
 
 class Prefetch(AbstractContextManager["Prefetch"]):

@@ -1,8 +1,4 @@
-"""What a scan found, and its two files: ``results.json`` (everything) and ``results.geojson``.
-
-The GeoJSON holds a point for each photo that says where its camera was. It says so in each point:
-where the fire is cannot be known from a photo alone.
-"""
+"""What a scan found, and its ``results.json``, which has everything. The map is ``edge.scan.map``'s."""
 
 from __future__ import annotations
 
@@ -15,12 +11,14 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from edge.files import shown
-from edge.scan.counts import Counts
+from edge.scan.counts import Counts, PlaceCounts
 from edge.scan.finder import Finder
 from edge.scan.media import Facts
+from edge.scan.placing import Placed, View
+from edge.scan.position import CameraPosition
 from models.detection import Detection
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +28,12 @@ class Seen:
     label: str
     score: float
     box_px: tuple[float, float, float, float]
+    place: Placed
 
     @classmethod
-    def of(cls, found: Detection) -> Seen:
+    def of(cls, found: Detection, place: Placed) -> Seen:
         x1, y1, x2, y2 = (round(float(edge), 2) for edge in (found.x1, found.y1, found.x2, found.y2))
-        return cls(found.label, round(float(found.score), 4), (x1, y1, x2, y2))
+        return cls(found.label, round(float(found.score), 4), (x1, y1, x2, y2), place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +43,8 @@ class LookResult:
     time_s: float | None
     seen: tuple[Seen, ...]
     annotated: str | None
+    view: View | None = None
+    position: CameraPosition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +81,13 @@ class Run:
     threshold: float
     every_s: float
     tiles: bool
+    terrain: str | None
     unreadable_folders: tuple[str, ...]
 
 
-def results_json(run: Run, files: list[FileResult], counts: Counts) -> bytes:
+def results_json(
+    run: Run, files: list[FileResult], counts: Counts, placed: PlaceCounts, things: list[dict[str, Any]]
+) -> bytes:
     """``results.json`` as bytes."""
     document = {
         "made_by": "emberwatch scan",
@@ -96,16 +100,14 @@ def results_json(run: Run, files: list[FileResult], counts: Counts) -> bytes:
         "threshold": run.threshold,
         "every_s": run.every_s,
         "tiles": run.tiles,
+        "terrain": run.terrain,
         "counts": asdict(counts),
+        "places": asdict(placed),
+        "things": things,
         "unreadable_folders": list(run.unreadable_folders),
         "files": [_file(file) for file in files],
     }
-    return _text(document)
-
-
-def results_geojson(files: list[FileResult]) -> bytes:
-    """``results.geojson`` as bytes: a FeatureCollection, empty when no photo says where it was taken."""
-    return _text({"type": "FeatureCollection", "features": [_feature(f) for f in files if f.facts.position]})
+    return as_text(document)
 
 
 def _file(file: FileResult) -> dict[str, Any]:
@@ -127,31 +129,79 @@ def _file(file: FileResult) -> dict[str, Any]:
 
 def _look(look: LookResult) -> dict[str, Any]:
     entry: dict[str, Any] = {} if look.time_s is None else {"time_s": look.time_s}
-    entry["detections"] = [asdict(seen) for seen in look.seen]
+    if look.time_s is not None and look.position is not None:
+        entry["camera_position"] = {"position_of": "camera", **asdict(look.position)}
+    if look.view is not None:
+        entry["view"] = _view(look.view)
+    entry["detections"] = [
+        {"label": seen.label, "score": seen.score, "box_px": seen.box_px, "place": place_entry(seen.place)}
+        for seen in look.seen
+    ]
     if look.annotated is not None:
         entry["annotated"] = look.annotated
     return entry
 
 
-def _feature(file: FileResult) -> dict[str, Any]:
-    position = file.facts.position
-    assert position is not None  # noqa: S101 - only such files are given
-    properties = {
-        "position_of": "camera",
-        "note": "Where the camera was, not where anything burns.",
-        "file": shown(file.facts.media.path),
-        "alt_amsl_m": position.alt_amsl_m,
-        "alt_ellipsoid_m": position.alt_ellipsoid_m,
-        "datum": "WGS84",
-        "seen": sorted(file.labels),
-        "best_score": {label: file.best(label) for label in sorted(file.labels)},
+def place_entry(place: Placed) -> dict[str, Any]:
+    """A place as JSON: metres to a tenth, degrees of latitude to a centimetre; only what is known."""
+    entry: dict[str, Any] = {"method": place.method}
+    if place.why:
+        entry["why"] = place.why
+    if place.lat_deg is not None and place.lon_deg is not None:
+        entry |= {"lat_deg": round(place.lat_deg, 7), "lon_deg": round(place.lon_deg, 7), "datum": "WGS84"}
+        entry |= {
+            "alt_amsl_m": _rounded(place.alt_amsl_m, 1),
+            "slant_range_m": _rounded(place.slant_range_m, 1),
+        }
+    if place.ellipse_90 is not None:
+        names = ("semi_major_m", "semi_minor_m", "orientation_deg")
+        entry["ellipse_90"] = {
+            name: round(figure, 1) for name, figure in zip(names, place.ellipse_90, strict=True)
+        }
+    if place.bearing_deg is not None:
+        entry |= {
+            "bearing_deg": round(place.bearing_deg, 2),
+            "bearing_sigma_deg": _rounded(place.bearing_sigma_deg, 2),
+            "half_width_deg": _rounded(place.half_width_deg, 2),
+        }
+    if place.terrain is not None:
+        entry["terrain"] = place.terrain
+    if place.grazing:
+        entry["grazing"] = True
+    return entry
+
+
+def _view(view: View) -> dict[str, Any]:
+    """What the places of one picture came from, so that they can be worked out again."""
+    pose, camera = view.pose, view.camera
+    entry: dict[str, Any] = {"height_source": view.height_source or None}
+    if view.is_amsl_known:
+        entry["alt_amsl_m"] = round(pose.alt_amsl_m, 2)
+    if not view.no_ground:
+        entry["height_home_m"] = round(pose.height_home_m, 2)
+    return entry | {
+        "look_azimuth_deg": round(pose.look_azimuth_deg, 2),
+        "look_elevation_deg": round(pose.look_elevation_deg, 2),
+        "camera_to_enu": [[round(float(part), 9) for part in row] for row in pose.camera_to_enu],
+        "sigmas": {name: round(value, 3) for name, value in pose.sigmas.model_dump().items()},
+        "camera": {
+            "name": camera.name,
+            "source": camera.source,
+            "lens": camera.lens,
+            "focal_px": [round(camera.fx_px, 2), round(camera.fy_px, 2)],
+            "centre_px": [round(camera.cx_px, 2), round(camera.cy_px, 2)],
+            "distortion": list(camera.distortion),
+            "focal_sigma": round(camera.focal_sigma, 4),
+        },
     }
-    # Two coordinates: a third would be read as height above the ellipsoid (RFC 7946, 3.1.1).
-    point = {"type": "Point", "coordinates": [round(position.lon_deg, 8), round(position.lat_deg, 8)]}
-    return {"type": "Feature", "geometry": point, "properties": properties}
 
 
-def _text(document: dict[str, Any]) -> bytes:
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
+
+
+def as_text(document: dict[str, Any]) -> bytes:
+    """JSON as both files have it."""
     return (json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -9,8 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from edge.files import shown
-from edge.scan.counts import Agreement, Counts
+from edge.scan.counts import Agreement, Counts, PlaceCounts
+from edge.scan.placing import Placed
 from edge.scan.results import FileResult
+from edge.scan.things import Thing
 
 _LISTED = 10
 
@@ -63,6 +66,48 @@ def print_skipped(console: Console, files: list[FileResult], folders: list[str])
         console.print(Text(f"skipped {line}", style="yellow"), soft_wrap=True)
     if len(lines) > _LISTED:
         rest = f"skipped {len(lines) - _LISTED} more; all are in the results"
+        console.print(Text(rest, style="yellow"), soft_wrap=True)
+
+
+def print_notes(console: Console, files: list[FileResult]) -> None:
+    """One line for each thing that was wrong with a file that was scanned all the same, up to a screenful."""
+    lines = [f"{shown(file.facts.media.path)}: {note}" for file in files for note in file.facts.notes]
+    for line in lines[:_LISTED]:
+        console.print(Text(f"note {line}", style="yellow"), soft_wrap=True)
+    if len(lines) > _LISTED:
+        console.print(Text(f"{len(lines) - _LISTED} more notes are in the results", style="yellow"))
+
+
+def print_place_counts(console: Console, counts: PlaceCounts, things: Sequence[Thing]) -> None:
+    """How many detections could be placed on the ground, and how."""
+    if not counts.all:
+        return
+    placed = counts.dem + counts.flat
+    table = Table(title=f"Placed {placed} of {counts.all} detections on the ground")
+    table.add_column("place")
+    table.add_column("detections", justify="right")
+    table.add_row("on the terrain model", str(counts.dem))
+    table.add_row("on flat ground", str(counts.flat))
+    table.add_row("only a bearing", str(counts.bearing_only))
+    table.add_row("not known", str(counts.none))
+    if things:
+        table.caption = f"{len(things)} things were placed by several views of one flight together."
+    console.print(table)
+
+
+def print_unplaced(console: Console, places: Sequence[tuple[FileResult, Placed]]) -> None:
+    """One line for each reason why things are not placed, with a file that it is true of."""
+    whys: dict[tuple[str, str], dict[str, None]] = {}
+    for file, place in places:
+        if place.why:
+            kind = "only a bearing" if place.method == "bearing-only" else "not placed"
+            whys.setdefault((kind, place.why), {})[shown(file.facts.media.path)] = None
+    for (kind, why), paths in list(whys.items())[:_LISTED]:
+        first, more = next(iter(paths)), len(paths) - 1
+        where = f"{first} and {more} more" if more else first
+        console.print(Text(f"{kind}: {where}: {why}", style="yellow"), soft_wrap=True)
+    if len(whys) > _LISTED:
+        rest = f"{len(whys) - _LISTED} more reasons are in the results"
         console.print(Text(rest, style="yellow"), soft_wrap=True)
 
 
