@@ -15,6 +15,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 from pydantic import ValidationError
 
@@ -133,6 +134,7 @@ class FlightDeck:
         watch.on_look.append(self.searched.coverage.look)
         if self.look_again is not None:
             watch.on_change.append(self.look_again.changed)
+            watch.on_quiet.append(partial(self.look_again.changed, answered=False))
 
     @property
     def next_start(self) -> datetime | None:

@@ -72,8 +72,9 @@ class LookAgain:
         )
         vehicle.arbiter.on_change.append(self._control_changed)
 
-    def changed(self, change: HotspotChange) -> None:
-        """A hotspot has become something. Each that is confirmed is kept clear of, looked at or not."""
+    def changed(self, change: HotspotChange, *, answered: bool = True) -> None:
+        """A hotspot has become something. Each that is confirmed is kept clear of, looked at or not; one that
+        is not ``answered`` is never looked at."""
         hotspot = change.hotspot
         if change.kind == "lost":
             self._fires.pop(hotspot.id, None)
@@ -90,7 +91,8 @@ class LookAgain:
         self._fires.move_to_end(hotspot.id)
         while len(self._fires) > MOST_FIRES:
             self._fires.popitem(last=False)
-        self.response.confirmed(target, self._now())
+        if answered:
+            self.response.confirmed(target, self._now())
 
     async def approve(self, alert_id: UUID | None) -> None:
         """A person says yes. Raises PatrolError when nothing was asked, NotInControl without a grant."""

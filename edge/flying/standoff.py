@@ -8,8 +8,8 @@ Safe means (nothing here is weighed against anything else):
 - inside the envelope (fence, ceiling, range, ground), on the way there too;
 - with a line of sight over the terrain.
 
-Telling means: the view whose own error ellipse, fused with the hotspot's, leaves the smallest one. A sighting
-is good across the view and poor along it, so that is a view from the side, as near as is allowed.
+Telling means: the view that leaves the smallest error ellipse of the fire (``next_view``), seen together with
+the views chosen before it. How far it is to fly decides only among views that are as good as one another.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.flying.clearance import Clearance, direction
+from edge.flying.next_view import Outlook, ViewGeometry, effects_m
+from edge.pose import PoseSigmas
 from flight.errors import EmberwatchError
+from flight.terrain import FlatTerrain
 
 FloatArray = NDArray[np.float64]
 Place = tuple[float, float, float]
@@ -31,14 +34,11 @@ Place = tuple[float, float, float]
 
 BEARING_STEP_DEG = 15
 DISTANCE_FACTORS = (1.0, 1.4, 2.0)
+CLIMBS_M = (0.0, 25.0, 50.0)  # above the lowest height that is allowed
+AS_GOOD = 1.02  # an ellipse that is larger by less than this is no worse: the way there decides
 SLACK_M = 10.0  # a vehicle overshoots, and an estimate moves a little
 STEEPEST_DEG, FLATTEST_DEG = 80.0, 8.0
 HEIGHT_MARGIN_M = 3.0  # a ridge proves something only where it stands out by more than the model may err
-# What one view is good for: the main terms of ``edge.locate``'s budget.
-ANGLE_SIGMA_RAD = math.radians(2.1)  # heading and gimbal
-ELEVATION_SIGMA_RAD = math.radians(0.9)  # attitude and gimbal
-HEIGHT_SIGMA_M = 4.0  # GNSS height and terrain
-POSITION_SIGMA_M = 1.5
 
 
 class NoViewError(EmberwatchError):
@@ -73,8 +73,6 @@ class _Spot:
     """A candidate, in metres east and north of the fire."""
 
     at: FloatArray
-    down_rad: float
-    """How far below the horizon the fire is, seen from there."""
     view: View
 
 
@@ -94,10 +92,11 @@ class StandOff:
         spots, refusals = self._spots(here.floor_amsl_m)
         net = _Net(self._rules, spots)
         chosen: list[View] = []
-        covariance_m2 = self._fire.covariance_m2
+        outlook = Outlook.of(self._fire.covariance_m2)
+        effects = self._effects_m(spots)
         at, alt_m = self._rules.metres(here.lat_deg, here.lon_deg), here.alt_amsl_m
-        for _ in range(count):
-            ranked = sorted(range(len(spots)), key=lambda index: _left_m2(covariance_m2, spots[index]))
+        for _ in range(min(count, len(spots))):
+            ranked = net.ranked(outlook.left_m2(effects), at, alt_m)
             bearings = {view.bearing_deg for view in chosen}
             ways = net.from_(at, alt_m)
             for index in ranked:
@@ -110,7 +109,7 @@ class StandOff:
                 break
             spot = spots[index]
             chosen.append(replace(spot.view, via=via))
-            covariance_m2 = np.linalg.inv(np.linalg.inv(covariance_m2) + np.linalg.inv(_view_m2(spot)))
+            outlook = outlook.looked(effects[index])
             at, alt_m = spot.at, spot.view.alt_amsl_m
         if not chosen:
             why = max(refusals, key=lambda words: refusals[words]) if refusals and not spots else ""
@@ -128,7 +127,7 @@ class StandOff:
             return None
         lat_deg, lon_deg, alt_m = there
         end = self._rules.metres(lat_deg, lon_deg)
-        goal = _Spot(end, 0.0, View(lat_deg, lon_deg, alt_m, 0.0, float(np.hypot(*end))))
+        goal = _Spot(end, View(lat_deg, lon_deg, alt_m, 0.0, float(np.hypot(*end))))
         spots = [*self._spots(here.floor_amsl_m)[0], goal]
         ways = _Net(self._rules, spots).from_(self._rules.metres(here.lat_deg, here.lon_deg), here.alt_amsl_m)
         via = ways.to(len(spots) - 1, range(len(spots) - 1))
@@ -153,42 +152,56 @@ class StandOff:
         alts_m = np.array([[alt_m for *_, alt_m in way] for way in ways])
         return self._rules.are_clear(at[:, 0], alts_m[:, 0], at[:, 1], alts_m[:, 1])
 
+    def _effects_m(self, spots: Sequence[_Spot]) -> FloatArray:
+        """What the errors of a look from each of these do, (N, 2, causes)."""
+        terrain = self._rules.terrain or FlatTerrain(self._fire.alt_amsl_m)
+        return np.array(
+            [effects_m(self._geometry(spot.view), PoseSigmas(), terrain.sigma_m) for spot in spots]
+        )
+
+    def _geometry(self, view: View) -> ViewGeometry:
+        return ViewGeometry(view.bearing_deg, view.distance_m, view.alt_amsl_m - self._fire.alt_amsl_m)
+
     def _spots(self, floor_amsl_m: float) -> tuple[list[_Spot], dict[str, int]]:
         spots: list[_Spot] = []
         refusals: dict[str, int] = {}
         for factor, bearing_deg in itertools.product(DISTANCE_FACTORS, range(0, 360, BEARING_STEP_DEG)):
             distance_m = factor * (self._rules.clear_m + SLACK_M)
             at = distance_m * direction(bearing_deg)
-            spot, objection = self._spot(at, float(bearing_deg), distance_m, floor_amsl_m)
-            if spot is not None:
-                spots.append(spot)
-            else:
-                refusals[objection] = refusals.get(objection, 0) + 1
+            lowest_m, objection = self._lowest_m(at, floor_amsl_m)
+            lat_deg, lon_deg = self._rules.place(at)
+            whys = [objection or self._objection(at, lat_deg, lon_deg, lowest_m + up_m) for up_m in CLIMBS_M]
+            for up_m, why in zip(CLIMBS_M, whys, strict=True):
+                if not why:
+                    view = View(lat_deg, lon_deg, lowest_m + up_m, float(bearing_deg), distance_m)
+                    spots.append(_Spot(at, view))
+            if all(whys):
+                refusals[whys[0]] = refusals.get(whys[0], 0) + 1
         return spots, refusals
 
-    def _spot(
-        self, at: FloatArray, bearing_deg: float, distance_m: float, floor_amsl_m: float
-    ) -> tuple[_Spot | None, str]:
-        lat_deg, lon_deg = self._rules.place(at)
+    def _lowest_m(self, at: FloatArray, floor_amsl_m: float) -> tuple[float, str]:
+        """The least height of a view above a place, and why there is none at any height."""
         alt_m = floor_amsl_m
         if self._rules.terrain is not None:
             ground_m = float(self._rules.ground_m(at[None])[0])
             if math.isnan(ground_m):
-                return None, "the terrain model ends there"
+                return alt_m, "the terrain model ends there"
             alt_m = max(alt_m, ground_m + self._envelope.least_height_agl_m)
-        down_rad = math.atan2(alt_m - self._fire.alt_amsl_m, distance_m)
         if self._rules.in_smoke(at):
-            return None, "its smoke is there"
+            return alt_m, "its smoke is there"
         if self._rules.is_near_another(at):
-            return None, "another fire is too near"
-        if not FLATTEST_DEG <= math.degrees(down_rad) <= STEEPEST_DEG:
-            return None, "the fire would be looked at too flat or too steeply"
+            return alt_m, "another fire is too near"
+        return alt_m, ""
+
+    def _objection(self, at: FloatArray, lat_deg: float, lon_deg: float, alt_m: float) -> str:
+        """Why nobody looks from this height above a place; empty where one may."""
+        down_deg = math.degrees(math.atan2(alt_m - self._fire.alt_amsl_m, float(np.hypot(*at))))
+        if not FLATTEST_DEG <= down_deg <= STEEPEST_DEG:
+            return "the fire would be looked at too flat or too steeply"
         objection = self._envelope.objection(lat_deg, lon_deg, alt_m)
-        if objection:
-            return None, objection
-        if not self._is_seen_from(at, alt_m):
-            return None, "a ridge hides the fire"
-        return _Spot(at, down_rad, View(lat_deg, lon_deg, alt_m, bearing_deg, distance_m)), ""
+        if objection or self._is_seen_from(at, alt_m):
+            return objection
+        return "a ridge hides the fire"
 
     def _is_seen_from(self, at: FloatArray, alt_m: float) -> bool:
         if self._rules.terrain is None:
@@ -215,6 +228,14 @@ class _Net:
         count = len(self.spots)
         starts = np.broadcast_to(at, (count, 2))
         return _Ways(self, self._rules.are_clear(starts, np.full(count, alt_m), self._at, self._alt_m))
+
+    def ranked(self, left_m2: FloatArray, at: FloatArray, alt_m: float) -> list[int]:
+        """The spots in the order of the ellipse (N, 2, 2) that each would leave; as good ones, the nearest to
+        this place first."""
+        areas = np.sqrt(np.linalg.det(left_m2))
+        steps = np.floor(np.log(areas / areas.min()) / math.log(AS_GOOD) + 1e-9)
+        away_m = np.linalg.norm(self._at - at, axis=1) + np.abs(self._alt_m - alt_m)
+        return [int(index) for index in np.lexsort((areas, away_m, steps))]
 
     def into(self, index: int) -> NDArray[np.bool_]:
         """From which spots one comes straight to this one."""
@@ -244,24 +265,3 @@ class _Ways:
                 view = self.net.spots[other].view
                 return ((view.lat_deg, view.lon_deg, view.alt_amsl_m),)
         return None
-
-
-def _view_m2(spot: _Spot) -> FloatArray:
-    """The covariance, east and north, that one sighting from there would have."""
-    view = spot.view
-    along = -direction(view.bearing_deg)
-    across = np.array([along[1], -along[0]])
-    slant_m = view.distance_m / math.cos(spot.down_rad)
-    # Along the view a height error and an elevation error both move the point where the ray meets the ground.
-    along_m = math.hypot(
-        HEIGHT_SIGMA_M / math.tan(spot.down_rad), slant_m * ELEVATION_SIGMA_RAD / math.sin(spot.down_rad)
-    )
-    across_m = slant_m * ANGLE_SIGMA_RAD
-    along_m, across_m = math.hypot(along_m, POSITION_SIGMA_M), math.hypot(across_m, POSITION_SIGMA_M)
-    return np.asarray(along_m**2 * np.outer(along, along) + across_m**2 * np.outer(across, across))
-
-
-def _left_m2(covariance_m2: FloatArray, spot: _Spot) -> float:
-    """The area that is left of the ellipse after a look from there, up to a constant."""
-    information = np.linalg.inv(covariance_m2) + np.linalg.inv(_view_m2(spot))
-    return 1.0 / float(np.linalg.det(information))

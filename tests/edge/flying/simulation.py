@@ -20,6 +20,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from edge.airborne import Airborne
 from edge.alerts import Provenance
 from edge.config import AgentConfig, load_agent_config
 from edge.flying.deck import FlightDeck
@@ -239,7 +240,12 @@ class Companion:
         self.wire = _Wire(site.take)
         self.vehicle.link._transport = self.wire
         camera = Camera.load(self.config.camera.profile)
-        self.watch = Watch(self.config, self.vehicle, self.outbox, camera, None)
+        carrier = Airborne(
+            self.vehicle,
+            mount_pitch_deg=self.config.camera.mount_pitch_deg,
+            offset_rpy_deg=camera.offset_rpy_deg,
+        )
+        self.watch = Watch(self.config, carrier, self.outbox, camera, None)
         self.watch.provenance = Provenance("a test's", "0" * 64)
         self.flight = PatrolFlight(self.vehicle, site.patrol, self.config.data_dir / "patrol.json", now=now_s)
         self.deck = FlightDeck(
@@ -395,8 +401,16 @@ async def scene(folder: Path, *plans: Plan, **changes: Any) -> AsyncIterator[tup
         living.cancel()
 
 
-def hotspot(east_m: float, north_m: float, *, sigma_m: float = 8.0, kind: str = "confirmed") -> HotspotChange:
-    """A confirmed fire on the ground, metres from home."""
+def hotspot(
+    east_m: float,
+    north_m: float,
+    *,
+    sigma_m: float = 8.0,
+    north_sigma_m: float | None = None,
+    kind: str = "confirmed",
+) -> HotspotChange:
+    """A confirmed fire on the ground, metres from home; known as well to the north as to the east, if not
+    said otherwise."""
     lat_deg, lon_deg = place(east_m, north_m)
     found = Hotspot.__new__(Hotspot)  # the flight side reads only where it is, and how well that is known
     for name, value in {
@@ -404,7 +418,7 @@ def hotspot(east_m: float, north_m: float, *, sigma_m: float = 8.0, kind: str = 
         "lat_deg": lat_deg,
         "lon_deg": lon_deg,
         "alt_amsl_m": HOME.alt_amsl_m,
-        "covariance_m2": np.diag([sigma_m**2, sigma_m**2]),
+        "covariance_m2": np.diag([sigma_m**2, (north_sigma_m or sigma_m) ** 2]),
     }.items():
         object.__setattr__(found, name, value)
     return HotspotChange(kind, found)  # type: ignore[arg-type]

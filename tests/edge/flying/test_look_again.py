@@ -425,7 +425,8 @@ async def test_a_refused_leg_home_does_not_send_the_patrol_across_the_fire(
         monkeypatch.setattr(commands, "reposition", refused)
         await companion.flies()
         await until(lambda: metres_from(site, *fire) < 120.0, 200.0)
-        companion.look_again.changed(hotspot(*fire, sigma_m=4.0))
+        response._rules = replace(response._rules, views=1)
+        companion.look_again.changed(hotspot(*fire, sigma_m=2.0, north_sigma_m=10.0))
         await until(lambda: response.phase is Phase.GOING_BACK, 120.0)
         response._since_s -= 150.0
         assert await nearest_while_away(site, companion, fire) > 60.0

@@ -305,7 +305,7 @@ def test_the_second_view_is_from_another_side() -> None:
             here_at(500, 0),
         ),
         ("terrain model ends", around(fire_at(900, 0), terrain=Edge(400.0)), here_at(0, 0)),
-        ("too flat", around(fire_at(300, 0)), here_at(0, 0, GROUND_M + 3.0)),
+        ("too flat", around(Fire(*place(300, 0), GROUND_M + 150.0, np.eye(2))), here_at(0, 0)),
         (
             "home is not known",
             StandOff(Clearance(fire_at(0, 0), Envelope(), None, None, 60.0)),

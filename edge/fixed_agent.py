@@ -1,0 +1,99 @@
+"""The agent beside a fixed camera: the watch, the outbox and the way to the station, and no vehicle.
+
+Wiring only, as ``edge.agent`` is for a drone. Orders are for vehicles: each is refused, with the reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from asyncio.subprocess import Process
+
+from edge.config import AgentConfig
+from edge.drone_state import watch_facts
+from edge.fixed import FixedMount
+from edge.fixed_section import FixedSection
+from edge.flying.orders import OrderDesk
+from edge.footprint import footprint
+from edge.locate import MAX_RANGE_M
+from edge.watch import Watch
+from flight.errors import EmberwatchError
+from uplink.client import UplinkClient
+from uplink.messages import ControlState, DroneState, Order, OrderKind, Position
+from uplink.outbox import Outbox
+
+log = logging.getLogger(__name__)
+
+STATE_PERIOD_S = 0.5
+NO_VEHICLE = "this is a fixed camera: it takes no orders"
+
+
+class OrderForNobody(EmberwatchError):  # noqa: N818 - a state of affairs, not a mistake
+    """There is no vehicle that could obey."""
+
+
+class FixedAgent:
+    """One fixed camera's agent."""
+
+    def __init__(
+        self,
+        config: AgentConfig,
+        section: FixedSection,
+        outbox: Outbox,
+        *,
+        first_child: Process | None = None,
+    ) -> None:
+        """Raises FixedCameraError, TerrainError or CameraProfileError for what a person can mend."""
+        self._config = config
+        self._outbox = outbox
+        terrain = config.terrain.open()
+        camera = config.camera.optics()
+        self.mount = FixedMount(section, terrain)
+        self.watch = Watch(config, self.mount, outbox, camera, terrain, first_child=first_child)
+        self.desk = OrderDesk(dict.fromkeys(OrderKind, _refuse))
+        self._footprint = footprint(self.mount.pose_at(0.0), camera, terrain, max_range_m=MAX_RANGE_M)
+        self._failed = False
+
+    def take_order(self, order: Order) -> None:
+        """An order from the station."""
+        self.desk.take(order)
+
+    async def run(self, client: UplinkClient) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._tell_state(client), name="state")
+            tasks.create_task(self.watch.run(), name="watch")
+            tasks.create_task(client.run(), name="uplink")
+            tasks.create_task(self.desk.run(), name="orders")
+
+    def state(self, now_s: float) -> DroneState:
+        """What the station hears of it, as of ``now_s`` (monotonic)."""
+        mount = self.mount
+        facts = watch_facts(self._config, self.watch, self._outbox, now_s)
+        return DroneState(
+            **facts,
+            fixed=True,
+            linked=False,
+            position=Position(lat_deg=mount.lat_deg, lon_deg=mount.lon_deg, alt_amsl_m=mount.alt_amsl_m),
+            height_agl_m=mount.height_agl_m,
+            heading_deg=mount.heading_deg,
+            control=ControlState.READ_ONLY,
+            control_reason=NO_VEHICLE,
+            footprint=[] if facts["blind_reason"] else self._footprint,
+            orders=self.desk.results,
+        )
+
+    async def _tell_state(self, client: UplinkClient) -> None:
+        while True:
+            try:
+                client.set_state(self.state(time.monotonic()))
+            except Exception:  # a value that cannot be shown stops no watch
+                if not self._failed:
+                    self._failed = True
+                    log.exception("the camera's state could not be told")
+            await asyncio.sleep(STATE_PERIOD_S)
+
+
+async def _refuse(_order: Order) -> None:
+    raise OrderForNobody(NO_VEHICLE)
