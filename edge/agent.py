@@ -12,16 +12,16 @@ import logging
 import time
 from asyncio.subprocess import Process
 
+from edge.airborne import Airborne
 from edge.config import AgentConfig
 from edge.drone_state import drone_state
+from edge.fixed_agent import FixedAgent
 from edge.flying.deck import FlightDeck
 from edge.flying.flight import PatrolFlight
-from edge.optics import Camera
 from edge.patrols.load import load_patrol
 from edge.watch import Watch
 from flight.arbiter import RcSwitches
 from flight.signing import Signing, read_key
-from flight.terrain import RasterTerrain, Terrain
 from flight.vehicle import Vehicle
 from uplink.client import UplinkClient
 from uplink.errors import UplinkError
@@ -45,7 +45,11 @@ async def run_agent(config: AgentConfig, first_child: Process | None = None) -> 
     )
     config.data_dir.mkdir(parents=True, exist_ok=True)
     with Outbox(config.data_dir / "outbox.db") as outbox:
-        agent = Agent(config, vehicle_of(config), outbox, first_child=first_child)
+        agent: Agent | FixedAgent = (
+            Agent(config, vehicle_of(config), outbox, first_child=first_child)
+            if config.fixed is None
+            else FixedAgent(config, config.fixed, outbox, first_child=first_child)
+        )
         client = UplinkClient(
             config.uplink.station_url, config.drone.id, key, outbox, on_order=agent.take_order
         )
@@ -80,11 +84,16 @@ class Agent:
         self._config = config
         self._vehicle = vehicle
         self._outbox = outbox
-        self._terrain: Terrain | None = RasterTerrain.open(config.terrain.dem) if config.terrain.dem else None
-        self._camera = Camera.load(config.camera.profile)
+        self._terrain = config.terrain.open()
+        self._camera = config.camera.optics()
         patrol = load_patrol(config.patrol.file, self._terrain) if config.patrol.file else None
         flight = PatrolFlight(vehicle, patrol, config.data_dir / "patrol.json") if patrol else None
-        self.watch = Watch(config, vehicle, outbox, self._camera, self._terrain, first_child=first_child)
+        carrier = Airborne(
+            vehicle,
+            mount_pitch_deg=config.camera.mount_pitch_deg,
+            offset_rpy_deg=self._camera.offset_rpy_deg,
+        )
+        self.watch = Watch(config, carrier, outbox, self._camera, self._terrain, first_child=first_child)
         self.deck = FlightDeck(config, vehicle, flight, self.watch, outbox, self._terrain)
         self._logged: set[str] = set()
 

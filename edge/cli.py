@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 from rich.console import Console
@@ -31,6 +31,12 @@ config_app = typer.Typer(no_args_is_help=True, help="Look after configuration fi
 app.add_typer(config_app, name="config")
 patrol_app = typer.Typer(no_args_is_help=True, help="Plan patrols, check them and draw them.")
 app.add_typer(patrol_app, name="patrol")
+locate_app = typer.Typer(no_args_is_help=True, help="Look into how alerts were placed on the ground.")
+app.add_typer(locate_app, name="locate")
+camera_app = typer.Typer(
+    no_args_is_help=True, help="Measure cameras: their lenses, their latency, and how they stand."
+)
+app.add_typer(camera_app, name="camera")
 signing_app = typer.Typer(no_args_is_help=True, help="Sign the link to the autopilot.")
 app.add_typer(signing_app, name="signing")
 model_app = typer.Typer(no_args_is_help=True, help="Make and judge detectors.")
@@ -61,7 +67,7 @@ PatrolArgument = Annotated[
 ]
 DemOption = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="terrain: GeoTIFF or .hgt, metres above sea level; else the config's"),
+    typer.Option(metavar="FILE", help="terrain: GeoTIFF, .hgt, DTED or a folder of tiles; else the config's"),
 ]
 LimitsOption = Annotated[
     Path | None,
@@ -93,7 +99,7 @@ def demo(
 
 @app.command()
 def agent(config: ConfigOption) -> None:
-    """Run on the drone: watch the camera, place what burns, tell the station."""
+    """Run on the drone, or beside a fixed camera: watch, place what burns, tell the station."""
     from edge.config import load_agent_config
     from edge.start import start_agent
 
@@ -149,13 +155,39 @@ def scan(
     tiles: Annotated[
         bool, typer.Option("--tiles", help="look closely at all parts of large pictures, too; slow")
     ] = False,
+    dem: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="terrain to place on: GeoTIFF, .hgt, DTED or a folder; else flat"),
+    ] = None,
+    camera: Annotated[
+        str | None, typer.Option(metavar="PROFILE", help="the lens, instead of what the files say of it")
+    ] = None,
+    takeoff: Annotated[
+        str | None, typer.Option(metavar="LAT,LON", help="where it took off; steadies heights on a terrain")
+    ] = None,
     images: Annotated[bool, typer.Option("--images/--no-images", help="write annotated pictures")] = True,
 ) -> None:
-    """Look for fire and smoke in photos, folders and videos."""
+    """Look for fire and smoke in photos, folders and videos, and place it on the ground.
+
+    Places come from what drones write into photos (DJI, Parrot, Skydio, Autel: EXIF and XMP) or into a .SRT
+    beside a video, each with the ellipse that holds it at 90 %. Where a file does not hold enough, it says
+    what is missing; the drone's own position is never given as the fire's.
+    """
     from edge.scan import scan_command
 
     _exit(
-        scan_command(paths, out, model=model, threshold=threshold, every_s=every, images=images, tiles=tiles)
+        scan_command(
+            paths,
+            out,
+            model=model,
+            threshold=threshold,
+            every_s=every,
+            images=images,
+            tiles=tiles,
+            dem=dem,
+            camera=camera,
+            takeoff=takeoff,
+        )
     )
 
 
@@ -220,6 +252,98 @@ def patrol_plan(
 
     sources = Sources(dem, config)
     _exit(plan_command(file, sources, out=out, waypoints=waypoints, png=png, geojson=geojson))
+
+
+@locate_app.command("explain")
+def locate_explain(
+    alert: Annotated[
+        str, typer.Argument(metavar="ALERT", help="its id, the beginning of it, or a .json that --save wrote")
+    ],
+    data: Annotated[Path | None, typer.Option(metavar="DIR", help="the agent's data_dir")] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", "-c", metavar="FILE", help="the agent's TOML file: for its data and terrain"
+        ),
+    ] = None,
+    dem: DemOption = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="write alert and record as one .json, to explain it elsewhere"),
+    ] = None,
+) -> None:
+    """Reckon an alert's position anew from its record: ray, ground, each cause's share of the error."""
+    from edge.explain_command import Sources, explain_command
+
+    _exit(explain_command(alert, Sources(data, config, dem), save=save))
+
+
+@camera_app.command("list")
+def camera_list() -> None:
+    """Say which camera profiles come along, how sure each is, and where its figures are from."""
+    from edge.camera_commands.list_profiles import list_command
+
+    _exit(list_command())
+
+
+@camera_app.command("calibrate")
+def camera_calibrate(
+    photos: Annotated[
+        list[Path], typer.Argument(metavar="PHOTO...", help="of a chessboard, 20 or so; or folders of them")
+    ],
+    board: Annotated[
+        str, typer.Option(metavar="ACROSSxDOWN", help="corners between squares: 10 x 7 squares are 9x6")
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="the profile to write, .toml; not there yet")],
+    name: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="of the camera; else the file's name")
+    ] = None,
+    fisheye: Annotated[bool, typer.Option("--fisheye", help="for a lens wider than about 110°")] = False,
+) -> None:
+    """Measure a lens from photos of a chessboard, and write it as a camera profile.
+
+    Photos are taken in the size that flies, with the focus fixed: the board near and far, slanted by 30° to
+    each side, up and down, and in every corner of the picture.
+    """
+    from edge.camera_commands.calibrate import calibrate_command
+
+    _exit(calibrate_command(photos, board, out, name=name, fisheye=fisheye))
+
+
+@camera_app.command("latency")
+def camera_latency(
+    config: ConfigOption,
+    seconds: Annotated[float, typer.Option(min=10.0, max=300.0, help="to turn it for")] = 30.0,
+) -> None:
+    """Measure how late pictures arrive, while you turn the vehicle by hand, without propellers."""
+    from edge.camera_commands.latency import latency_command
+    from edge.config import load_agent_config
+
+    log_to_stderr(logging.WARNING)
+    _finish(latency_command(load_agent_config(config), seconds=seconds))
+
+
+@camera_app.command("solve")
+def camera_solve(
+    landmarks: Annotated[
+        Path, typer.Option(metavar="FILE", help="TOML: the camera's place, each landmark's, and its pixel")
+    ],
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", metavar="FILE", help="an agent's TOML file, for its camera profile"),
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(metavar="PROFILE", help="a name in hardware/cameras or a .toml like those")
+    ] = None,
+    position: Annotated[
+        Literal["known", "unknown"],
+        typer.Option(help="of the camera: surveyed (three landmarks are enough), or to be solved for (four)"),
+    ] = "known",
+) -> None:
+    """Find heading, pitch and roll of a fixed camera from landmarks in its picture, as a table to paste."""
+    from edge.solve_command import solve_command
+
+    _exit(solve_command(landmarks, config=config, profile=profile, known_place=position == "known"))
 
 
 @signing_app.command("new")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -21,12 +21,18 @@ from pydantic import (
 )
 
 from edge.config_errors import explain, explain_syntax
+from edge.fixed_section import FixedSection
+from edge.zone_section import ZoneSection
 from flight.errors import EmberwatchError
 from flight.plans.patrol_file import LONGEST_ENDURANCE_S, is_patrol_file
 from models.shipped import model_file
 from uplink.messages import DroneId
 from uplink.paths import FilePath
 from uplink.station.config import StationConfig
+
+if TYPE_CHECKING:
+    from edge.optics import Camera
+    from flight.terrain import Terrain
 
 
 class ConfigError(EmberwatchError):
@@ -132,7 +138,17 @@ class CameraSection(Section):
     mount_pitch_deg: float = Field(
         -45.0, ge=-90, le=30, description="of the boresight to the airframe, used when no gimbal reports"
     )
+    zoom: float = Field(
+        1.0, ge=1, le=400, description="that the camera stays at, for a profile with `zoom_most`"
+    )
     loop: bool = Field(False, description="start a video file again at its end")
+
+    def optics(self) -> Camera:
+        """The camera that the profile describes, at its zoom. Raises CameraProfileError."""
+        # Here, because reading a configuration must not load what reckons with it.
+        from edge.optics import Camera
+
+        return Camera.load(self.profile, zoom=self.zoom)
 
 
 def _model_file(value: object) -> object:
@@ -173,11 +189,36 @@ class DetectorSection(Section):
 
 
 class TerrainSection(Section):
-    """The ground that rays are met with."""
+    """The ground that rays are met with, and what stands on it."""
 
     dem: FilePath | None = Field(
-        None, description="GeoTIFF or .hgt, metres above sea level; left out: flat ground at home height"
+        None,
+        description="GeoTIFF, .hgt or DTED, a zip with one, or a folder of tiles; left out: flat ground at "
+        "home height",
     )
+    sigma_m: float | None = Field(
+        None, gt=0, le=100, description="1σ error of its heights; left out: what such files are known for"
+    )
+    surface: FilePath | None = Field(
+        None,
+        description="what a ray meets first: footprints of buildings with heights (GeoJSON) or a raster of "
+        "the surface (GeoTIFF); left out: bare ground",
+    )
+
+    @model_validator(mode="after")
+    def _surface_stands_on_ground(self) -> Self:
+        if self.surface is not None and self.dem is None:
+            raise ValueError("surface stands on ground: name a dem too")
+        return self
+
+    def open(self) -> Terrain | None:
+        """The terrain that is configured, or None for flat ground. Raises TerrainError."""
+        if self.dem is None:
+            return None
+        # Here, because reading a configuration must not load what reads rasters.
+        from flight.surface import open_terrain
+
+        return open_terrain(self.dem, surface=self.surface, sigma_m=self.sigma_m)
 
 
 class PatrolSection(Section):
@@ -231,10 +272,21 @@ class VirtualSection(Section):
     )
 
 
+# What only a vehicle has.
+_OF_VEHICLES = ("mavlink", "control", "limits", "patrol", "response", "traffic")
+
+
 class AgentConfig(Section):
-    """The agent on the drone."""
+    """The agent on the drone, or beside a fixed camera."""
 
     data_dir: FilePath = Field(description="outbox and records; made when missing")
+    hotspots_kept_h: float = Field(
+        6.0,
+        ge=0,
+        le=168,
+        description="a fire that is seen again within this long after the agent stopped goes on under its "
+        "alert; 0: never",
+    )
     drone: DroneSection
     mavlink: MavlinkSection = MavlinkSection()
     control: ControlSection = ControlSection()
@@ -247,6 +299,18 @@ class AgentConfig(Section):
     traffic: TrafficSection = TrafficSection()
     uplink: UplinkSection
     virtual: VirtualSection = VirtualSection()
+    fixed: FixedSection | None = None
+    zones: list[ZoneSection] = Field(
+        default_factory=list, max_length=200, description="ground where fire is known and allowed"
+    )
+
+    @model_validator(mode="after")
+    def _a_mast_does_not_fly(self) -> Self:
+        there = [name for name in _OF_VEHICLES if name in self.model_fields_set]
+        if self.fixed is not None and there:
+            tables = ", ".join(f"[agent.{name}]" for name in there)
+            raise ValueError(f"a fixed camera has no vehicle: leave out {tables}")
+        return self
 
 
 class Config(Section):

@@ -12,12 +12,14 @@ from pathlib import Path
 
 from edge.config import AgentConfig, Config, ConfigError, load_config
 from edge.config_errors import placed
-from edge.optics import Camera
+from edge.fixed import heights_of
 from edge.patrols.load import load_patrol
 from edge.toml_lines import Loc
+from edge.zones import Zone
 from flight.errors import EmberwatchError
 from flight.signing import read_key
-from flight.terrain import RasterTerrain, Terrain
+from flight.surface import open_terrain, with_surface
+from flight.terrain import Terrain
 from uplink.errors import StationError, UplinkError
 from uplink.keys import read_drone_key, read_secret
 from uplink.station.config import StationConfig
@@ -44,14 +46,23 @@ def _of_agent(agent: AgentConfig) -> Iterator[Mistake]:
     yield from _key(("agent", "uplink", "key_file"), key_file, whose)
     if signing_key_file is not None:
         yield from _tried(("agent", "mavlink", "signing_key_file"), lambda: read_key(signing_key_file))
-    yield from _tried(("agent", "camera", "profile"), lambda: Camera.load(agent.camera.profile))
+    yield from _tried(("agent", "camera", "profile"), agent.camera.optics)
     model = agent.detector.model
     if model is not None and not model.is_file():
         yield ("agent", "detector", "model"), f"the model {model} does not exist"
-    dem, patrol = agent.terrain.dem, agent.patrol.file
+    dem, surface, patrol = agent.terrain.dem, agent.terrain.surface, agent.patrol.file
     terrain: list[Terrain] = []
     if dem is not None:
-        yield from _tried(("agent", "terrain", "dem"), lambda: terrain.append(RasterTerrain.open(dem)))
+        yield from _tried(("agent", "terrain", "dem"), lambda: terrain.append(open_terrain(dem)))
+    if surface is not None and terrain:
+        ground = terrain.pop()
+        loc = ("agent", "terrain", "surface")
+        yield from _tried(loc, lambda: terrain.append(with_surface(ground, surface)))
+    for number, zone in enumerate(agent.zones):
+        yield from _tried(("agent", "zones", number, "polygon"), partial(Zone, zone))
+    fixed = agent.fixed
+    if fixed is not None and (terrain or dem is None):
+        yield from _tried(("agent", "fixed"), lambda: heights_of(fixed, terrain[0] if terrain else None))
     if patrol is not None and (terrain or dem is None):  # without the ground it names it cannot be planned
         loc = ("agent", "patrol", "file")
         yield from _tried(loc, lambda: load_patrol(patrol, terrain[0] if terrain else None))

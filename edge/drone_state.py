@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from edge.flying.response import Phase
 from edge.footprint import footprint
 from edge.optics import Camera
 from edge.watch import Watch
+from edge.zones import Suppressed
 from flight.link import AUTOPILOT_COMPONENT
 from flight.missions import fingerprint
 from flight.terrain import Terrain
@@ -26,12 +28,13 @@ from uplink.messages import (
     Position,
     ResponsePhase,
     ResponseState,
+    SuppressedHotspot,
     TrafficReport,
 )
 from uplink.outbox import Outbox
 
 FOOTPRINT_RANGE_M = 600.0
-MOST_TRAFFIC, MOST_LINES, MOST_ALARMS = 16, 24, 8
+MOST_TRAFFIC, MOST_LINES, MOST_ALARMS, MOST_SUPPRESSED = 16, 24, 8, 16
 
 _RESPONSE = {
     Phase.IDLE: ResponsePhase.IDLE,
@@ -55,20 +58,15 @@ def drone_state(
 ) -> DroneState:
     """All of it, as of ``now_s`` (monotonic)."""
     telemetry, arbiter = vehicle.telemetry, vehicle.arbiter
-    seeing = watch.health.state(now_s)
     position = telemetry.position
-    blind = seeing.reason != ""
-    utc = datetime.now(tz=UTC)
     place = None
     if position is not None:
         place = Position(lat_deg=position.lat_deg, lon_deg=position.lon_deg, alt_amsl_m=position.alt_amsl_m)
     ring: list[tuple[float, float]] = []
-    if not blind and watch.pose is not None:
+    if not watch.health.state(now_s).reason and watch.pose is not None:
         ring = footprint(watch.pose, camera, terrain, max_range_m=FOOTPRINT_RANGE_M)
     return DroneState(
-        drone_id=config.drone.id,
-        at=utc,
-        name=config.drone.name,
+        **watch_facts(config, watch, outbox, now_s),
         linked=telemetry.linked,
         position=place,
         height_home_m=position.height_home_m if position else None,
@@ -84,17 +82,7 @@ def drone_state(
         objection=arbiter.objection(now_s)[:256],
         veto=arbiter.veto[:256],
         granted_by=arbiter.granted_by[:64],
-        seeing=seeing.state,
-        blind_reason=seeing.reason,
-        blind_since=utc - timedelta(seconds=now_s - seeing.since_s) if blind else None,
-        frames_per_s=watch.frames_per_s.per_s(now_s),
-        inference_ms=watch.inference_ms,
-        tiles_per_s=watch.tiles_per_s.per_s(now_s),
-        frame_age_s=watch.frame_age_s,
-        frames_dropped=watch.frames_dropped,
         footprint=ring,
-        alerts_waiting=outbox.waiting(),
-        outbox=_outbox(outbox),
         link=_link(vehicle),
         firmware=_firmware(vehicle),
         alarms=[alarm[:256] for alarm in vehicle.alarms[:MOST_ALARMS]],
@@ -103,6 +91,40 @@ def drone_state(
         traffic=[_traffic(warning) for warning in deck.traffic[:MOST_TRAFFIC]],
         preflight=[] if telemetry.armed else deck.preflight[:MOST_LINES],
         orders=deck.desk.results,
+    )
+
+
+def watch_facts(config: AgentConfig, watch: Watch, outbox: Outbox, now_s: float) -> dict[str, Any]:
+    """The fields of a state that are the same whatever carries the camera."""
+    seeing = watch.health.state(now_s)
+    utc = datetime.now(tz=UTC)
+    return {
+        "drone_id": config.drone.id,
+        "name": config.drone.name,
+        "at": utc,
+        "seeing": seeing.state,
+        "blind_reason": seeing.reason,
+        "blind_since": utc - timedelta(seconds=now_s - seeing.since_s) if seeing.reason else None,
+        "frames_per_s": watch.frames_per_s.per_s(now_s),
+        "inference_ms": watch.inference_ms,
+        "tiles_per_s": watch.tiles_per_s.per_s(now_s),
+        "frame_age_s": watch.frame_age_s,
+        "frames_dropped": watch.frames_dropped,
+        "alerts_waiting": outbox.waiting(),
+        "outbox": _outbox(outbox),
+        "suppressed": [_suppressed(one) for one in watch.zones.suppressed[:MOST_SUPPRESSED]],
+        "suppressed_ever": watch.zones.suppressed_ever,
+    }
+
+
+def _suppressed(one: Suppressed) -> SuppressedHotspot:
+    return SuppressedHotspot(
+        hotspot_id=one.hotspot_id,
+        zone=one.zone,
+        reason=one.reason,
+        label=one.label,
+        position=Position(lat_deg=one.lat_deg, lon_deg=one.lon_deg),
+        last_seen_at=one.last_seen_at,
     )
 
 

@@ -27,8 +27,10 @@ class Seeing:
 class Health:
     """Judges sight by the age of the last frame that was looked at and could be placed."""
 
-    def __init__(self, started_s: float, frame_period_s: float) -> None:
+    def __init__(self, started_s: float, frame_period_s: float, still_s: float | None = None) -> None:
+        """``still_s``: how long the same picture may stay, where that is longer than any frame may take."""
         self._stale_s = max(STALE_FLOOR_S, STALE_PERIODS * frame_period_s)
+        self._still_s = max(self._stale_s, still_s or 0.0)
         self._exposed_s: float | None = None
         self._fingerprint: int | None = None
         self.picture_is_old = False
@@ -100,7 +102,7 @@ class Health:
             return self._flaw.value
         if self._contrast < BLANK_CONTRAST:
             return "the picture is blank: covered lens?"
-        if self._exposed_s - self._changed_s > self._stale_s:
+        if self._exposed_s - self._changed_s > self._still_s:
             return "the picture is frozen"
         if self._pose_good_s is None or now_s - self._pose_good_s > self._stale_s:
             return f"frames cannot be placed: {self._pose_trouble}"

@@ -51,7 +51,7 @@ class HotspotTracker:
         return self._fusion.record(hotspot_id)
 
     def keep(self, at_s: float, utc: datetime) -> TrackerRecord:
-        """The hotspots that others know of, the latest ``MOST_KEPT`` of them, as of the look of that instant."""
+        """The latest ``MOST_KEPT`` hotspots that others know of, as of the look of that instant."""
         told = sorted(
             (t for t in self._tracks if t.confirmed is not None), key=lambda t: t.latest.at_s, reverse=True
         )[:MOST_KEPT]
@@ -66,7 +66,7 @@ class HotspotTracker:
         tracks = {kept.id: Track.of_record(kept, self._config) for kept in record.tracks}
         for one, other, surely in record.apart:
             tracks[one].seen_with[tracks[other]] = surely
-        spots = {kept.id: (kept.spot, kept.latest.sighting) for kept in record.tracks if kept.spot is not None}
+        spots = {kept.id: (kept.spot, kept.latest.sighting) for kept in record.tracks if kept.spot}
         if record.frame is not None:
             self._fusion.go_on(record.frame, spots, terrain, record.at_s)
         self._tracks = list(tracks.values())

@@ -96,6 +96,8 @@ class Pose:
     sigmas: PoseSigmas
     velocity_enu_m_s: tuple[float, float, float] = (0.0, 0.0, 0.0)
     turn_rate_enu_rad_s: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    steady: bool = False
+    """It is the same in every frame, and wrong in the same way: no number of looks averages that out."""
 
     @property
     def look_azimuth_deg(self) -> float:
@@ -188,6 +190,10 @@ class PoseBuffer:
             velocity_enu_m_s=velocity,
             turn_rate_enu_rad_s=(float(turn_rate[0]), float(turn_rate[1]), float(turn_rate[2])),
         )
+
+    def look_at(self, boot_s: float) -> FloatArray:
+        """Only where the camera looks: 3x3 camera frame to east, north, up. Raises PoseUnavailable."""
+        return camera_rotation(self._look_at(boot_s)[0], self._offset_rpy_deg)
 
     def _add(self, ring: _Ring[S], sample: S) -> None:
         if ring.samples and ring.samples[-1].boot_s - sample.boot_s > KEEP_S:

@@ -73,18 +73,17 @@ class Facts:
 def judge(facts: Facts) -> list[PreflightLine]:
     """The lines, the most basic first."""
     if not facts.linked:
-        return [_line("link", False, "no heartbeat from the autopilot")]
+        return [line("link", False, "no heartbeat from the autopilot")]
     return [
-        _line("link", not facts.vehicle_alarms, "; ".join(facts.vehicle_alarms) or "the autopilot is heard"),
+        line("link", not facts.vehicle_alarms, "; ".join(facts.vehicle_alarms) or "the autopilot is heard"),
         _position(facts),
         _heading(facts),
         _prearm(facts),
-        *(_line(finding.name, finding.passed, finding.detail) for finding in facts.failsafes),
+        *(line(finding.name, finding.passed, finding.detail) for finding in facts.failsafes),
         *([] if facts.plan is None else _plan(facts.plan, facts.fence_aboard)),
         _battery(facts),
-        _storage(facts),
-        _line("camera", facts.seeing.state is SeeingState.SEEING, facts.seeing.reason or "sees"),
-        _line("detector", facts.model_name is not None, facts.model_name or "no model is loaded yet"),
+        storage_line(facts.free_bytes),
+        *sight_lines(facts.seeing, facts.model_name),
         _clock(facts),
     ]
 
@@ -94,34 +93,44 @@ def failed(lines: Sequence[PreflightLine], *, unattended: bool) -> list[Prefligh
     return [line for line in lines if line.passed is False or (unattended and line.passed is None)]
 
 
-def _line(name: str, passed: bool | None, detail: str) -> PreflightLine:
+def line(name: str, passed: bool | None, detail: str) -> PreflightLine:
+    """One of the lines; what is too long for the wire is cut."""
     return PreflightLine(name=name, passed=passed, detail=detail[:DETAIL_LENGTH])
 
 
 def _position(facts: Facts) -> PreflightLine:
     satellites = "" if facts.satellites is None else f", {facts.satellites} satellites"
     words = "the autopilot knows where it is" if facts.position_ok else "the autopilot has no position yet"
-    return _line("position", facts.position_ok, words + satellites)
+    return line("position", facts.position_ok, words + satellites)
 
 
 def _heading(facts: Facts) -> PreflightLine:
     known = facts.heading_deg is not None
-    return _line("heading", known, f"{facts.heading_deg:.0f}°" if known else "the autopilot has no heading")
+    return line("heading", known, f"{facts.heading_deg:.0f}°" if known else "the autopilot has no heading")
 
 
 def _prearm(facts: Facts) -> PreflightLine:
     if facts.prearm_ok is None:
-        return _line("pre-arm check", None, "the autopilot does not say whether it would arm")
+        return line("pre-arm check", None, "the autopilot does not say whether it would arm")
     if facts.prearm_ok:
-        return _line("pre-arm check", True, "the autopilot would arm")
-    return _line("pre-arm check", False, "; ".join(facts.prearm_texts) or "the autopilot would not arm")
+        return line("pre-arm check", True, "the autopilot would arm")
+    return line("pre-arm check", False, "; ".join(facts.prearm_texts) or "the autopilot would not arm")
 
 
-def _storage(facts: Facts) -> PreflightLine:
-    if facts.free_bytes is None:
-        return _line("storage", False, "the disk for records cannot be read")
-    words = f"{facts.free_bytes / 1e9:.1f} GB free, {LEAST_FREE_BYTES / 1e9:.1f} GB are needed"
-    return _line("storage", facts.free_bytes >= LEAST_FREE_BYTES, words)
+def storage_line(free_bytes: int | None) -> PreflightLine:
+    """Whether there is room for an hour's alerts; None is "cannot be read"."""
+    if free_bytes is None:
+        return line("storage", False, "the disk for records cannot be read")
+    words = f"{free_bytes / 1e9:.1f} GB free, {LEAST_FREE_BYTES / 1e9:.1f} GB are needed"
+    return line("storage", free_bytes >= LEAST_FREE_BYTES, words)
+
+
+def sight_lines(seeing: Seeing, model_name: str | None) -> list[PreflightLine]:
+    """Whether it sees, and with what."""
+    return [
+        line("camera", seeing.state is SeeingState.SEEING, seeing.reason or "sees"),
+        line("detector", model_name is not None, model_name or "no model is loaded yet"),
+    ]
 
 
 def _plan(plan: PlanFacts, fence_aboard: bool | None) -> list[PreflightLine]:
@@ -136,15 +145,15 @@ def _plan(plan: PlanFacts, fence_aboard: bool | None) -> list[PreflightLine]:
         None: "the fence aboard could not be read yet",
     }
     fence = (
-        _line("fence", None, "the plan has none: nothing keeps the vehicle in its area")
+        line("fence", None, "the plan has none: nothing keeps the vehicle in its area")
         if plan.fence is None
-        else _line("fence", fence_aboard, fence_words[fence_aboard])
+        else line("fence", fence_aboard, fence_words[fence_aboard])
     )
     more = f" (and {len(plan.problems) - 1} more)" if len(plan.problems) > 1 else ""
     return [
-        _line("plan aboard", False if plan.trouble else plan.aboard, plan.trouble or plan_words[plan.aboard]),
+        line("plan aboard", False if plan.trouble else plan.aboard, plan.trouble or plan_words[plan.aboard]),
         fence,
-        _line(
+        line(
             "plan is safe",
             not plan.problems,
             plan.problems[0][:180] + more if plan.problems else plan.checked_by,
@@ -154,24 +163,24 @@ def _plan(plan: PlanFacts, fence_aboard: bool | None) -> list[PreflightLine]:
 
 def _battery(facts: Facts) -> PreflightLine:
     if facts.battery_percent is None:
-        return _line("battery", None, "the autopilot does not say how full it is")
+        return line("battery", None, "the autopilot does not say how full it is")
     usable_s = (facts.battery_percent - facts.reserve_percent) / 100 * facts.endurance_s
     words = (
         f"{facts.battery_percent:.0f} % is {max(0.0, usable_s) / 60:.1f} min above the reserve of "
         f"{facts.reserve_percent:.0f} %"
     )
     if facts.plan is None:
-        return _line("battery", usable_s > 0, words)
+        return line("battery", usable_s > 0, words)
     takes_s = facts.plan.flight_time_s
-    return _line("battery", usable_s >= takes_s, f"{words}; the patrol takes {takes_s / 60:.1f} min")
+    return line("battery", usable_s >= takes_s, f"{words}; the patrol takes {takes_s / 60:.1f} min")
 
 
 def _clock(facts: Facts) -> PreflightLine:
     if not facts.clock_synchronised:
-        return _line("clock", False, "the autopilot's clock is not known: frames cannot be placed")
+        return line("clock", False, "the autopilot's clock is not known: frames cannot be placed")
     if not facts.utc_known:
-        return _line("clock", None, "no GNSS time yet: alerts carry this computer's")
-    return _line("clock", True, "the autopilot's clock is known, and GNSS time")
+        return line("clock", None, "no GNSS time yet: alerts carry this computer's")
+    return line("clock", True, "the autopilot's clock is known, and GNSS time")
 
 
 class Preflight:
@@ -226,7 +235,7 @@ class Preflight:
                 battery_percent=battery,
                 endurance_s=self._endurance_s,
                 reserve_percent=self._reserve_percent,
-                free_bytes=_free_bytes(self._data_dir),
+                free_bytes=free_bytes(self._data_dir),
                 seeing=self._seeing(now_s),
                 model_name=self._model_name(),
                 clock_synchronised=self._vehicle.clock.synchronised,
@@ -258,7 +267,8 @@ class Preflight:
         return tuple(dict.fromkeys(lately))
 
 
-def _free_bytes(folder: Path) -> int | None:
+def free_bytes(folder: Path) -> int | None:
+    """On the disk that holds the folder; None where it cannot be read."""
     try:
         return shutil.disk_usage(folder).free
     except OSError:

@@ -20,10 +20,11 @@ from rich.table import Table
 from rich.text import Text
 
 from edge.agent import vehicle_of
+from edge.airborne import Airborne
 from edge.config import AgentConfig
+from edge.fixed_preflight import fixed_lines
 from edge.flying.flight import PatrolFlight
 from edge.health import Seeing
-from edge.optics import Camera
 from edge.patrols.limits import limits_of
 from edge.patrols.load import load_patrol
 from edge.preflight import PlanFacts, Preflight
@@ -33,7 +34,7 @@ from flight.errors import EmberwatchError
 from flight.link import LinkError
 from flight.plans.checks import check, checked_by
 from flight.plans.flight_time import flight_time_s
-from flight.terrain import RasterTerrain, Terrain
+from flight.terrain import Terrain
 from flight.vehicle import Vehicle
 from uplink.messages import PreflightLine, SeeingState
 from uplink.outbox import Outbox
@@ -53,19 +54,22 @@ async def preflight(config: AgentConfig, *, wait_s: float, console: Console | No
     Raises EmberwatchError for what cannot even be tried: a wrong file, a link that another program has.
     """
     console = console or Console()
-    terrain = None if config.terrain.dem is None else RasterTerrain.open(config.terrain.dem)
+    if config.fixed is not None:
+        return _told(console, await fixed_lines(config, config.fixed, wait_s=wait_s))
+    terrain = config.terrain.open()
     config.data_dir.mkdir(parents=True, exist_ok=True)
     vehicle = vehicle_of(config, read_only=True)
     flight = _flight(config, vehicle, terrain)
     with tempfile.TemporaryDirectory() as folder, Outbox(Path(folder) / "outbox.db") as outbox:
-        watch = Watch(config, vehicle, outbox, Camera.load(config.camera.profile), terrain)
+        carrier = Airborne(vehicle, mount_pitch_deg=config.camera.mount_pitch_deg)
+        watch = Watch(config, carrier, outbox, config.camera.optics(), terrain)
         look = _Look(config, vehicle, watch, flight, terrain)
         await _opened(vehicle, lambda: look.until_steady(wait_s))
-    _print(console, look.lines)
+    code = _told(console, look.lines)
     if not vehicle.telemetry.linked or vehicle.link.counts.impostors:
         words = "If the agent is running, it has the link: its page shows the preflight."
         console.print(words, style="yellow", highlight=False)
-    return FAILED_EXIT_CODE if any(line.passed is False for line in look.lines) else 0
+    return code
 
 
 async def _opened(vehicle: Vehicle, work: Callable[[], Awaitable[None]]) -> None:
@@ -216,7 +220,8 @@ def _first(group: BaseExceptionGroup[VisionError]) -> str:
     return str(error)[:200]
 
 
-def _print(console: Console, lines: Sequence[PreflightLine]) -> None:
+def _told(console: Console, lines: Sequence[PreflightLine]) -> int:
+    """Print the lines; the exit code."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for line in lines:
         mark, style = _MARKS[line.passed]
@@ -231,3 +236,4 @@ def _print(console: Console, lines: Sequence[PreflightLine]) -> None:
         )
     else:
         console.print("Ready.", style="green")
+    return FAILED_EXIT_CODE if bad else 0

@@ -88,7 +88,7 @@ class Track:
         )
 
     def keep(self, spot: SpotRecord | None) -> TrackRecord | None:
-        """To go on with after a restart, with what the fusion knows of it; None while nobody was told of it."""
+        """To go on with after a restart, with what the fusion knows of it; None if nobody was told of it."""
         if self.confirmed is None:
             return None
         return TrackRecord(

@@ -7,34 +7,35 @@ makes the agent blind, never dead.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from asyncio.subprocess import Process
 from collections import deque
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 from uuid6 import uuid7
 
-from edge.alerts import AlertWriter, Provenance
+from edge.alerts import REMEMBERED_ALERTS, AlertWriter, Draft, Provenance
+from edge.carrier import Carrier
 from edge.config import AgentConfig
-from edge.evidence import FrameShelf, Picture
+from edge.evidence import FrameShelf, LeadUp, Picture
+from edge.growth import Growth
 from edge.health import Health
-from edge.hotspot import Hotspot, HotspotChange, Look
+from edge.hotspot import Hotspot, HotspotChange, HotspotState, Look
+from edge.hotspot_store import HotspotStore
 from edge.hotspots import HotspotTracker
 from edge.locate import locate_detections
 from edge.optics import Camera
-from edge.pose import Pose, PoseBuffer, PoseUnavailable
-from edge.stillness import Stillness
+from edge.pose import Pose, PoseUnavailable
 from edge.tiling import TilePlanner
 from edge.vision.report import FrameReport, Ready, VisionSettings
 from edge.vision.supervisor import VisionSupervisor
+from edge.zones import Zones
 from flight.errors import EmberwatchError
 from flight.listeners import Listeners
 from flight.terrain import Terrain
-from flight.vehicle import NoAutopilot, Vehicle
 from uplink.errors import OutboxError
 from uplink.messages import Alert
 from uplink.outbox import Outbox
@@ -42,29 +43,31 @@ from uplink.outbox import Outbox
 log = logging.getLogger(__name__)
 
 MOST_UNKEPT_ALERTS = 64
-AUTOPILOT_S = 5.0
 KEEP_RETRY_S = 1.0
 KEEP_RETRY_MAX_S = 30.0
+HOTSPOTS_PERIOD_S = 5.0
 
 
 class Watch:
     """One camera's watch over the ground.
 
-    ``on_look`` is called with every frame that could be placed while the vehicle is armed, ``on_change``
-    with every change of a hotspot. Both run on the event loop and must be quick.
+    ``on_look`` is called with every frame that could be placed while the carrier is on duty, ``on_change``
+    with every change of a hotspot. What needs no answer goes to ``on_quiet`` instead: what an ignore zone
+    holds back, and what is remembered of before the agent's start. All run on the event loop and must be
+    quick.
     """
 
     def __init__(
         self,
         config: AgentConfig,
-        vehicle: Vehicle,
+        carrier: Carrier,
         outbox: Outbox,
         camera: Camera,
         terrain: Terrain | None,
         *,
         first_child: Process | None = None,
     ) -> None:
-        self.health = Health(time.monotonic(), 1.0 / config.camera.frames_per_s)
+        self.health = Health(time.monotonic(), 1.0 / config.camera.frames_per_s, still_s=carrier.still_s)
         self.pose: Pose | None = None
         self.frames_per_s = _Rate()
         self.inference_ms: float | None = None
@@ -74,35 +77,37 @@ class Watch:
         self.provenance: Provenance | None = None
         self.on_look: Listeners[[Look]] = Listeners("looks")
         self.on_change: Listeners[[HotspotChange]] = Listeners("hotspots")
+        self.on_quiet: Listeners[[HotspotChange]] = Listeners("quiet hotspots")
+        self.zones = Zones(config.zones)
         self._config = config
-        self._vehicle = vehicle
+        self._carrier = carrier
         self._outbox = outbox
         self._camera = camera
         self._terrain = terrain
-        self._poses = PoseBuffer(
-            mount_pitch_deg=config.camera.mount_pitch_deg, offset_rpy_deg=camera.offset_rpy_deg
-        )
         self._tracker = HotspotTracker(new_id=uuid7)
+        self._growth = Growth()
+        self._store = HotspotStore(config.data_dir / "hotspots.json", kept_s=3600 * config.hotspots_kept_h)
+        self._saving = asyncio.Lock()
+        self._keep_due = False
+        self._latest_look: tuple[float, datetime] | None = None
         self._tiling: TilePlanner | None = None
-        self._stillness = Stillness()
         self._dropped_before, self._dropped = 0, 0
         self._shelf = FrameShelf()
+        self._lead_up = LeadUp()
         self._vision = VisionSupervisor(
             vision_settings(config, camera),
             self._on_ready,
             self._on_frame,
             self._on_trouble,
-            must_go_on=self._is_armed,
+            must_go_on=carrier.must_go_on,
             first=first_child,
         )
-        self._alerts = AlertWriter(config.drone.id, self._shelf)
-        self._to_keep: asyncio.Queue[tuple[Alert, dict[str, bytes]]] = asyncio.Queue(MOST_UNKEPT_ALERTS)
+        self._alerts = AlertWriter(
+            config.drone.id, self._shelf, self._lead_up, known=outbox.told(REMEMBERED_ALERTS)
+        )
+        self._to_keep: asyncio.Queue[Draft] = asyncio.Queue(MOST_UNKEPT_ALERTS)
         self._logged: set[str] = set()
-        telemetry = vehicle.telemetry
-        telemetry.on_attitude.append(self._poses.add_attitude)
-        telemetry.on_position.append(self._poses.add_position)
-        telemetry.on_gimbal.append(self._poses.add_gimbal)
-        telemetry.on_reboot.append(self._rebooted)
+        carrier.on_moved.append(self._moved)
 
     @property
     def hotspots(self) -> list[Hotspot]:
@@ -117,13 +122,13 @@ class Watch:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._see(), name="vision")
             tasks.create_task(self._keep_alerts(), name="alerts")
+            tasks.create_task(self._keep_hotspots(), name="hotspots")
 
     async def _see(self) -> None:
         await self._vision.run()
         self.health.camera_ended()
 
-    def _rebooted(self, _boot_s: float) -> None:
-        self._poses.clear()
+    def _moved(self) -> None:
         self.pose = None
 
     def _on_ready(self, ready: Ready) -> None:
@@ -143,13 +148,6 @@ class Watch:
     def _on_trouble(self, reason: str) -> None:
         self.health.vision_failed(reason[:200])
 
-    async def _is_armed(self) -> bool:
-        """Whether the vehicle is armed, once its autopilot is heard; False where it is not heard in time: a
-        vehicle in the air is heard every second, and on the ground a person waits for the reason."""
-        with contextlib.suppress(NoAutopilot):
-            await self._vehicle.wait_for_autopilot(AUTOPILOT_S)
-        return bool(self._vehicle.telemetry.armed)
-
     def _on_frame(self, report: FrameReport) -> None:
         """One frame from the vision child. Whatever is wrong with it makes the agent blind, never dead."""
         exposed_s = report.exposed_s - self._config.camera.latency_s
@@ -159,9 +157,7 @@ class Watch:
         self.inference_ms = report.inference_ms
         self.frame_age_s = report.age_ms / 1e3 + self._config.camera.latency_s
         self._dropped = report.dropped
-        # On the ground nothing moves but what GNSS and compass say.
-        pose = self.pose if self._vehicle.telemetry.armed else None
-        stuck = self._stillness.is_stuck(report.unchanged, pose)
+        stuck = self._carrier.is_stuck(report.unchanged, self.pose)
         proves = self.health.frame_looked_at(
             exposed_s, report.fingerprint, report.contrast, report.flaw, stuck=stuck
         )
@@ -179,18 +175,12 @@ class Watch:
 
     def _work_on(self, report: FrameReport, exposed_s: float, *, proves: bool) -> None:
         """Place what is on a frame, and tell what has changed. Raises PoseUnavailable, CameraProfileError."""
-        telemetry = self._vehicle.telemetry
-        boot_s = self._vehicle.clock.boot_at(exposed_s)
-        if boot_s is None:
-            raise PoseUnavailable("the autopilot's clock is not known yet")
-        pose = self._poses.at(boot_s)
-        if telemetry.armed and not telemetry.position_ok:
-            # The autopilot dead-reckons on: its numbers look fresh and are worth nothing.
-            raise PoseUnavailable("the autopilot does not know where it is")
+        utc, time_source = self._carrier.utc_at(exposed_s)
+        self._lead_up.put(exposed_s, Picture(report.glance, *report.glance_size_px, utc))
+        pose = self._carrier.pose_at(exposed_s)
         camera = self._camera.at_size(report.width_px, report.height_px)
         self.pose = pose
-        if not telemetry.armed:
-            # On the ground it looks at its crew, their van and the sky: no place to raise an alarm from.
+        if not self._carrier.on_duty:
             return
         # A covered lens sees no fire go out, and an old picture nothing from this new place. But on a black
         # night a fire may be all that there is to see, and its smoke may be all over the picture.
@@ -204,16 +194,20 @@ class Watch:
                 strict=True,
             )
         ]
-        utc, time_source = self._utc(boot_s, exposed_s)
         self._shelf.put(exposed_s, Picture(report.jpeg, report.width_px, report.height_px, utc))
         tiles = report.tiles if proves else ()
         look = Look(exposed_s, utc, pose, camera, tuple(sightings), self._terrain, tiles, proves)
+        self._go_on(look)
         changes = self._tracker.look(look)
-        for change in changes:
-            self._tell(change, time_source)
+        self._keep_due = self._keep_due or bool(sightings) or bool(changes)
+        self._latest_look = look.at_s, utc
+        self._growth.look(self._tracker.hotspots, look.at_s)
+        told = [change for change in changes if not self._is_held_back(change.hotspot)]
+        for change in told:
+            self._tell(change, look, time_source)
         self.on_look.tell(look)
         for change in changes:
-            self.on_change.tell(change)
+            (self.on_change if change in told else self.on_quiet).tell(change)
         self._plan_tiles(look)  # it takes its time, and no alert waits for it
 
     def _plan_tiles(self, look: Look) -> None:
@@ -229,20 +223,46 @@ class Watch:
             self._vision.plan(tiles)
 
     def _newest_pose(self, now_s: float) -> Pose | None:
-        boot_s = self._vehicle.clock.boot_at(now_s)
         try:
-            return None if boot_s is None else self._poses.at(boot_s)
+            return self._carrier.pose_at(now_s)
         except PoseUnavailable:
             return None
 
-    def _tell(self, change: HotspotChange, time_source: Literal["gnss", "companion"]) -> None:
+    def _go_on(self, first: Look) -> None:
+        """From the hotspots of before the agent was started anew, once there is a look to date them by."""
+        if self._latest_look is not None or first.utc is None:
+            return
+        kept = self._store.take(first.at_s, first.utc)
+        if kept is None:
+            return
+        try:
+            self._tracker.go_on(kept, self._terrain)
+        except Exception:  # whatever is wrong with a file, the watch goes on
+            log.exception("the hotspots of before cannot be gone on with")
+            self._tracker = HotspotTracker(new_id=uuid7)
+            return
+        for hotspot in self._tracker.hotspots:
+            if hotspot.state is HotspotState.CONFIRMED:
+                self.on_quiet.tell(HotspotChange("updated", hotspot))
+
+    def _is_held_back(self, hotspot: Hotspot) -> bool:
+        """By an ignore zone. What has been told once is told of to its end."""
+        if self._alerts.knows(hotspot.id):
+            return False
+        size = self._growth.of(hotspot.id)
+        return self.zones.hold_back(hotspot, size.area_m2 if size else None)
+
+    def _tell(self, change: HotspotChange, look: Look, time_source: Literal["gnss", "companion"]) -> None:
         assert self.provenance is not None  # noqa: S101 - a child says that it is ready before its first frame
-        alert, media = self._alerts.write(change, self.provenance, time_source)
+        size = self._growth.of(change.hotspot.id)
+        bundle = self._tracker.bundle(change.hotspot.id)
+        draft = self._alerts.write(change, look, self.provenance, time_source, size, bundle)
+        alert = draft.alert
         log.info("alert %s revision %d: %s %s", alert.id, alert.revision, alert.label, alert.state.value)
         if self._to_keep.full():
-            lost, _ = self._to_keep.get_nowait()
+            lost = self._to_keep.get_nowait().alert
             log.error("the disk takes nothing: alert %s revision %d is not kept", lost.id, lost.revision)
-        self._to_keep.put_nowait((alert, media))
+        self._to_keep.put_nowait(draft)
 
     def _log_once(self, what: str, error: Exception) -> None:
         kind = f"{what}: {type(error).__name__}"
@@ -253,26 +273,37 @@ class Watch:
     async def _keep_alerts(self) -> None:
         """Alerts onto the disk, in order, off the loop: a slow SD card must not stop the heartbeat."""
         while True:
-            alert, media = await self._to_keep.get()
+            draft = await self._to_keep.get()
+            # First: a crash in between may leave a hotspot without its alert, and never an alert whose fire
+            # would be given another.
+            await self._save_hotspots()
+            alert, media, record = await asyncio.to_thread(self._alerts.complete, draft)
             pause_s = KEEP_RETRY_S
-            while not await self._is_kept(alert, media):
+            while not await self._is_kept(alert, media, record):
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, KEEP_RETRY_MAX_S)
 
-    async def _is_kept(self, alert: Alert, media: dict[str, bytes]) -> bool:
+    async def _keep_hotspots(self) -> None:
+        """Every few seconds, if there is anything new to keep."""
+        while True:
+            await asyncio.sleep(HOTSPOTS_PERIOD_S)
+            await self._save_hotspots()
+
+    async def _save_hotspots(self) -> None:
+        async with self._saving:
+            if self._latest_look is None or not self._keep_due:
+                return
+            self._keep_due = False
+            record = self._tracker.keep(*self._latest_look)
+            await asyncio.to_thread(self._store.save, record)
+
+    async def _is_kept(self, alert: Alert, media: dict[str, bytes], record: str | None) -> bool:
         try:
-            await asyncio.to_thread(self._outbox.put_alert, alert, media)
+            await asyncio.to_thread(self._outbox.put_alert, alert, media, record)
         except OutboxError as error:
             log.warning("alert %s is not kept yet: %s", alert.id, error)
             return False
         return True
-
-    def _utc(self, boot_s: float, exposed_s: float) -> tuple[datetime, Literal["gnss", "companion"]]:
-        """The exposure in UTC: GNSS time by way of the autopilot, the companion's clock before the fix."""
-        utc = self._vehicle.utc_at(boot_s)
-        if utc is not None:
-            return utc, "gnss"
-        return datetime.now(tz=UTC) - timedelta(seconds=time.monotonic() - exposed_s), "companion"
 
 
 def vision_settings(config: AgentConfig, camera: Camera) -> VisionSettings:

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -23,6 +24,15 @@ from pydantic.fields import FieldInfo
 from edge.cli import app as command_line
 from edge.config import AgentConfig
 from flight.plans.patrol_file import PatrolFile
+from uplink.messages import (
+    Alert,
+    ErrorEllipse,
+    Evidence,
+    GroundWindow,
+    PoseProvenance,
+    Position,
+    TerrainProvenance,
+)
 from uplink.station.app import API, create_app
 from uplink.station.config import StationConfig
 from uplink.station.routes.live import live
@@ -239,12 +249,45 @@ def api_reference() -> str:
     return "\n".join(["| | path | |", "|---|---|---|", *rows])
 
 
+# --- alerts -------------------------------------------------------------------------------------------
+
+ALERT_PARTS = (Alert, Position, ErrorEllipse, Evidence, GroundWindow, PoseProvenance, TerrainProvenance)
+
+
+def alert_reference() -> str:
+    """Every field of an alert and of what is in it, a table for each kind of thing."""
+    lines: list[str] = []
+    for model in ALERT_PARTS:
+        rows = [f"| `{name}` | {_said(info)} |" for name, info in model.model_fields.items()]
+        lines += [f"`{model.__name__}`: {_first_line(model)}", "", "| field | |", "|---|---|", *rows, ""]
+    return "\n".join(lines)
+
+
+def _said(info: FieldInfo) -> str:
+    part = _model_in(info.annotation)
+    kinds = [kind for kind in _kinds(info.annotation) if kind is not type(None)]
+    words = [info.description or "", "" if part is None else f"`{part.__name__}`"]
+    choices = [f"`{choice}`" for kind in kinds for choice in _words_of(kind)]
+    if choices:
+        words.append(("" if len(choices) == 1 else "one of ") + ", ".join(choices))
+    if type(None) in _kinds(info.annotation):
+        words.append("may be null")
+    return "; ".join(filter(None, words))
+
+
+def _words_of(kind: Any) -> tuple[Any, ...]:
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return tuple(kind)
+    return _choices(kind)
+
+
 # --- the documents ------------------------------------------------------------------------------------
 
 TABLES: dict[str, tuple[Path, Callable[[], str]]] = {
     "config": (ROOT / "hardware/profiles/README.md", config_reference),
     "patrol file": (ROOT / "flight/README.md", patrol_reference),
     "command line": (ROOT / "edge/README.md", command_reference),
+    "alert": (ROOT / "uplink/README.md", alert_reference),
     "interface": (ROOT / "uplink/README.md", api_reference),
 }
 

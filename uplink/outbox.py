@@ -5,6 +5,7 @@ Invariants:
 - When ``put_alert`` returns, alert and media are on the disk (WAL, ``synchronous=FULL``).
 - One row per alert. A higher revision replaces a lower one; a lower or equal one changes nothing, in
   any order of arrival, also after the higher one was sent.
+- The record of how an alert came about stays on the drone, beside the alert, as long as the alert is kept.
 - An alert is handed out before any of its media. Media wait until some revision of their alert was
   answered.
 - An alert that waits is never dropped. Media are: the oldest first, when they exceed their budget or
@@ -19,9 +20,11 @@ From asyncio call the ones that touch the disk through ``asyncio.to_thread``; ``
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
+import sqlite3
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -53,6 +56,7 @@ create table if not exists media (
     size_bytes integer not null, data blob not null
 );
 create index if not exists media_by_alert on media (alert_id);
+create table if not exists records (alert_id text primary key, body text not null);
 create table if not exists patrol (slot integer primary key, body text not null);
 create table if not exists dead_letters (
     seq integer primary key autoincrement, kind text not null, key text not null,
@@ -60,6 +64,7 @@ create table if not exists dead_letters (
 )
 """
 
+_CHECKED = ("alerts", "records", "patrol", "dead_letters")
 _ALERT_WAITS = "revision > max(sent_revision, refused_revision)"
 
 
@@ -93,6 +98,14 @@ class Refused:
     latest_reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class KeptAlert:
+    """An alert as the drone keeps it: in its latest revision, with the record of how it came about."""
+
+    alert: Alert
+    record: str | None
+
+
 class Outbox:
     """See the module's text for what holds. ``path`` is the database file; its folder is made if missing."""
 
@@ -102,7 +115,7 @@ class Outbox:
         self._listeners: list[Callable[[], None]] = []
         self._waiting = 0
         # Not the media: reading half a gigabyte of pictures would delay every start.
-        self._file = DurableFile(path, schema=_SCHEMA, checked=("alerts", "patrol", "dead_letters"))
+        self._file = DurableFile(path, schema=_SCHEMA, checked=_CHECKED)
         self._patrol = self._run(_patrol)
         self._refused = self._run(_refused)
 
@@ -118,9 +131,12 @@ class Outbox:
 
     # --- what the agent puts in -------------------------------------------------------------------
 
-    def put_alert(self, alert: Alert, media: Mapping[str, bytes] | None = None) -> bool:
+    def put_alert(
+        self, alert: Alert, media: Mapping[str, bytes] | None = None, record: str | None = None
+    ) -> bool:
         """Keeps an alert and its media (by SHA-256, hex) until the station has them.
 
+        ``record`` is never sent: what the drone knows of where the alert comes from (``kept_alert``).
         Returns False, and keeps nothing, if this or a higher revision of the alert is known already.
         Raises ``OutboxError`` when media do not match their hash, ``OutboxFullError`` when there is no room.
         """
@@ -129,7 +145,7 @@ class Outbox:
             if hashlib.sha256(data).hexdigest() != sha256:
                 raise OutboxError(f"media of alert {alert.id} do not match their hash {sha256}")
         try:
-            is_new = self._run(lambda db: self._insert(db, alert, media))
+            is_new = self._run(lambda db: self._insert(db, alert, media, record))
         except OutboxFullError:
             is_new = self._put_on_full_disk(alert)
         if is_new:
@@ -159,6 +175,12 @@ class Outbox:
     def patrol(self) -> PatrolRoute | None:
         """The latest patrol put, also after a restart (memory only)."""
         return self._patrol
+
+    def told(self, most: int) -> dict[str, str]:
+        """The alerts put last, sent or not, as JSON by their id, the oldest first: for after a restart."""
+        sql = "select id, body from alerts order by seq desc limit ?"
+        rows = self._run(lambda db: list(db.query(sql, [most])))
+        return {row["id"]: row["body"] for row in reversed(rows)}
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Calls back, in the thread of the putter, after something new was put. Returns the way out."""
@@ -197,6 +219,7 @@ class Outbox:
                 f"delete from alerts where not {_ALERT_WAITS} and id not in (select alert_id from media) "  # noqa: S608
                 f"and seq <= (select max(seq) from alerts) - {KEPT_SENT_ALERTS}"
             )
+            db.execute("delete from records where alert_id not in (select id from alerts)")
 
         self._run(work)
 
@@ -235,9 +258,13 @@ class Outbox:
 
         return self._file.run(counted)
 
-    def _insert(self, db: Database, alert: Alert, media: Mapping[str, bytes]) -> bool:
+    def _insert(self, db: Database, alert: Alert, media: Mapping[str, bytes], record: str | None) -> bool:
         if not _upsert_alert(db, alert):
             return False
+        if record is not None:
+            db.execute(
+                "insert or replace into records (alert_id, body) values (?, ?)", [str(alert.id), record]
+            )
         for sha256, data in media.items():
             db.execute(
                 "insert or ignore into media (sha256, alert_id, size_bytes, data) values (?, ?, ?, ?)",
@@ -282,6 +309,37 @@ class Outbox:
     def _notify(self) -> None:
         for callback in list(self._listeners):
             callback()
+
+
+def kept_alert(path: Path, prefix: str) -> KeptAlert:
+    """The one alert in the outbox at ``path`` whose id begins so. Reads only: the agent may be running.
+
+    Raises ``OutboxError`` where there is no such file, no such alert, or more than one.
+    """
+    if not path.is_file():
+        raise OutboxError(
+            f"there is no outbox {path}", hint="Name the agent's data_dir, or its configuration."
+        )
+    like = prefix.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+            known = db.execute("select 1 from sqlite_master where name = 'records'").fetchone()
+            record = "(select body from records where alert_id = alerts.id)" if known else "null"
+            rows = db.execute(
+                f"select id, body, {record} from alerts where id like ? escape '\\' order by id limit 3",  # noqa: S608
+                [like],
+            ).fetchall()
+    except sqlite3.Error as error:
+        raise OutboxError(f"the outbox {path} cannot be read: {error}") from error
+    if not rows:
+        raise OutboxError(f"no alert in {path} begins with {prefix!r}")
+    if len(rows) > 1:
+        some = ", ".join(row[0] for row in rows[:2])
+        raise OutboxError(f"more than one alert begins with {prefix!r}: {some}", hint="Give more of its id.")
+    try:
+        return KeptAlert(Alert.model_validate_json(rows[0][1]), rows[0][2])
+    except ValidationError as error:
+        raise OutboxError(f"alert {rows[0][0]} in {path} is of another version of Emberwatch") from error
 
 
 def _upsert_alert(db: Database, alert: Alert) -> bool:

@@ -19,7 +19,8 @@ from flight.plans.checks import Limits, Problem, checked_by
 from flight.plans.plan import Plan, PlanError
 from flight.plans.qgc import write_plan
 from flight.plans.wpl import write_wpl
-from flight.terrain import RasterTerrain, Terrain
+from flight.surface import open_terrain
+from flight.terrain import Terrain
 
 UNSAFE_EXIT_CODE = 1
 
@@ -34,8 +35,9 @@ class Sources:
     def load(self) -> tuple[AgentConfig | None, Terrain | None]:
         """Raises ConfigError or TerrainError."""
         config = None if self.config is None else load_agent_config(self.config)
-        dem = self.dem or (None if config is None else config.terrain.dem)
-        return config, None if dem is None else RasterTerrain.open(dem)
+        if self.dem is not None:
+            return config, open_terrain(self.dem)
+        return config, None if config is None else config.terrain.open()
 
 
 def check_command(file: Path, sources: Sources, *, console: Console | None = None) -> int:

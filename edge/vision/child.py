@@ -10,6 +10,7 @@ format.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import sys
@@ -29,7 +30,16 @@ from edge.logs import log_to_stderr
 from edge.vision.closely import Looker, Pace
 from edge.vision.plan import Plans
 from edge.vision.quality import QualityJudge
-from edge.vision.report import Ended, Failed, FrameReport, Message, Ready, VisionSettings, write
+from edge.vision.report import (
+    Ended,
+    Failed,
+    FrameReport,
+    Message,
+    Ready,
+    VisionSettings,
+    glance_size_px,
+    write,
+)
 from edge.vision.slot import LatestSlot
 from flight.errors import EmberwatchError
 from models.detector import Detector
@@ -37,6 +47,8 @@ from models.detector import Detector
 log = logging.getLogger(__name__)
 
 JPEG_QUALITY = 85
+GLANCE_EVERY_S = 1.0
+GLANCE_QUALITY = 70
 FAILED_EXIT_CODE = 3
 
 
@@ -55,6 +67,7 @@ def watch(settings: VisionSettings, plans: Plans, send: Callable[[Message], None
     period_s = 1.0 / settings.frames_per_s
     looker = Looker(detector, threshold, Pace(period_s, settings.tile_budget_s), plans)
     judge = QualityJudge()
+    glances = Glances()
     send(Ready(detector.name, detector.sha256, threshold, detector.input_px, detector.backend))
     frames: LatestSlot[Frame] = LatestSlot()
     threading.Thread(target=_capture, args=(camera, frames), name="camera", daemon=True).start()
@@ -70,7 +83,7 @@ def watch(settings: VisionSettings, plans: Plans, send: Callable[[Message], None
             continue
         # A late frame moves the rhythm instead of being caught up with in a burst.
         due_s = max(due_s + period_s, time.monotonic() - period_s)
-        send(_look(frame, looker, judge, frames.dropped))
+        send(_look(frame, looker, judge, glances, frames.dropped))
 
 
 class Thresholds(Protocol):
@@ -89,7 +102,25 @@ def least_score(settings: VisionSettings, model: Thresholds) -> float:
     return model.threshold_sensitive if settings.sensitivity == "sensitive" else model.threshold
 
 
-def _look(frame: Frame, looker: Looker, judge: QualityJudge, dropped: int) -> FrameReport:
+class Glances:
+    """Small pictures of what is seen, one in ``GLANCE_EVERY_S``, whether something is found or not."""
+
+    def __init__(self) -> None:
+        self._due_s = -math.inf
+
+    def take(self, image: NDArray[np.uint8], at_s: float) -> bytes:
+        """A JPEG when one is due, else none. ``at_s`` is the frame's exposure."""
+        if at_s < self._due_s:
+            return b""
+        self._due_s = at_s + GLANCE_EVERY_S
+        height_px, width_px = image.shape[:2]
+        size_px = glance_size_px(width_px, height_px)
+        step = max(1, width_px // (2 * size_px[0]))  # of a large frame every few pixels will do
+        small = cv2.resize(image[::step, ::step], size_px, interpolation=cv2.INTER_AREA)
+        return _jpeg(np.asarray(small, np.uint8), GLANCE_QUALITY)
+
+
+def _look(frame: Frame, looker: Looker, judge: QualityJudge, glances: Glances, dropped: int) -> FrameReport:
     looked = looker.look(frame.image)
     quality = judge.judge(frame.image)
     height_px, width_px = frame.image.shape[:2]
@@ -104,6 +135,7 @@ def _look(frame: Frame, looker: Looker, judge: QualityJudge, dropped: int) -> Fr
         fingerprint=quality.fingerprint,
         contrast=quality.contrast,
         jpeg=_jpeg(frame.image) if looked.found else b"",
+        glance=glances.take(frame.image, frame.monotonic_s),
         flaw=quality.flaw,
         unchanged=quality.unchanged,
         tiles=looked.tiles,
@@ -112,8 +144,8 @@ def _look(frame: Frame, looker: Looker, judge: QualityJudge, dropped: int) -> Fr
     )
 
 
-def _jpeg(image: NDArray[np.uint8]) -> bytes:
-    ok, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+def _jpeg(image: NDArray[np.uint8], quality: int = JPEG_QUALITY) -> bytes:
+    ok, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return data.tobytes() if ok else b""
 
 

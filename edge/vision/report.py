@@ -1,9 +1,9 @@
 """What crosses from the vision child to the supervisor, and how.
 
-A message is a four-byte length, that many bytes of JSON, a four-byte length, and that many bytes of
-JPEG (none when nothing was found). The supervisor reads it without ever blocking its loop, so that a
-child that stops in the middle of a message stops nothing else. The other way go the settings and then
-plans of tiles, each a line of JSON.
+A message is three parts, each a four-byte length and that many bytes: JSON, the frame as JPEG (none when
+nothing was found) and a small JPEG of it (once a second). The supervisor reads it without ever blocking its
+loop, so that a child that stops in the middle of a message stops nothing else. The other way go the settings
+and then plans of tiles, each a line of JSON.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, BinaryIO
 
 from edge.vision.flaw import Flaw
@@ -20,6 +20,7 @@ from edge.vision.tile import Tile
 
 MAX_JSON_BYTES = 1 << 20
 MAX_JPEG_BYTES = 16 << 20
+GLANCE_WIDTH_PX = 320
 _LENGTH = struct.Struct(">I")
 
 
@@ -88,7 +89,8 @@ class FrameReport:
     nothing; ``unchanged`` is the share of pixels that are exactly as on the frame before. ``dropped`` counts
     frames that came since the child's start and were never looked at: newest wins. ``inference_ms`` is what
     the whole frame took, ``tiles_ms`` what the ``tiles`` took that there was time for; ``age_ms`` is how old
-    the frame was when all of it was done.
+    the frame was when all of it was done. ``glance`` is the frame made small, also when nothing was found:
+    one in a second, for what led up to an alert.
     """
 
     seq: int
@@ -101,14 +103,28 @@ class FrameReport:
     fingerprint: int
     contrast: float
     jpeg: bytes = b""
+    glance: bytes = b""
     flaw: Flaw = Flaw.NONE
     unchanged: float = 0.0
     tiles: tuple[Tile, ...] = ()
     tiles_ms: float = 0.0
     age_ms: float = 0.0
 
+    @property
+    def glance_size_px(self) -> tuple[int, int]:
+        """Width and height of ``glance``."""
+        return glance_size_px(self.width_px, self.height_px)
+
+
+def glance_size_px(width_px: int, height_px: int) -> tuple[int, int]:
+    """What a frame of this size is made small to: no wider than ``GLANCE_WIDTH_PX``."""
+    if width_px <= GLANCE_WIDTH_PX:
+        return width_px, height_px
+    return GLANCE_WIDTH_PX, max(1, round(height_px * GLANCE_WIDTH_PX / width_px))
+
 
 Message = Ready | Failed | Ended | FrameReport
+_PICTURES = ("jpeg", "glance")
 _KINDS: dict[str, type[Ready] | type[Failed] | type[Ended] | type[FrameReport]] = {
     kind.__name__: kind for kind in (Ready, Failed, Ended, FrameReport)
 }
@@ -120,10 +136,10 @@ class BrokenReportError(ValueError):
 
 def pack(message: Message) -> bytes:
     """One message as bytes."""
-    jpeg = message.jpeg if isinstance(message, FrameReport) else b""
-    fields = {key: value for key, value in asdict(message).items() if key != "jpeg"}
+    pictures = [message.jpeg, message.glance] if isinstance(message, FrameReport) else [b"", b""]
+    fields = {key: value for key, value in asdict(message).items() if key not in _PICTURES}
     head = json.dumps({"kind": type(message).__name__, **fields}).encode()
-    return _LENGTH.pack(len(head)) + head + _LENGTH.pack(len(jpeg)) + jpeg
+    return b"".join(_LENGTH.pack(len(part)) + part for part in (head, *pictures))
 
 
 def write(message: Message, pipe: BinaryIO) -> None:
@@ -139,7 +155,6 @@ async def read(stream: asyncio.StreamReader) -> Message:
     BrokenReportError when it wrote something else.
     """
     head = await _read_part(stream, MAX_JSON_BYTES)
-    jpeg = await _read_part(stream, MAX_JPEG_BYTES)
     try:
         fields: dict[str, Any] = json.loads(head)
         kind = _KINDS[fields.pop("kind")]
@@ -147,10 +162,11 @@ async def read(stream: asyncio.StreamReader) -> Message:
             fields["detections"] = tuple(Found(**found) for found in fields["detections"])
             fields["tiles"] = tuple(Tile(**tile) for tile in fields["tiles"])
             fields["flaw"] = Flaw(fields["flaw"])
-            fields["jpeg"] = jpeg
-        return kind(**fields)
+        message = kind(**fields)
     except (ValueError, KeyError, TypeError) as error:
         raise BrokenReportError(f"not a vision report: {error}") from error
+    jpeg, glance = [await _read_part(stream, MAX_JPEG_BYTES) for _ in _PICTURES]
+    return replace(message, jpeg=jpeg, glance=glance) if isinstance(message, FrameReport) else message
 
 
 async def _read_part(stream: asyncio.StreamReader, limit: int) -> bytes:

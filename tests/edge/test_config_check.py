@@ -10,6 +10,8 @@ import pytest
 from edge.config import ConfigError, load_config
 from edge.config_check import check_config
 from flight.signing import make_key
+from tests.flight.elevation_makers import slope, write_geotiff
+from tests.flight.test_surface import block, write_geojson
 
 AGENT = """\
 [agent]
@@ -107,6 +109,32 @@ def test_a_terrain_model_and_a_camera_that_are_not_there_are_told_together(file:
     assert camera.startswith("line 9: camera profile generic_87 cannot be read")
     assert "generic_78" in camera, "those that are known"
     assert dem.startswith("line 13: terrain file")
+
+
+def test_a_surface_needs_ground_to_stand_on_and_is_tried_with_it(file: Path) -> None:
+    file.write_text(AGENT.replace('# dem = "dem.tif"', 'surface = "town.geojson"'))
+    [line] = mistakes(file)
+    assert "name a dem too" in line
+    write_geotiff(file.parent / "dem.tif", slope())
+    (file.parent / "town.geojson").write_text("no json")
+    file.write_text(AGENT.replace('# dem = "dem.tif"', 'dem = "dem.tif"\nsurface = "town.geojson"'))
+    [line] = mistakes(file)
+    assert line.startswith("line 14: buildings file")
+
+
+def test_the_terrain_that_is_configured_is_the_one_that_is_opened(file: Path) -> None:
+    write_geotiff(file.parent / "dem.tif", slope())
+    write_geojson(file.parent / "town.geojson", block(0, 0, 20, 20, height=9))
+    more = 'dem = "dem.tif"\nsurface = "town.geojson"\nsigma_m = 1.5'
+    file.write_text(
+        AGENT.replace('# dem = "dem.tif"', more).replace('[agent.patrol]\nfile = "patrol.toml"\n', "")
+    )
+    agent = check_config(file).agent
+    assert agent is not None
+    terrain = agent.terrain.open()
+    assert terrain is not None
+    assert terrain.name == "dem.tif with the buildings of town.geojson"
+    assert terrain.sigma_m == 1.5
 
 
 def test_what_is_wrong_in_the_patrol_is_told_here_already(file: Path) -> None:

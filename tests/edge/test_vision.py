@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.vision.child import least_score
+from edge.evidence import GLANCE_BYTES
+from edge.vision.child import Glances, least_score
 from edge.vision.flaw import Flaw
 from edge.vision.merge import Found
 from edge.vision.report import (
@@ -28,6 +29,7 @@ from edge.vision.report import (
     Message,
     Ready,
     VisionSettings,
+    glance_size_px,
     pack,
     read,
 )
@@ -39,7 +41,8 @@ REPORT = FrameReport(
     seq=7, exposed_s=123.25, width_px=64, height_px=48,
     detections=(Found("fire", 0.75, 1.0, 2.0, 3.5, 4.0, 4.0, cut_below=True),),
     inference_ms=31.5, dropped=2, fingerprint=99, contrast=41.0, jpeg=b"\xff\xd8 picture",
-    flaw=Flaw.BLURRED, unchanged=0.5, tiles=(Tile(1, 2, 30, 20),), tiles_ms=12.0, age_ms=80.0,
+    glance=b"\xff\xd8 small", flaw=Flaw.BLURRED,
+    unchanged=0.5, tiles=(Tile(1, 2, 30, 20),), tiles_ms=12.0, age_ms=80.0,
 )  # fmt: skip
 
 
@@ -69,6 +72,26 @@ async def test_every_message_crosses_whole(message: Message) -> None:
 async def test_noise_is_refused_and_never_taken_for_a_report(noise: bytes) -> None:
     with pytest.raises(BrokenReportError):
         await read(stream_of(noise))
+
+
+def test_a_small_picture_is_taken_once_a_second_whatever_is_found() -> None:
+    glances = Glances()
+    image = np.random.default_rng(0).integers(0, 255, (1080, 1920, 3), np.uint8)
+    taken = [glances.take(image, number * 0.2) for number in range(15)]
+    assert [bool(jpeg) for jpeg in taken] == [number % 5 == 0 for number in range(15)]
+    small = cv2.imdecode(np.frombuffer(taken[0], np.uint8), cv2.IMREAD_COLOR)
+    assert small is not None
+    assert (small.shape[1], small.shape[0]) == glance_size_px(1920, 1080) == (320, 180)
+    assert len(taken[0]) <= GLANCE_BYTES, "noise is as large as a picture gets"
+
+
+def test_a_picture_that_is_small_already_stays_as_it_is() -> None:
+    small = cv2.imdecode(
+        np.frombuffer(Glances().take(np.zeros((90, 160, 3), np.uint8), 0.0), np.uint8), cv2.IMREAD_COLOR
+    )
+    assert small is not None
+    assert small.shape[:2] == (90, 160)
+    assert glance_size_px(160, 90) == (160, 90)
 
 
 def test_the_newest_frame_wins_and_the_lost_are_counted() -> None:
@@ -151,6 +174,9 @@ async def test_the_real_child_looks_at_real_files(settings: VisionSettings) -> N
     assert (report.width_px, report.height_px) == (160, 90)
     assert report.contrast > 20
     assert len(watched.ready[0].model_sha256) == 64
+    glance = cv2.imdecode(np.frombuffer(watched.reports[0].glance, np.uint8), cv2.IMREAD_COLOR)
+    assert glance is not None
+    assert (glance.shape[1], glance.shape[0]) == report.glance_size_px
     assert pid is not None
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
+from edge.airborne import Airborne
+from edge.alert_record import AlertRecord
 from edge.config import DetectorSection, load_agent_config
 from edge.hotspot import HotspotChange, Look
 from edge.optics import Camera
@@ -25,7 +28,7 @@ from models.backends import BACKENDS
 from tests.flight.scripted import ScriptedAutopilot, until
 from uplink.errors import OutboxError
 from uplink.messages import Alert, AlertState, SeeingState
-from uplink.outbox import Outbox
+from uplink.outbox import Outbox, kept_alert
 
 CONFIG = """\
 [agent]
@@ -54,7 +57,8 @@ class Flight:
             type(self.vehicle.telemetry), "position_ok", property(lambda _telemetry: self.position_ok)
         )
         self.position_ok = True
-        self.watch = Watch(config, self.vehicle, outbox, Camera.load("generic_78"), None)
+        self.carrier = Airborne(self.vehicle, mount_pitch_deg=-45.0)
+        self.watch = Watch(config, self.carrier, outbox, Camera.load("generic_78"), None)
         self.watch._on_ready(Ready("ember", "0" * 64, 0.3, 448, "cpu"))
         self.looks: list[Look] = []
         self.changes: list[HotspotChange] = []
@@ -80,8 +84,8 @@ class Flight:
             self._seq += 1
             at_s = self._seq / FRAMES_PER_S
             if posed:
-                self.watch._poses.add_attitude(AttitudeSample(at_s, 0.0, 0.0, math.radians(30)))
-                self.watch._poses.add_position(
+                self.carrier.poses.add_attitude(AttitudeSample(at_s, 0.0, 0.0, math.radians(30)))
+                self.carrier.poses.add_position(
                     PositionSample(
                         at_s, -35.363 + speed_m_s * at_s / 111_000, 149.165, 664.0, 80.0, speed_m_s, 0.0, 0.0
                     )
@@ -98,6 +102,7 @@ class Flight:
                     fingerprint=0 if frozen else self._seq,
                     contrast=contrast,
                     jpeg=b"\xff\xd8 picture",
+                    glance=b"\xff\xd8 small %d" % self._seq if self._seq % FRAMES_PER_S == 0 else b"",
                     flaw=flaw,
                     unchanged=unchanged,
                     tiles=tiles,
@@ -113,7 +118,7 @@ class Flight:
     def alerts(self) -> list[Alert]:
         found = []
         while not self.watch._to_keep.empty():
-            found.append(self.watch._to_keep.get_nowait()[0])
+            found.append(self.watch._to_keep.get_nowait().alert)
         return found
 
 
@@ -135,7 +140,8 @@ async def test_a_camera_that_is_broken_at_the_start_ends_the_agent_on_the_ground
     config = load_agent_config(tmp_path / "agent.toml")
     with Outbox(tmp_path / "outbox.db") as outbox:
         async with Vehicle("udpin:127.0.0.1:0") as vehicle:
-            watch = Watch(config, vehicle, outbox, Camera.load("generic_78"), None)
+            carrier = Airborne(vehicle, mount_pitch_deg=-45.0)
+            watch = Watch(config, carrier, outbox, Camera.load("generic_78"), None)
             task = asyncio.create_task(watch.run())
             await until(lambda: "photos" in watch.health.state(0.0).reason, 60)
             assert vehicle.telemetry.armed is None
@@ -158,11 +164,12 @@ async def test_a_camera_that_is_broken_at_the_start_ends_the_agent_on_the_ground
 async def test_a_broken_camera_ends_an_agent_that_hears_no_autopilot_in_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.watch.AUTOPILOT_S", 0.01)
+    monkeypatch.setattr("edge.airborne.AUTOPILOT_S", 0.01)
     (tmp_path / "agent.toml").write_text(CONFIG)
     config = load_agent_config(tmp_path / "agent.toml")
     with Outbox(tmp_path / "outbox.db") as outbox:
-        watch = Watch(config, Vehicle("udpin:127.0.0.1:0"), outbox, Camera.load("generic_78"), None)
+        carrier = Airborne(Vehicle("udpin:127.0.0.1:0"), mount_pitch_deg=-45.0)
+        watch = Watch(config, carrier, outbox, Camera.load("generic_78"), None)
         with pytest.raises(ExceptionGroup) as ended:
             await asyncio.wait_for(watch.run(), 60)
     assert ended.group_contains(VisionError, match="photos")
@@ -199,6 +206,40 @@ def test_a_fire_seen_from_the_air_becomes_one_alert(flight: Flight) -> None:
     assert alerts[0].method == "flat"
     assert alerts[0].evidence
     assert [change.hotspot.id for change in flight.changes] == [alerts[0].id] * len(alerts)
+
+
+def test_an_alert_shows_what_led_up_to_it_also_frames_on_which_nothing_was_found(flight: Flight) -> None:
+    flight.see(6.0)
+    flight.see(4.0, FIRE)
+    alert = flight.alerts[0]
+    led = [evidence for evidence in alert.evidence if evidence.kind == "lead-up"]
+    assert len(led) == 4
+    assert led[0].captured_at < alert.first_seen_at < alert.confirmed_at
+    assert (led[0].width_px, led[0].height_px) == (320, 180)
+    assert alert.pose is not None
+    assert alert.pose.camera == Camera.load("generic_78").name
+
+
+async def test_an_alert_is_kept_with_its_record_and_its_revisions_go_on_after_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Outbox(tmp_path / "outbox.db") as outbox:
+        flight = Flight(tmp_path, outbox, monkeypatch)
+        flight.vehicle.telemetry.armed = True
+        flight.see(4.0, FIRE)
+        waiting = flight.watch._to_keep.qsize()
+        keeping = asyncio.create_task(flight.watch._keep_alerts())
+        await until(lambda: f'"revision":{waiting},' in "".join(outbox.told(9).values()), 10)
+        keeping.cancel()
+        (body,) = outbox.told(9).values()
+        told = Alert.model_validate_json(body)
+        again = Flight(tmp_path, outbox, monkeypatch)
+        change = replace(flight.changes[-1], kind="updated")
+        again.watch._tell(change, flight.looks[-1], "gnss")
+    record = kept_alert(tmp_path / "outbox.db", str(told.id)).record
+    assert record is not None
+    assert AlertRecord.from_json(record).revision == told.revision
+    assert [alert.revision for alert in again.alerts] == [told.revision + 1]
 
 
 def test_on_the_ground_the_agent_sees_and_says_nothing_and_counts_no_ground_as_seen(flight: Flight) -> None:
@@ -380,7 +421,7 @@ async def test_an_alert_that_the_disk_refuses_is_tried_again(
     kept: list[Alert] = []
     refusals = [OutboxError("no room"), OutboxError("no room")]
 
-    def put(alert: Alert, media: object) -> bool:
+    def put(alert: Alert, media: object, record: object) -> bool:
         if refusals:
             raise refusals.pop()
         kept.append(alert)
@@ -408,3 +449,56 @@ def test_alerts_that_the_disk_does_not_take_make_room_for_newer_ones(flight: Fli
     assert queue.full()
     newest = flight.alerts[-1]
     assert newest.last_seen_at > newest.first_seen_at
+
+
+ZONE = """
+[[agent.zones]]
+name = "kiln 3"
+reason = "kiln"
+polygon = [[-35.366, 149.161], [-35.366, 149.169], [-35.360, 149.169], [-35.360, 149.161]]
+"""
+
+
+@pytest.fixture
+def zoned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flight]:
+    monkeypatch.setattr("tests.edge.test_watch.CONFIG", CONFIG + ZONE)
+    with Outbox(tmp_path / "outbox.db") as outbox:
+        flown = Flight(tmp_path, outbox, monkeypatch)
+        flown.vehicle.telemetry.armed = True
+        yield flown
+
+
+def test_a_fire_in_an_ignore_zone_raises_no_alert_is_kept_clear_of_and_stays_visible(zoned: Flight) -> None:
+    quiet: list[HotspotChange] = []
+    zoned.watch.on_quiet.append(quiet.append)
+    zoned.see(6.0, FIRE)
+    assert (zoned.alerts, zoned.changes) == ([], [])
+    assert quiet
+    (one,) = zoned.watch.zones.suppressed
+    assert (one.zone, one.hotspot_id) == ("kiln 3", quiet[0].hotspot.id)
+    zoned.see(30.0)
+    assert zoned.alerts == []
+    assert quiet[-1].kind == "lost"
+
+
+def test_what_was_told_before_its_place_was_known_to_be_in_a_zone_is_told_of_to_its_end(
+    zoned: Flight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as open_ground:
+        open_ground.setattr(zoned.watch.zones, "_zones", [])
+        zoned.see(4.0, FIRE)
+    zoned.see(30.0)
+    alerts = zoned.alerts
+    assert [alerts[0].state, alerts[-1].state] == [AlertState.CONFIRMED, AlertState.LOST]
+    assert zoned.watch.zones.suppressed == []
+
+
+def test_an_alert_tells_how_large_its_fire_is(flight: Flight) -> None:
+    flight.see(60.0, FIRE)
+    alert = flight.alerts[-1]
+    assert alert.area_m2 is not None
+    assert alert.area_sigma_m2 is not None
+    # 40 px of a camera whose pixels are 0.14 m wide there: some 5 m across.
+    assert 10.0 < alert.area_m2 < 40.0
+    assert 0.0 < alert.area_sigma_m2 < alert.area_m2
+    assert alert.growth_m2_per_min is None

@@ -156,6 +156,13 @@ async def test_control_passes_on_by_hand_over_by_letting_go_and_by_expiry(tmp_pa
         assert (await http.post(lease, headers=BOB)).status_code == 200
 
 
+async def test_a_stand_down_of_all_does_not_ask_fixed_cameras(station: httpx.AsyncClient) -> None:
+    mast = make_state(OTHER_DRONE).model_copy(update={"fixed": True})
+    await station.put(f"/drones/{OTHER_DRONE}/state", json=as_json(mast), headers=auth(OTHER_KEY))
+    everyone = await station.post("/stand-down", headers=BOB)
+    assert [one["drone_id"] for one in everyone.json()] == [DRONE]
+
+
 async def test_orders_run_out_and_a_stand_down_outlives_the_station(tmp_path: Path) -> None:
     clock, wall = Clock(), Clock()
     config = make_config(tmp_path)

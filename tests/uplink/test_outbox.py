@@ -13,7 +13,7 @@ import uuid6
 
 from uplink.errors import OutboxError, OutboxFullError
 from uplink.messages import Alert
-from uplink.outbox import Outbox, OutboxItem, Refused
+from uplink.outbox import Outbox, OutboxItem, Refused, kept_alert
 
 from .makers import by_hash, make_alert, make_patrol, make_picture, sha256_of
 
@@ -50,6 +50,64 @@ def test_what_was_put_is_there_after_a_restart(path: Path) -> None:
         first, second = _empty(outbox)
     assert Alert.model_validate_json(first.body) == alert
     assert (second.kind, second.body) == ("media", picture)
+
+
+def test_what_was_told_before_a_restart_is_known_after_it_also_when_it_was_sent(path: Path) -> None:
+    first, second = make_alert(), make_alert()
+    with Outbox(path) as outbox:
+        outbox.put_alert(first)
+        _empty(outbox)
+        outbox.put_alert(second)
+    with Outbox(path) as outbox:
+        told = outbox.told(10)
+        assert list(told) == [str(first.id), str(second.id)]
+        assert Alert.model_validate_json(told[str(first.id)]) == first
+        assert list(outbox.told(1)) == [str(second.id)]
+
+
+def test_an_alert_is_found_with_its_record_by_the_beginning_of_its_id_while_the_agent_runs(
+    path: Path,
+) -> None:
+    alert = make_alert(uuid6.UUID("01900000-0000-7000-8000-000000000001"))
+    other = make_alert(uuid6.UUID("01910000-0000-7000-8000-000000000001"))
+    newer = make_alert(alert.id, 2)
+    with Outbox(path) as outbox:
+        outbox.put_alert(alert, record='{"of": 1}')
+        outbox.put_alert(other)
+        outbox.put_alert(newer, record='{"of": 2}')
+        outbox.put_alert(alert, record='{"of": 1}')
+        kept = kept_alert(path, "01900000")
+        assert (kept.alert, kept.record) == (newer, '{"of": 2}')
+        assert kept_alert(path, str(other.id).upper()).record is None
+        for asked, told in (("019", "more than one"), ("0192", "no alert"), ("%", "no alert")):
+            with pytest.raises(OutboxError, match=told):
+                kept_alert(path, asked)
+    with pytest.raises(OutboxError, match="there is no outbox"):
+        kept_alert(path.with_name("other.db"), "0190")
+
+
+def test_records_are_never_sent_and_go_with_their_alert(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("uplink.outbox.KEPT_SENT_ALERTS", 2)
+    alerts = [make_alert() for _ in range(4)]
+    with Outbox(path) as outbox:
+        for alert in alerts:
+            outbox.put_alert(alert, record="{}")
+        assert [item.kind for item in _empty(outbox)] == ["alert"] * 4
+        with sqlite3.connect(path) as db:
+            left = {row[0] for row in db.execute("select alert_id from records")}
+    assert left == {str(alert.id) for alert in alerts[-2:]}
+
+
+def test_an_outbox_of_before_there_were_records_is_read_and_goes_on(path: Path) -> None:
+    alert = make_alert()
+    with Outbox(path) as outbox:
+        outbox.put_alert(alert)
+    with sqlite3.connect(path) as db:
+        db.execute("drop table records")
+    assert kept_alert(path, str(alert.id)).record is None
+    with Outbox(path) as outbox:
+        outbox.put_alert(make_alert(alert.id, 2), record="{}")
+    assert kept_alert(path, str(alert.id)).record == "{}"
 
 
 def test_alerts_go_before_pictures_and_pictures_after_their_own_alert(path: Path) -> None:

@@ -174,6 +174,40 @@ async def test_a_fire_appears_live_with_photo_and_position(browser: Browser, dro
     assert watch.errors == []
 
 
+async def test_an_open_alert_shows_the_ground_what_led_up_to_it_and_how_large_it_is(
+    browser: Browser, drone: Drone, url: str
+) -> None:
+    jpeg = make_jpeg()
+    alert = fire(jpeg)
+    beijing = {"lat_deg": 39.911954, "lon_deg": 116.377817}
+    (photo,) = alert.evidence
+    window = {"centre": beijing, "metres_per_px": 0.2}
+    ground = as_json(photo) | {"kind": "ground view", "box_px": None, "width_px": 320, "height_px": 320}
+    before = as_json(alert)["confirmed_at"].replace("12:00:00", "11:59:57")
+    led = as_json(photo) | {"kind": "lead-up", "box_px": None, "captured_at": before}
+    told = as_json(alert) | {
+        "position": beijing,
+        "evidence": [led, ground | {"ground": window}, as_json(photo)],
+        "terrain": {"name": "hills.tif", "sigma_m": 4.5, "resolution_m": 30.0},
+        "area_m2": 123.4, "area_sigma_m2": 41.2, "growth_m2_per_min": 12.0, "growth_sigma_m2_per_min": 5.0,
+    }  # fmt: skip
+    watch = Watch()
+    page = await watch.open(browser, url)
+    await drone.picture(jpeg)
+    await drone.alert(Alert.model_validate(told))
+    row = page.locator(f"[data-alert='{alert.id}']")
+    await expect(row.locator(".picture .box")).to_have_count(1)
+    await row.get_by_role("button", name="Fire").click()
+    await expect(row.locator("[data-evidence='ground view']")).to_contain_text("64 m across")
+    await expect(row.locator("[data-evidence='lead-up']")).to_contain_text("3 s before it was confirmed")
+    await expect(row.locator("[data-evidence] img")).to_have_count(2)
+    await expect(row).to_contain_text("Terrain model hills.tif (± 5 m)")
+    await expect(row).to_contain_text("123 ± 42 m²")
+    await expect(row).to_contain_text("39.91195, 116.37782")
+    await expect(row).to_contain_text("39.91335, 116.38405")
+    assert watch.errors == []
+
+
 async def where_in_photo(page: Page) -> list[float]:
     """The box on the opened photo: x1, y1, x2, y2 in widths of the photo."""
     corners: list[float] = await page.evaluate(

@@ -109,7 +109,8 @@ async def test_without_a_known_key_nothing_is_written(
         assert answer.headers["www-authenticate"] == "Bearer"
     assert (await station.get(f"/media/{sha256_of(picture)}")).status_code == 404
     snapshot = (await station.get("/snapshot")).json()
-    assert snapshot == {"drones": [], "patrols": [], "alerts": [], "tracks": {}, "leases": [], "orders": []}
+    assert set(snapshot) > {"drones", "patrols", "alerts", "crossings", "tracks"}
+    assert not any(snapshot.values())
 
 
 async def test_the_key_of_another_drone_is_refused(station: httpx.AsyncClient) -> None:

@@ -12,12 +12,14 @@ from uplink.messages import (
     Alert,
     DroneId,
     DroneState,
+    ErrorEllipse,
     LatDeg,
     LonDeg,
     Message,
     Order,
     OrderKind,
     PatrolRoute,
+    Position,
     Sha256,
     UtcTime,
 )
@@ -29,6 +31,29 @@ class StoredAlert(Alert):
     received_at: UtcTime = Field(
         description="when this revision reached the station; to be shown, never to link events by"
     )
+
+
+class CrossedAlerts(Message):
+    """Where alerts of different cameras, each of which knows only a direction, cross."""
+
+    alert_ids: list[UUID] = Field(min_length=2)
+    label: Literal["fire", "smoke"] = Field(description="fire as soon as one of them says so")
+    position: Position
+    ellipse: ErrorEllipse
+    covariance_m2: tuple[float, float, float] = Field(
+        description="east-east, east-north, north-north of the position, m²"
+    )
+    angle_deg: float = Field(ge=0, le=90, description="at which the lines of sight cross; 90 tells most")
+    ambiguous: bool = Field(
+        description="these alerts cross elsewhere as well, and not all of it can be true: two cameras that "
+        "see two things each"
+    )
+
+
+class Crossed(Message):
+    """All crossings that there are now."""
+
+    crossings: list[CrossedAlerts]
 
 
 class AlertReceipt(Message):
@@ -116,6 +141,7 @@ class Snapshot(Message):
     drones: list[DroneState]
     patrols: list[PatrolRoute]
     alerts: list[StoredAlert] = Field(description="the newest by time of confirmation")
+    crossings: list[CrossedAlerts] = Field(description="of the alerts that have no position of their own")
     tracks: dict[str, list[tuple[LonDeg, LatDeg]]] = Field(description="by drone, the oldest point first")
     leases: list[LeaseState]
     orders: list[LoggedOrder] = Field(description="the latest, the oldest first")

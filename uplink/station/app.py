@@ -30,12 +30,14 @@ from uplink.station.auth import KeyRing
 from uplink.station.body_limit import BodyLimit
 from uplink.station.config import StationConfig
 from uplink.station.control import Control
+from uplink.station.crossings import Crossings
 from uplink.station.fleet import Fleet
 from uplink.station.live import LiveHub
 from uplink.station.operators import Operators
 from uplink.station.routes import alerts, deliveries, drones, health, live, media, orders
+from uplink.station.routes import crossings as crossing_routes
 from uplink.station.routes import lease as control_routes
-from uplink.station.services import Services
+from uplink.station.services import SNAPSHOT_ALERTS, Services
 from uplink.station.store.store import Store
 from uplink.station.webhooks import WebhookDispatcher, load_endpoints
 
@@ -86,7 +88,8 @@ def create_app(
             fleet = Fleet(await store.fleet.load())
             control = Control(operators, store.orders, hub, clock=clock, monotonic=monotonic)
             await control.restore()
-            services = Services(store, keys, fleet, hub, webhooks, control, clock)
+            crossings = Crossings(reversed(await store.alerts.newest(SNAPSHOT_ALERTS)))
+            services = Services(store, keys, fleet, hub, webhooks, control, crossings, clock)
             app.state.services = services
             tasks = [
                 asyncio.create_task(_keep_running("webhooks", webhooks.run)),
@@ -106,7 +109,7 @@ def create_app(
     # No /docs: that page would load its scripts from a host of somebody else.
     app = FastAPI(title="Emberwatch station", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
     api = APIRouter(prefix=API)
-    for part in (drones, control_routes, orders, alerts, media, live, deliveries, health):
+    for part in (drones, control_routes, orders, alerts, crossing_routes, media, live, deliveries, health):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(health.router, include_in_schema=False)  # where load balancers look for it

@@ -7,6 +7,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, model_validator
 
+from uplink.gcj02 import Datum
 from uplink.messages import DroneId
 from uplink.paths import FilePath
 
@@ -43,6 +44,10 @@ class WebhookConfig(_Section):
     url: HttpUrl = Field(description="where events are posted to; redirects are not followed")
     secret_file: FilePath = Field(
         description="file with the signing secret of this endpoint (Standard Webhooks): whsec_ and base64"
+    )
+    datum: Datum = Field(
+        default="wgs84",
+        description="of its positions, which each name their own; `gcj02` for maps of mainland China",
     )
 
 

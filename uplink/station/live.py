@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-Kind = Literal["drone", "patrol", "alert", "delivery", "lease", "order"]
+Kind = Literal["drone", "patrol", "alert", "delivery", "lease", "order", "crossings"]
 
 QUEUE_LENGTH = 1000
 

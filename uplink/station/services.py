@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from uplink.errors import StoreError
-from uplink.station.answers import Delivery, Snapshot
+from uplink.messages import Alert
+from uplink.station.answers import Crossed, Delivery, Snapshot
 from uplink.station.auth import KeyRing
 from uplink.station.control import Control
+from uplink.station.crossings import Crossings
 from uplink.station.fleet import Fleet
 from uplink.station.live import LiveHub
 from uplink.station.store.store import Store
@@ -28,6 +30,7 @@ class Services:
     live: LiveHub
     webhooks: WebhookDispatcher
     control: Control
+    crossings: Crossings
     clock: Callable[[], float]
 
     async def snapshot(self) -> Snapshot:
@@ -38,6 +41,7 @@ class Services:
             drones=fleet.states,
             patrols=fleet.patrols,
             alerts=alerts,
+            crossings=self.crossings.now,
             tracks=fleet.tracks,
             leases=self.control.leases,
             orders=self.control.orders,
@@ -53,6 +57,11 @@ class Services:
         except StoreError:
             self.fleet.put_back(changes)
             raise
+
+    def join_bearings(self, alert: Alert) -> None:
+        """Where its line of sight crosses others, and tell the open pages if that is news."""
+        if self.crossings.take(alert):
+            self.live.publish("crossings", "all", Crossed(crossings=self.crossings.now))
 
     def publish_delivery(self, delivery: Delivery) -> None:
         """Tells the open pages how a webhook fares."""

@@ -70,7 +70,9 @@ def load_endpoints(configs: Iterable[WebhookConfig]) -> list[Endpoint]:
         secret = read_secret(config.secret_file, f"the secret file of webhook {host}", error=StationError)
         if readable_by_others(config.secret_file):
             log.warning("other users can read %s: chmod 600 it", config.secret_file)
-        name = EndpointName(id=hashlib.sha256(url.encode()).hexdigest()[:16], url_host=host)
+        name = EndpointName(
+            id=hashlib.sha256(url.encode()).hexdigest()[:16], url_host=host, datum=config.datum
+        )
         endpoints.append(Endpoint(url, name, _signer(secret, config)))
     return endpoints
 

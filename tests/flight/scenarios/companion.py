@@ -22,6 +22,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from edge.airborne import Airborne
 from edge.alerts import Provenance
 from edge.config import AgentConfig
 from edge.flying.deck import FlightDeck
@@ -133,7 +134,10 @@ class Companion:
         patrol = load_patrol(config.patrol.file, None) if config.patrol.file else None
         flight = PatrolFlight(self.vehicle, patrol, config.data_dir / "patrol.json") if patrol else None
         camera = Camera.load(config.camera.profile)
-        self.watch = Watch(config, self.vehicle, outbox, camera, None)
+        carrier = Airborne(
+            self.vehicle, mount_pitch_deg=config.camera.mount_pitch_deg, offset_rpy_deg=camera.offset_rpy_deg
+        )
+        self.watch = Watch(config, carrier, outbox, camera, None)
         self.watch.provenance = Provenance("a scenario's", "0" * 64)
         self.deck = FlightDeck(config, self.vehicle, flight, self.watch, outbox, None)
         self.looks = True

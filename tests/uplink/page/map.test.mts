@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { boundsOf, ellipseRing, offset, sightLine } from "../../../uplink/station/ui/src/geo.ts";
-import { alertExtent, alertFeatures, footprintFeatures, worldExtent } from "../../../uplink/station/ui/src/map/features.ts";
+import { alertExtent, alertFeatures, crossingFeatures, footprintFeatures, worldExtent } from "../../../uplink/station/ui/src/map/features.ts";
 import { graticule, niceStep } from "../../../uplink/station/ui/src/map/graticule.ts";
 import type { Alert, LonLat, Position } from "../../../uplink/station/ui/src/messages.ts";
 import { EMPTY_WORLD, type HeardDrone } from "../../../uplink/station/ui/src/state.ts";
@@ -52,6 +52,22 @@ test("an alert with a position is an area, one without is a line, and what is no
   assert.deepEqual(alertExtent(unknown), []);
   const world = { ...EMPTY_WORLD, alerts: { b: { ...seen, received_at: "" } } };
   assert.equal(boundsOf(worldExtent(world)), null);
+});
+
+test("a crossing is drawn as an ellipse that selects one of its alerts", () => {
+  const ellipse = { semi_major_m: 40, semi_minor_m: 10, orientation_deg: 0, confidence: 0.9 };
+  const crossing = {
+    alert_ids: ["a", "b"],
+    label: "smoke" as const,
+    position: HOME,
+    ellipse,
+    covariance_m2: [1, 0, 1] as [number, number, number],
+    angle_deg: 60,
+    ambiguous: true,
+  };
+  const [drawn] = crossingFeatures([crossing], "b").features;
+  assert.deepEqual(drawn?.properties, { id: "a", label: "smoke", active: false, selected: true });
+  assert.equal(drawn?.geometry.type, "Polygon");
 });
 
 test("a footprint is closed, and one that is no area is not drawn", () => {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DroneState, PatrolRoute } from "../../../uplink/station/ui/src/messages.ts";
-import { deliveriesOf, EMPTY_WORLD, queue, reduce, type World } from "../../../uplink/station/ui/src/state.ts";
-import type { Delivery, LiveEvent, StoredAlert } from "../../../uplink/station/ui/src/station.ts";
+import { crossingOf, deliveriesOf, EMPTY_WORLD, queue, reduce, type World } from "../../../uplink/station/ui/src/state.ts";
+import type { CrossedAlerts, Delivery, LiveEvent, StoredAlert } from "../../../uplink/station/ui/src/station.ts";
 
 const NOW = Date.parse("2026-07-01T12:00:00Z");
 
@@ -30,6 +30,16 @@ test("the highest revision of an alert wins, in any order", () => {
   ]);
   assert.equal(Object.keys(world.alerts).length, 1);
   assert.equal(world.alerts["a"]?.looks, 30);
+});
+
+test("an alert without a position knows the best crossing that it has part in, until there is none", () => {
+  const crossing = (...alert_ids: string[]): CrossedAlerts => ({ alert_ids }) as CrossedAlerts;
+  const crossings = [crossing("a", "b", "c"), crossing("a", "d")];
+  const world = after([{ type: "crossings", data: { crossings } }]);
+  assert.deepEqual(crossingOf(world, "a")?.alert_ids, ["a", "b", "c"]);
+  assert.deepEqual(crossingOf(world, "d")?.alert_ids, ["a", "d"]);
+  assert.equal(crossingOf(world, "e"), null);
+  assert.equal(crossingOf(after([{ type: "crossings", data: { crossings: [] } }], world), "a"), null);
 });
 
 test("the queue shows what burns before what is over, the newest first", () => {

@@ -8,9 +8,17 @@ from uuid import UUID
 
 from fastapi import APIRouter, HTTPException, Query
 
+from uplink.gcj02 import in_datum
 from uplink.messages import Alert
 from uplink.station.answers import AlertReceipt, Problem, StoredAlert
-from uplink.station.routes.dependencies import REFUSALS, Sender, ServicesDep, refuse_mismatch
+from uplink.station.routes.dependencies import (
+    REFUSALS,
+    DatumQuery,
+    Sender,
+    ServicesDep,
+    refuse_mismatch,
+    refuse_other_datum,
+)
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +32,7 @@ router = APIRouter(prefix="/alerts", tags=["alerts"])
 async def put_alert(alert_id: UUID, alert: Alert, drone: Sender, services: ServicesDep) -> AlertReceipt:
     """Keeps an alert durably before it answers. Repeats and lower revisions change nothing, in any order."""
     refuse_mismatch("id", alert_id, alert.id)
+    refuse_other_datum(alert)
     if alert.drone_id != drone:
         raise HTTPException(403, f"this key is not drone {alert.drone_id}'s")
     put = await services.store.alerts.put(alert, now_s=services.clock(), endpoints=services.webhooks.names)
@@ -33,6 +42,7 @@ async def put_alert(alert_id: UUID, alert: Alert, drone: Sender, services: Servi
         log.info("new alert of %s: %s", drone, _in_short(alert))
     if put.stored is not None:
         services.live.publish("alert", str(alert_id), put.stored)
+        services.join_bearings(put.stored)
         for delivery in put.deliveries:
             services.publish_delivery(delivery)
         services.webhooks.wake()
@@ -44,15 +54,17 @@ async def alerts(
     services: ServicesDep,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     before: Annotated[UUID | None, Query(description="the last alert of the page before")] = None,
+    datum: DatumQuery = "wgs84",
 ) -> list[StoredAlert]:
     """Alerts by time of confirmation, the newest first."""
-    return await services.store.alerts.newest(limit, None if before is None else await _get(services, before))
+    last = None if before is None else await _get(services, before)
+    return [in_datum(alert, datum) for alert in await services.store.alerts.newest(limit, last)]
 
 
 @router.get("/{alert_id}", responses={404: {"model": Problem, "description": "no alert has this id"}})
-async def alert_by_id(alert_id: UUID, services: ServicesDep) -> StoredAlert:
+async def alert_by_id(alert_id: UUID, services: ServicesDep, datum: DatumQuery = "wgs84") -> StoredAlert:
     """One alert in its highest revision."""
-    return await _get(services, alert_id)
+    return in_datum(await _get(services, alert_id), datum)
 
 
 def _in_short(alert: Alert) -> str:

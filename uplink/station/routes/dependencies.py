@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Depends, HTTPException, Path, Request
+from fastapi import Depends, HTTPException, Path, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from uplink.messages import DroneId, Sha256
+from uplink.gcj02 import Datum, is_wgs84
+from uplink.messages import DroneId, Message, Sha256
 from uplink.station.answers import Problem
 from uplink.station.lease import Holder
 from uplink.station.services import Services
@@ -60,6 +61,9 @@ def sender_on_its_own_path(drone_id: Annotated[DroneId, Path()], drone: Sender) 
 
 
 SenderOnItsOwnPath = Annotated[str, Depends(sender_on_its_own_path)]
+DatumQuery = Annotated[
+    Datum, Query(description="of the positions; each names its own, and outside China it stays WGS84")
+]
 Sha256Path = Annotated[Sha256, Path(description="of the bytes, in lower-case hex")]
 
 
@@ -67,3 +71,9 @@ def refuse_mismatch(what: str, in_path: object, in_body: object) -> None:
     """422 unless path and body name the same thing."""
     if in_path != in_body:
         raise HTTPException(422, f"{what} is {in_path} in the path and {in_body} in the body")
+
+
+def refuse_other_datum(message: Message) -> None:
+    """422 unless every position is WGS 84: what the station keeps is never mixed."""
+    if not is_wgs84(message):
+        raise HTTPException(422, "drones send WGS 84 positions only")

@@ -10,6 +10,7 @@ from uplink.station.routes.dependencies import (
     SenderOnItsOwnPath,
     ServicesDep,
     refuse_mismatch,
+    refuse_other_datum,
 )
 
 router = APIRouter(prefix="/drones", tags=["drones"])
@@ -25,6 +26,7 @@ async def drones(services: ServicesDep) -> list[DroneState]:
 async def put_state(drone_id: SenderOnItsOwnPath, state: DroneState, services: ServicesDep) -> Orders:
     """The newest state of a drone; it replaces the one before. The answer holds what people ask of it."""
     refuse_mismatch("drone_id", drone_id, state.drone_id)
+    refuse_other_datum(state)
     services.fleet.put_state(state, services.control.now_s())
     services.live.publish("drone", drone_id, state)
     await services.control.heard(state)

@@ -38,11 +38,14 @@ async def give_order(
 @router.post("/stand-down", status_code=202, responses=WHO)
 async def stand_down(who: OperatorDep, services: ServicesDep) -> list[LoggedOrder]:
     """Every drone returns, also one that the station has not heard yet: it may only be out of reach. Needs no
-    control of any of them: standing down is always safe."""
-    heard = [state.drone_id for state in services.fleet.states]
+    control of any of them: standing down is always safe. Fixed cameras are not asked: they stay."""
+    states = services.fleet.states
+    fixed = {state.drone_id for state in states if state.fixed}
+    every = dict.fromkeys([*(state.drone_id for state in states), *services.keys.owners])
     return [
         await services.control.give(drone_id, OrderKind.STAND_DOWN, who.name, None)
-        for drone_id in dict.fromkeys([*heard, *services.keys.owners])
+        for drone_id in every
+        if drone_id not in fixed
     ]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlite_utils import Database as Connection
 
+from uplink.gcj02 import Datum, in_datum
 from uplink.messages import WebhookEvent
 from uplink.station.answers import Delivery
 from uplink.station.events import event_id
@@ -27,10 +28,12 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class EndpointName:
-    """An endpoint without its secrets: an id derived from its address, and the host to show."""
+    """An endpoint without its secrets: an id derived from its address, the host to show, and the datum that
+    it is told positions in."""
 
     id: str
     url_host: str
+    datum: Datum = "wgs84"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +167,10 @@ def add_deliveries(
     db: Connection, event: WebhookEvent, endpoints: Sequence[EndpointName], *, now_s: float
 ) -> list[Delivery]:
     """Within the caller's transaction: one delivery per endpoint, due at once."""
-    body = event.model_dump_json()
     name = event_id(event.data)
     added = []
     for endpoint in endpoints:
+        body = in_datum(event, endpoint.datum).model_dump_json()
         cursor = db.execute(
             "insert into deliveries (event_id, type, alert_id, revision, endpoint_id, url_host, body, "
             "created_at_s, due_at_s) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -16,6 +16,13 @@ export function plusMinus(ellipse: ErrorEllipse): string {
   return `± ${m >= 10 ? Math.ceil(m) : (Math.ceil(m * 10) / 10).toFixed(1)} m`;
 }
 
+/** "120 ± 40 m²": two digits of the error, no more of the value than it bears. */
+export function squareMetres(value: number, sigma: number | null): string {
+  if (sigma === null || sigma <= 0) return `${Math.round(value)} m²`;
+  const step = 10 ** Math.max(0, Math.floor(Math.log10(sigma)) - 1);
+  return `${Math.round(value / step) * step} ± ${Math.ceil(sigma / step) * step} m²`;
+}
+
 export function distance(value: number): string {
   return value < 1000 ? `${Math.round(value)} m` : `${(value / 1000).toFixed(2)} km`;
 }

@@ -59,6 +59,7 @@ const en = {
   copied: "Copied",
   method: "Placed by",
   dem: "Terrain model",
+  methodOn: "{method} {name} (± {sigma} m)",
   flat: "Assuming flat ground",
   "bearing-only": "Direction only, no position",
   looks: "Looks",
@@ -68,6 +69,10 @@ const en = {
   firstSeen: "First seen",
   range: "From camera",
   rangeValue: "{distance} at {bearing}°",
+  crossing: "Lines of sight cross at",
+  crossingOf: "{n} cameras, {angle}° apart",
+  crossingAmbiguous: "One of several places: a third camera would tell",
+  fixedCamera: "Fixed camera",
   webhook: "Webhook",
   noWebhook: "Not sent",
   delivered: "Delivered",
@@ -78,6 +83,11 @@ const en = {
   photo: "Photo of {label} with the detection marked",
   photoComing: "Photo is on its way",
   noPhoto: "No photo",
+  area: "Burning area",
+  growth: "Growth",
+  growthValue: "{area} a minute",
+  groundView: "Ground from above, north up, {across} across",
+  leadUp: "{age} before it was confirmed",
 
   map: "Map",
   zoomIn: "Zoom in",
@@ -203,6 +213,7 @@ const en = {
   linkRefused: "{n} refused for their signature",
   outboxRefused: "The station refused {n}, the latest for: {reason}",
   picturesDropped: "{n} pictures dropped, there was no room",
+  suppressed: "{n} raised no alert, in ignore zones: {zones}",
 };
 
 export type Key = keyof typeof en;
@@ -267,6 +278,7 @@ const zh: Record<Key, string> = {
   copied: "已复制",
   method: "定位方式",
   dem: "地形模型",
+  methodOn: "{method} {name}（± {sigma} m）",
   flat: "假设地面平坦",
   "bearing-only": "仅有方向，无位置",
   looks: "观测次数",
@@ -276,6 +288,10 @@ const zh: Record<Key, string> = {
   firstSeen: "首次发现",
   range: "距相机",
   rangeValue: "{distance}，方位 {bearing}°",
+  crossing: "视线交会于",
+  crossingOf: "{n} 台相机，夹角 {angle}°",
+  crossingAmbiguous: "多个可能位置之一：需第三台相机判定",
+  fixedCamera: "固定相机",
   webhook: "推送",
   noWebhook: "未推送",
   delivered: "已送达",
@@ -286,6 +302,11 @@ const zh: Record<Key, string> = {
   photo: "{label}的照片，已标出检测位置",
   photoComing: "照片传输中",
   noPhoto: "无照片",
+  area: "燃烧面积",
+  growth: "蔓延速度",
+  growthValue: "每分钟 {area}",
+  groundView: "地面俯视图，上北，宽 {across}",
+  leadUp: "确认前 {age}",
 
   map: "地图",
   zoomIn: "放大",
@@ -411,6 +432,7 @@ const zh: Record<Key, string> = {
   linkRefused: "{n} 条因签名被拒绝",
   outboxRefused: "地面站已拒收 {n} 项，最近一次：{reason}",
   picturesDropped: "因空间不足丢弃 {n} 张照片",
+  suppressed: "{n} 处位于忽略区内，未报警：{zones}",
 };
 
 export const LANGUAGES = { en: "English", zh: "简体中文" } as const;

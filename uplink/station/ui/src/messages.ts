@@ -1,5 +1,5 @@
 // The words on the wire: a mirror of uplink/messages.py, field by field. A test compares the two.
-// Times are ISO 8601 with a zone, lengths are metres, positions WGS 84.
+// Times are ISO 8601 with a zone, lengths are metres, positions WGS 84 unless another datum was asked for.
 
 export type Label = "fire" | "smoke";
 export type AlertState = "confirmed" | "lost" | "withdrawn";
@@ -16,7 +16,7 @@ export interface Position {
   lat_deg: number;
   lon_deg: number;
   alt_amsl_m: number | null;
-  datum: "WGS84";
+  datum: "WGS84" | "GCJ02";
 }
 
 export interface ErrorEllipse {
@@ -26,7 +26,13 @@ export interface ErrorEllipse {
   confidence: number;
 }
 
+export interface GroundWindow {
+  centre: Position;
+  metres_per_px: number;
+}
+
 export interface Evidence {
+  kind: "detection" | "lead-up" | "ground view";
   sha256: string;
   media_type: "image/jpeg";
   size_bytes: number;
@@ -34,6 +40,31 @@ export interface Evidence {
   height_px: number;
   captured_at: string;
   box_px: [number, number, number, number] | null;
+  ground: GroundWindow | null;
+}
+
+export interface PoseProvenance {
+  at: string;
+  time_source: "gnss" | "companion";
+  position: Position;
+  azimuth_deg: number;
+  elevation_deg: number;
+  roll_deg: number;
+  horizontal_sigma_m: number;
+  vertical_sigma_m: number;
+  attitude_sigma_deg: number;
+  heading_sigma_deg: number;
+  gimbal_sigma_deg: number;
+  time_sigma_s: number;
+  camera: string;
+  hfov_deg: number;
+}
+
+export interface TerrainProvenance {
+  name: string;
+  sigma_m: number;
+  resolution_m: number;
+  datum: "EGM96";
 }
 
 export interface Alert {
@@ -56,9 +87,16 @@ export interface Alert {
   slant_range_m: number | null;
   observer: Position | null;
   bearing_deg: number | null;
+  bearing_sigma_deg: number | null;
   model_name: string;
   model_sha256: string;
   evidence: Evidence[];
+  pose: PoseProvenance | null;
+  terrain: TerrainProvenance | null;
+  area_m2: number | null;
+  area_sigma_m2: number | null;
+  growth_m2_per_min: number | null;
+  growth_sigma_m2_per_min: number | null;
 }
 
 export interface Order {
@@ -132,11 +170,21 @@ export interface OutboxHealth {
   pictures_dropped: number;
 }
 
+export interface SuppressedHotspot {
+  hotspot_id: string;
+  zone: string;
+  reason: string;
+  label: Label;
+  position: Position;
+  last_seen_at: string;
+}
+
 export interface DroneState {
   drone_id: string;
   at: string;
   run: string | null;
   name: string;
+  fixed: boolean;
   linked: boolean;
   position: Position | null;
   height_home_m: number | null;
@@ -170,6 +218,8 @@ export interface DroneState {
   response: ResponseState | null;
   traffic: TrafficReport[];
   preflight: PreflightLine[];
+  suppressed: SuppressedHotspot[];
+  suppressed_ever: number;
   orders: OrderResult[];
 }
 

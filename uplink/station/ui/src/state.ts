@@ -2,7 +2,7 @@
 // A part that a message does not touch keeps its identity, so that the map redraws only what changed.
 
 import type { Alert, DroneState, LonLat, PatrolRoute } from "./messages.ts";
-import type { Delivery, LeaseState, LiveEvent, LoggedOrder, Snapshot, StoredAlert } from "./station.ts";
+import type { CrossedAlerts, Delivery, LeaseState, LiveEvent, LoggedOrder, Snapshot, StoredAlert } from "./station.ts";
 
 export interface HeardDrone {
   readonly state: DroneState;
@@ -14,6 +14,8 @@ export interface World {
   readonly drones: Readonly<Record<string, HeardDrone>>;
   readonly patrols: Readonly<Record<string, PatrolRoute>>;
   readonly alerts: Readonly<Record<string, StoredAlert>>;
+  /** Of alerts that know only a direction; of the most cameras first. */
+  readonly crossings: readonly CrossedAlerts[];
   readonly tracks: Readonly<Record<string, readonly LonLat[]>>;
   /** By id: one for each webhook event and endpoint. */
   readonly deliveries: Readonly<Record<string, Delivery>>;
@@ -27,6 +29,7 @@ export const EMPTY_WORLD: World = {
   drones: {},
   patrols: {},
   alerts: {},
+  crossings: [],
   tracks: {},
   deliveries: {},
   leases: {},
@@ -53,6 +56,8 @@ export function reduce(world: World, event: LiveEvent, now: number): World {
       return { ...world, leases: { ...world.leases, [event.data.drone_id]: event.data } };
     case "order":
       return { ...world, orders: withOrder(world.orders, event.data) };
+    case "crossings":
+      return { ...world, crossings: event.data.crossings };
     default:
       return world; // a newer station may say more than this page knows
   }
@@ -68,6 +73,7 @@ function fromSnapshot(world: World, snapshot: Snapshot, now: number): World {
     patrols: Object.fromEntries(snapshot.patrols.map((patrol) => [patrol.drone_id, patrol])),
     tracks: { ...snapshot.tracks },
     alerts: {},
+    crossings: snapshot.crossings ?? [],
     deliveries: world.deliveries,
     leases: Object.fromEntries((snapshot.leases ?? []).map((lease) => [lease.drone_id, lease])),
     orders: (snapshot.orders ?? []).reduce(withOrder, {} as World["orders"]),
@@ -121,6 +127,11 @@ export function queue(world: World): StoredAlert[] {
   return Object.values(world.alerts).sort(
     (a, b) => rank(a) - rank(b) || Date.parse(b.confirmed_at) - Date.parse(a.confirmed_at),
   );
+}
+
+/** Where the lines of sight of this alert and others cross: the best of them. */
+export function crossingOf(world: World, alertId: string): CrossedAlerts | null {
+  return world.crossings.find((crossing) => crossing.alert_ids.includes(alertId)) ?? null;
 }
 
 function rank(alert: Alert): number {

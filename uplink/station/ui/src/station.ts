@@ -1,9 +1,23 @@
 // What the station adds to the drones' words (uplink/station/answers.py) and its live events. A test compares.
 
-import type { Alert, DroneState, LonLat, Order, PatrolRoute } from "./messages.ts";
+import type { Alert, DroneState, ErrorEllipse, LonLat, Order, PatrolRoute, Position } from "./messages.ts";
 
 export interface StoredAlert extends Alert {
   received_at: string;
+}
+
+export interface CrossedAlerts {
+  alert_ids: string[];
+  label: "fire" | "smoke";
+  position: Position;
+  ellipse: ErrorEllipse;
+  covariance_m2: [number, number, number];
+  angle_deg: number;
+  ambiguous: boolean;
+}
+
+export interface Crossed {
+  crossings: CrossedAlerts[];
 }
 
 export interface Delivery {
@@ -49,6 +63,7 @@ export interface Snapshot {
   drones: DroneState[];
   patrols: PatrolRoute[];
   alerts: StoredAlert[];
+  crossings: CrossedAlerts[];
   tracks: Record<string, LonLat[]>;
   leases: LeaseState[];
   orders: LoggedOrder[];
@@ -61,11 +76,22 @@ export type LiveEvent =
   | { type: "alert"; data: StoredAlert }
   | { type: "delivery"; data: Delivery }
   | { type: "lease"; data: LeaseState }
-  | { type: "order"; data: LoggedOrder };
+  | { type: "order"; data: LoggedOrder }
+  | { type: "crossings"; data: Crossed };
 
 /** An address of the station, wherever it is mounted. */
 export function stationUrl(path: string): URL {
   return new URL(path, document.baseURI);
+}
+
+/** An alert with its positions in GCJ-02, the datum of Chinese maps; outside China they stay WGS 84. */
+export async function inGcj02(id: string, signal: AbortSignal): Promise<StoredAlert | null> {
+  try {
+    const answer = await fetch(stationUrl(`api/v1/alerts/${id}?datum=gcj02`), { signal });
+    return answer.ok ? ((await answer.json()) as StoredAlert) : null;
+  } catch {
+    return null;
+  }
 }
 
 export function mediaUrl(sha256: string): string {

@@ -3,6 +3,7 @@
 import { ellipseRing, offset, sightLine } from "../geo.ts";
 import type { Alert, LonLat, PatrolRoute, Position } from "../messages.ts";
 import type { HeardDrone, World } from "../state.ts";
+import type { CrossedAlerts } from "../station.ts";
 
 type Features = GeoJSON.FeatureCollection;
 
@@ -56,6 +57,18 @@ export function alertFeatures(alerts: readonly Alert[], selected: string | null)
       const { id, label, state } = alert;
       return [feature(geometry, { id, label, active: state === "confirmed", selected: id === selected })];
     }),
+  );
+}
+
+/** Error ellipses of places that several lines of sight point at; a click selects the first of their alerts. */
+export function crossingFeatures(crossings: readonly CrossedAlerts[], selected: string | null): Features {
+  return collect(
+    crossings.map(({ alert_ids, label, position, ellipse, ambiguous }) =>
+      feature(
+        { type: "Polygon", coordinates: [ellipseRing(position, ellipse)] },
+        { id: alert_ids[0], label, active: !ambiguous, selected: selected !== null && alert_ids.includes(selected) },
+      ),
+    ),
   );
 }
 
