@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from edge.fusion import Fusion, Place
+from edge.fusion import SIGMAS_90, Fusion, Place
 from edge.hotspot import HotspotConfig, Look
 from edge.pose import distance_m, turned_deg
 from edge.sighting import Sighting, ellipse
-from edge.track import Track
+from edge.track import Track, is_long
 from edge.visibility import SAME_PLACE_M, SAME_VIEW_DEG
 from flight.local_frame import LocalFrame
 
@@ -37,7 +37,7 @@ BY_BEARING, BY_BOX, BY_VIEW = 1.4, 1.5, 2.0
 # The foot of a smoke column is a guess in ways that the error model does not know.
 SMOKE_ERROR_FACTOR = 2.5
 # How many box sizes the ground has to have moved on in the picture.
-MOVED_ON = 1.5
+MOVED_ON = 0.7
 _NO_BOX = (math.nan, math.nan, math.nan, math.nan)
 
 
@@ -160,7 +160,7 @@ class _Places:
 
     def __init__(self, count: int) -> None:
         self.has_place = np.zeros(count, np.bool_)
-        self.grazing = np.zeros(count, np.bool_)
+        self.is_long = np.zeros(count, np.bool_)
         self.is_smoke = np.zeros(count, np.bool_)
         self.is_recent = np.zeros(count, np.bool_)
         self.geodetic = np.full((count, 3), np.nan)
@@ -177,7 +177,7 @@ class _Places:
     @property
     def is_vague(self) -> NDArray[np.bool_]:
         """Little more than a bearing is known of it."""
-        return ~self.has_place | self.grazing
+        return ~self.has_place | self.is_long
 
     @classmethod
     def of_sightings(cls, sightings: Sequence[Sighting], look: Look) -> _Places:
@@ -188,9 +188,10 @@ class _Places:
             places.is_smoke[i] = sighting.label == "smoke"
             places.box[i] = sighting.box or _NO_BOX
             if sighting.lat_deg is not None and sighting.lon_deg is not None:
-                places.has_place[i], places.grazing[i] = True, sighting.grazing
+                places.has_place[i] = True
                 places.geodetic[i] = sighting.lat_deg, sighting.lon_deg, sighting.alt_amsl_m or 0.0
                 places.sigma_m[i] = _sigma_m(np.asarray(sighting.covariance_m2))
+                places.is_long[i] = sighting.grazing and is_long(sighting, SIGMAS_90 * places.sigma_m[i])
         places._look_from(look)
         return places
 
@@ -208,7 +209,7 @@ class _Places:
                 places.box[i] = track.extent or _NO_BOX
             place = track.place
             if place is not None:
-                places.has_place[i], places.grazing[i] = True, place.grazing
+                places.has_place[i], places.is_long[i] = True, track.is_vague
                 places.geodetic[i] = place.lat_deg, place.lon_deg, place.alt_amsl_m
                 places.sigma_m[i] = _sigma_m(place.covariance_m2)
                 places.own_m2[i] = place.own_m2[:2, :2]

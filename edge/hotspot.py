@@ -116,9 +116,6 @@ class HotspotConfig(BaseModel):
     lost_probability: float = Field(
         default=0.2, gt=0, lt=0.5, description="a confirmed one is lost from here"
     )
-    drop_probability: float = Field(
-        default=0.02, gt=0, lt=0.5, description="a tentative one is forgotten from here"
-    )
     first_probability: float = Field(
         default=0.2, gt=0, lt=0.9, description="before the first sighting is counted"
     )
@@ -132,7 +129,7 @@ class HotspotConfig(BaseModel):
         default=30.0, gt=0, description="a tentative one not seen for this long is forgotten"
     )
     gate_sigma: float = Field(
-        default=2.8, gt=0, le=10, description="a sighting further off than this is another place"
+        default=2.4, gt=0, le=10, description="a sighting further off than this is another place"
     )
     model_error_m: float = Field(
         default=4.0, ge=0, le=100, description="1σ of what the error model leaves out"

@@ -172,8 +172,8 @@ class HotspotTracker:
         config = self._config
         for track in [track for track in self._tracks if track.id not in hit]:
             if track.state is HotspotState.TENTATIVE:
-                unseen_s = look.at_s - track.latest.at_s
-                if track.probability <= config.drop_probability or unseen_s > config.tentative_s:
+                # Not before: forgotten at once, what was refuted would get a new chance with every flicker.
+                if look.at_s - track.latest.at_s > config.tentative_s:
                     self._forget(track)
             elif track.state is HotspotState.CONFIRMED and track.probability <= config.lost_probability:
                 track.state = HotspotState.LOST

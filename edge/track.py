@@ -23,6 +23,8 @@ STRAYS_TO_RESTART = 6
 FIRE_LOOKS_FOR_FIRE = 2
 CHANGED_BY = 0.2
 MOVED_BY = 0.5
+# An ellipse's longer half (90 %) beyond this part of the distance.
+LONG = 0.5
 
 
 class Telling(Enum):
@@ -71,7 +73,8 @@ class Track:
     @property
     def is_vague(self) -> bool:
         """Little more than its bearing is known."""
-        return self.place is None or self.place.grazing
+        place = self.place
+        return place is None or (place.grazing and is_long(self.latest.sighting, place.semi_major_m))
 
     @property
     def probability(self) -> float:
@@ -252,6 +255,11 @@ class Track:
 
     def _add(self, log_odds: float) -> None:
         self.log_odds = min(max(self.log_odds + log_odds, LEAST_LOG_ODDS), MOST_LOG_ODDS)
+
+
+def is_long(sighting: Sighting, semi_major_m: float) -> bool:
+    """Whether an ellipse is so long, seen from the sighting, that little more than a bearing is known."""
+    return semi_major_m > LONG * (sighting.slant_range_m or 0.0)
 
 
 def logit(probability: float) -> float:

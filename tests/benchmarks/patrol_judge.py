@@ -171,7 +171,7 @@ class Judge:
         ]
         distance_m, what = min(near, default=(math.inf, ""))
         if distance_m <= SAME_PLACE_M and what == "fire":
-            return "a fire twice"
+            return "beside a fire"
         if distance_m <= NEAR_STRANGER_M and what != "fire":
             return what
         for one in self.flown.world.look_alikes:

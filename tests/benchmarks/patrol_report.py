@@ -98,7 +98,7 @@ def quantile(values: Sequence[float], part: float) -> tuple[float, float, float]
     return ordered[rank - 1], at(low), at(high)
 
 
-def row(outcome: Outcome) -> Row:
+def row(outcome: Outcome, size_px: tuple[int, int]) -> Row:
     """All in one line."""
     looks = [float(fire.looks or 0) for fire in outcome.found]
     figure = (
@@ -109,9 +109,8 @@ def row(outcome: Outcome) -> Row:
         f"precision {_brief(outcome.precision)}; "
         f"looks to confirm {_figure(quantile(looks, 0.5), 0)}, 90 % in {_figure(quantile(looks, 0.9), 0)}"
     )
-    return Row(
-        "rendered patrols with the shipped detector, country and look-alikes never trained on", figure, BAR
-    )
+    patrols = f"{len(outcome.flown)} rendered patrols at {size_px[0]}×{size_px[1]} with the shipped detector"
+    return Row(f"{patrols}, country and look-alikes never trained on", figure, BAR)
 
 
 def report(outcome: Outcome, size_px: tuple[int, int]) -> str:

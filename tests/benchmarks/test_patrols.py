@@ -49,7 +49,7 @@ def test_a_hotspot_near_a_fire_finds_it_and_one_further_off_does_not() -> None:
 def test_a_second_hotspot_of_one_fire_is_a_false_alarm() -> None:
     flown = _judged([(10.0, 0.0), (2.0, 0.0)])
     assert flown.fires[0].error_m == pytest.approx(2.0, abs=0.01)
-    assert [alarm.why for alarm in flown.false_alarms] == ["a fire twice"]
+    assert [alarm.why for alarm in flown.false_alarms] == ["beside a fire"]
 
 
 def test_the_ellipse_holds_a_fire_up_to_its_own_edge() -> None:
