@@ -57,7 +57,7 @@ class BundleRecord:
         east_m, north_m, up_m = (np.array(x) for x in (joint @ total[:, -1])[:3])
         frame = LocalFrame(self.lat_deg, self.lon_deg, self.alt_amsl_m)
         lat_deg, lon_deg, alt_amsl_m = (float(x) for x in frame.to_geodetic(east_m, north_m, up_m))
-        common_m2: FloatArray = joint[:3, 3:] @ np.linalg.solve(joint[3:, 3:], joint[3:, :3])
+        common_m2 = joint[:3, 3:] @ np.asarray(np.linalg.solve(joint[3:, 3:], joint[3:, :3]), np.float64)
         covariance_m2 = self.widened**2 * (joint[:3, :3] + self.foot_m2)
         return Solved(
             lat_deg, lon_deg, alt_amsl_m, covariance_m2[:2, :2], self.widened**2 * common_m2[:2, :2]

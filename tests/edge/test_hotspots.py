@@ -379,7 +379,7 @@ def test_the_ellipse_tells_the_truth_however_long_the_drone_looks() -> None:
         error = offset_m(hotspot, fire)
         inside.append(float(error @ np.linalg.solve(hotspot.covariance_m2, error)) <= -2 * math.log(0.1))
         axes.append(ellipse(hotspot.covariance_m2)[0])
-    assert unsure <= 3
+    assert unsure <= 8  # of 160, after nine looks each
     assert np.mean(inside) >= 0.85
     assert np.min(hover_m) > 6.0  # nothing like a single look's by √9
     assert np.mean(orbit_m) < 0.6 * np.mean(hover_m)
