@@ -53,7 +53,7 @@ class BundleRecord:
         """The position and its error."""
         total = self.looks + self.ground
         total[3:, 3:] += self.others
-        joint = np.linalg.inv(total[:, :-1])
+        joint = np.asarray(np.linalg.inv(total[:, :-1]), np.float64)
         east_m, north_m, up_m = (np.array(x) for x in (joint @ total[:, -1])[:3])
         frame = LocalFrame(self.lat_deg, self.lon_deg, self.alt_amsl_m)
         lat_deg, lon_deg, alt_amsl_m = (float(x) for x in frame.to_geodetic(east_m, north_m, up_m))
