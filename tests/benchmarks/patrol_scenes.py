@@ -39,6 +39,7 @@ HELD = 0.7
 WANDER_S = 20.0
 
 SIGMAS = PoseSigmas()
+MOST_COUNTRIES, ELSEWHERE = 10, 100_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,11 +55,23 @@ class Scene:
 
 
 def scene(seed: int, *, burning: bool) -> Scene:
-    """The patrol of that seed, with one to three fires or with none."""
-    rng = np.random.default_rng([seed, 71])
+    """The patrol of that seed, with one to three fires or with none.
+
+    Over another country where its own is all woods.
+    """
+    for country in range(seed, seed + MOST_COUNTRIES * ELSEWHERE, ELSEWHERE):
+        try:
+            return _scene(seed, country, burning=burning)
+        except WorldError:
+            continue
+    raise WorldError(f"no country for patrol {seed} has an open place.", hint="Use another seed.")
+
+
+def _scene(seed: int, country: int, *, burning: bool) -> Scene:
+    rng = np.random.default_rng([country, 71])
     light = LIGHTS[seed % len(LIGHTS)]
     world = World.generate(
-        seed,
+        country,
         DEMO_FAMILY,
         size_m=2 * ORTHO_M,
         n_fires=0,
