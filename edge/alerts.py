@@ -96,6 +96,7 @@ class AlertWriter:
         self._lead_up = lead_up or LeadUp()
         self._latest: OrderedDict[UUID, Alert] = OrderedDict()
         self._views: OrderedDict[UUID, tuple[Seen, ...]] = OrderedDict()
+        self._sketched: OrderedDict[UUID, bool] = OrderedDict()
         # Of ``complete`` alone, which runs in another thread.
         self._ground_views: OrderedDict[UUID, Evidence] = OrderedDict()
         self._known = dict(known)
@@ -131,7 +132,12 @@ class AlertWriter:
         record = AlertRecord(
             hotspot.id, revision, terrain, hotspot.confirmed, hotspot.best, hotspot.latest, views, bundle
         )
-        sketch = None if before else self._sketch(hotspot.confirmed, look.terrain)
+        sketch = None
+        if drawn is None and hotspot.id not in self._sketched:
+            # Where the confirming look met the ground too flatly, the first one that does not.
+            sketch = self._sketch(hotspot.latest if before else hotspot.confirmed, look.terrain)
+        if drawn is not None or sketch is not None:
+            _remember(self._sketched, hotspot.id, True)
         return Draft(alert, media, record, sketch, drawn)
 
     def complete(self, draft: Draft) -> tuple[Alert, dict[str, bytes], str | None]:

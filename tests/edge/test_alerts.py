@@ -139,6 +139,22 @@ def test_the_ground_around_it_is_drawn_once_from_the_frame_that_confirmed_it(sto
     assert abs(int(image[160, 160, 0]) - 90) < 5
 
 
+def test_a_fire_confirmed_from_afar_gets_its_ground_view_once_it_is_seen_less_flatly(story: Story) -> None:
+    confirmed = story.change.hotspot.confirmed
+    assert confirmed is not None
+    flat = replace(confirmed, sighting=replace(confirmed.sighting, grazing=True))
+    far = replace(story.change, hotspot=replace(story.change.hotspot, confirmed=flat))
+    writer = story.writer()
+    first, _, _ = writer.complete(writer.write(far, story.look, MODEL, "gnss"))
+    second, media, _ = writer.complete(writer.write(replace(far, kind="updated"), story.look, MODEL, "gnss"))
+    third, none, _ = writer.complete(writer.write(replace(far, kind="updated"), story.look, MODEL, "gnss"))
+    assert of_kind(first, "ground view") == []
+    (view,) = of_kind(second, "ground view")
+    assert view.sha256 in media
+    assert of_kind(third, "ground view") == [view]
+    assert none == {}
+
+
 def test_a_frame_that_cannot_be_laid_out_costs_the_view_and_not_the_alert(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
