@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from edge.fusion import SIGMAS_90, Fusion, Place
+from edge.fusion import Fusion
 from edge.hotspot import HotspotConfig, Look
+from edge.place import SIGMAS_90, Place
 from edge.pose import distance_m, turned_deg
 from edge.sighting import Sighting, ellipse
 from edge.track import Track, is_long

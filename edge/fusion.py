@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -36,8 +35,10 @@ from edge.information import (
     without_wobble,
 )
 from edge.locate import GRAZING_FACTOR
+from edge.place import SIGMAS_90, Place
 from edge.rays import CAUSES, FAR_M, OWN_SIGMA, PIXELS, SHARED_SIGMA, Rays
-from edge.sighting import Method, Sighting
+from edge.sighting import Sighting
+from edge.spot import LEAST_AXIS_M, MOST_AXIS_M, SMOKE_LEFT, Spot, axes_of
 from flight.local_frame import LocalFrame
 from flight.terrain import CORRELATION_M, FlatTerrain, Terrain
 
@@ -52,90 +53,9 @@ MEMORY_S = 300.0
 DOUBTFUL_D2 = 6.0
 # Errors that turn out larger than told are believed after some twenty looks.
 ROUGHNESS_GAIN = 0.05
-# How alike boxes of one thing err in looks from the same side. The wind draws all smoke off its foot to
-# the same side, so of that a part is left however it is looked at.
-SIDE_DEG = 10.0
-SIDES = round(360 / SIDE_DEG)
-ALIKE = {"fire": 0.3, "smoke": 0.7}
-SMOKE_LEFT = 0.5
 # Rays that only cross must tell the place to within this part of its distance.
 CROSSED_WITHIN = 0.3
-# The slope of the ground is taken over the ellipse's own length, between these.
-LEAST_AXIS_M, MOST_AXIS_M = 3.0, 200.0
 PASSES = 5
-# From 1σ of an ellipse to its 90 %: the root of χ² with two degrees of freedom.
-SIGMAS_90 = math.sqrt(-2 * math.log(0.1))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Place:
-    """A fused position. ``at_s`` is the capture time of the latest sighting in it."""
-
-    at_s: float
-    lat_deg: float
-    lon_deg: float
-    alt_amsl_m: float
-    local_m: tuple[float, float, float]
-    """East, north, up in the frame that all places of its fusion share."""
-    own_m2: FloatArray
-    """3x3 covariance (east, north, up) of what is this place's own."""
-    shared_m: FloatArray
-    """3 x causes: displacement by what is left of the errors that all places of a flight share."""
-    grazing: bool
-    """No ray to it has met the ground at more than a grazing angle."""
-    method: Method
-    looks: int
-    covariance_m2: FloatArray
-    """2x2, east and north: all of the error."""
-    semi_major_m: float
-    """Of the ellipse that holds 90 %."""
-
-    def offset_to(self, other: Place) -> tuple[FloatArray, FloatArray]:
-        """To another place of the same fusion (east, north; m), and the offset's 2x2 covariance."""
-        apart_m = (other.shared_m - self.shared_m)[:2]
-        own_m2 = (self.own_m2 + other.own_m2)[:2, :2]
-        return np.subtract(other.local_m, self.local_m)[:2], own_m2 + apart_m @ apart_m.T
-
-    def distance_m(self, other: Place) -> float:
-        """Over ground, to another place of the same fusion."""
-        return math.hypot(other.local_m[0] - self.local_m[0], other.local_m[1] - self.local_m[1])
-
-
-class _Spot:
-    """What is known of one hotspot: sums over its looks."""
-
-    def __init__(self, terrain: Terrain, *, smoke: bool) -> None:
-        self.terrain = terrain
-        self.smoke = smoke
-        self.information = np.zeros((STATES, STATES))
-        self.vector = np.zeros(STATES)
-        self.wobble = np.zeros((3, 4))
-        """As :func:`~edge.information.information_of_looks` has it."""
-        self.at_s = -math.inf
-        self.looks = 0
-        self.grazing = True
-        self.roughness = 1.0
-        """How many times larger than told the variance of its looks is, of late; never below 1."""
-        self.guess_m: FloatArray | None = None
-        """Where the ground was first met, then the state's place."""
-        self.axes_m = LEAST_AXIS_M * np.eye(2)
-        """Rows: the axes of its 1σ ellipse."""
-        self.sides = np.zeros(SIDES)
-        self.foot_m2 = np.zeros((3, 3))
-        """Mean of what smoke's foot may be off by, on the ground."""
-        self.says = np.zeros((CAUSES, CAUSES + 1))
-        """What it says of the common causes, its own place left open: information, and its vector."""
-        self.state = np.zeros(STATES)
-        self.joint = np.eye(STATES)
-        """Covariance of ``state``."""
-        self.own_m2, self.shared_m, self.left = np.eye(3), np.zeros((3, CAUSES)), np.eye(CAUSES)
-        """``joint`` in parts, as :func:`~edge.information.split` has them."""
-        self.looked = np.zeros((STATES, STATES + 1))
-        """What all looks said when ``state`` was solved: information and its vector."""
-        self.ground = np.zeros((STATES, STATES)), np.zeros(STATES)
-        self.others = np.zeros((CAUSES, CAUSES + 1))
-        """What the ground and, of the common causes, other hotspots said when ``state`` was solved."""
-        self.place: Place | None = None
 
 
 class Fusion(Generic[K]):
@@ -144,7 +64,7 @@ class Fusion(Generic[K]):
     def __init__(self, frame: LocalFrame | None = None) -> None:
         """``frame``: where distances are reckoned from, the first look's camera if left out."""
         self._frame = frame
-        self._spots: dict[K, _Spot] = {}
+        self._spots: dict[K, Spot] = {}
 
     def place(self, key: K) -> Place | None:
         """Where it is; None where it is not known, or only by its bearing."""
@@ -180,7 +100,7 @@ class Fusion(Generic[K]):
         for i, (spot, sighting) in enumerate(zip(spots, sightings, strict=True)):
             if spot.guess_m is None and sighting.slant_range_m is not None:
                 spot.guess_m = rays.camera_m[i] + sighting.slant_range_m * rays.direction[i]
-                spot.axes_m = _axes_m(np.asarray(sighting.covariance_m2))
+                spot.axes_m = axes_of(np.asarray(sighting.covariance_m2))
         self._take_in(spots, sightings, rays, at_s)
         self._solve(spots, at_s)
         self._put(spots, rays.camera_m)
@@ -194,21 +114,7 @@ class Fusion(Generic[K]):
     def keep(self, key: K) -> SpotRecord | None:
         """What is known of a hotspot, to go on with after a restart; None where that is nothing."""
         spot = self._spots.get(key)
-        if spot is None:
-            return None
-        return SpotRecord(
-            smoke=spot.smoke,
-            at_s=spot.at_s,
-            looks=spot.looks,
-            grazing=spot.grazing,
-            information=spot.information.copy(),
-            vector=spot.vector.copy(),
-            wobble=spot.wobble.copy(),
-            guess_m=None if spot.guess_m is None else spot.guess_m.copy(),
-            axes_m=spot.axes_m.copy(),
-            sides=spot.sides.copy(),
-            foot_m2=spot.foot_m2.copy(),
-        )
+        return None if spot is None else spot.keep()
 
     def go_on(
         self,
@@ -221,16 +127,10 @@ class Fusion(Generic[K]):
 
         Raises ValueError for numbers that are not what this keeps.
         """
-        spots: dict[K, _Spot] = {}
-        for key, (record, sighting) in kept.items():
-            spot = spots[key] = _Spot(_ground(terrain, sighting), smoke=record.smoke)
-            for name in ("information", "vector", "wobble", "axes_m", "sides", "foot_m2"):
-                if getattr(record, name).shape != getattr(spot, name).shape:
-                    raise ValueError(f"{name} of a hotspot is of another shape")
-                setattr(spot, name, getattr(record, name).copy())
-            if record.guess_m is not None:
-                spot.guess_m = record.guess_m.reshape(3)
-            spot.at_s, spot.looks, spot.grazing = record.at_s, record.looks, record.grazing
+        spots = {
+            key: Spot.of_record(record, _ground(terrain, sighting))
+            for key, (record, sighting) in kept.items()
+        }
         if not spots:
             return
         self._frame, self._spots = LocalFrame(*origin), spots
@@ -295,16 +195,14 @@ class Fusion(Generic[K]):
         found[rows, columns] = misfit_in_frame(rows, missed_m, alone_m2, together)
         return found
 
-    def _spot(self, key: K, sighting: Sighting, terrain: Terrain | None) -> _Spot:
+    def _spot(self, key: K, sighting: Sighting, terrain: Terrain | None) -> Spot:
         if key not in self._spots:
-            self._spots[key] = _Spot(_ground(terrain, sighting), smoke=sighting.label == "smoke")
+            self._spots[key] = Spot(_ground(terrain, sighting), smoke=sighting.label == "smoke")
         return self._spots[key]
 
-    def _take_in(
-        self, spots: Sequence[_Spot], sightings: Sequence[Sighting], rays: Rays, at_s: float
-    ) -> None:
+    def _take_in(self, spots: Sequence[Spot], sightings: Sequence[Sighting], rays: Rays, at_s: float) -> None:
         """Adds the looks to the sums, each by its weight."""
-        measured = rays.seen_at(np.array([_guess_m(spot) for spot in spots]))
+        measured = rays.seen_at(np.array([spot.guess_or_nan_m for spot in spots]))
         missed = misfit(
             measured, np.array([spot.state for spot in spots]), np.array([spot.joint for spot in spots])
         )
@@ -322,7 +220,7 @@ class Fusion(Generic[K]):
             spot.vector *= fading
             spot.wobble *= fading
             spot.sides *= fading
-            alike[i] = _alike(spot.sides, _side(rays.direction[i]), float(weight[i]), ALIKE[sighting.label])
+            alike[i] = spot.seen_from(rays.direction[i], float(weight[i]), sighting.label)
             spot.at_s, spot.looks = at_s, spot.looks + 1
             spot.grazing &= sighting.grazing or sighting.slant_range_m is None
             if spot.smoke:
@@ -334,7 +232,7 @@ class Fusion(Generic[K]):
             spot.vector += vector[i]
             spot.wobble += wobble[i]
 
-    def _solve(self, spots: Sequence[_Spot], at_s: float) -> None:
+    def _solve(self, spots: Sequence[Spot], at_s: float) -> None:
         """New states for these, with what all others say of the common causes."""
         assert self._frame is not None  # noqa: S101 - set by the first look
         ground, towards, crowd = self._ground_rows(spots)
@@ -363,7 +261,7 @@ class Fusion(Generic[K]):
             spot.state, spot.joint = states[i], joint[i]
             spot.ground, spot.others = (ground[i], towards[i]), of_others[i]
 
-    def _ground_rows(self, spots: Sequence[_Spot]) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def _ground_rows(self, spots: Sequence[Spot]) -> tuple[FloatArray, FloatArray, FloatArray]:
         """What the terrain says of each place (information and its vector), and how many share its error."""
         assert self._frame is not None  # noqa: S101 - set by the first look
         ground, towards = np.zeros((len(spots), STATES, STATES)), np.zeros((len(spots), STATES))
@@ -385,7 +283,7 @@ class Fusion(Generic[K]):
             crowd[rows] = (apart_m < CORRELATION_M).sum(axis=1)
         return ground, towards, crowd
 
-    def _put(self, spots: Sequence[_Spot], camera_m: FloatArray) -> None:
+    def _put(self, spots: Sequence[Spot], camera_m: FloatArray) -> None:
         """Each spot's place from its state."""
         assert self._frame is not None  # noqa: S101 - set by the first look
         joint = np.array([spot.joint for spot in spots])
@@ -442,12 +340,12 @@ def fuse(sightings: Sequence[Sighting], terrain: Terrain | None) -> Place | None
     frame = LocalFrame(pose.lat_deg, pose.lon_deg, pose.alt_amsl_m)
     rays = Rays.of(seen, frame)
     labels = [sighting.label for sighting in seen]
-    spot = _Spot(_ground(terrain, seen[0]), smoke="fire" not in labels)
+    spot = Spot(_ground(terrain, seen[0]), smoke="fire" not in labels)
     spot.at_s, spot.looks = seen[-1].pose.boot_s, len(seen)
     spot.grazing = all(sighting.grazing or sighting.slant_range_m is None for sighting in seen)
     alike = np.array(
         [
-            _alike(spot.sides, _side(direction), 1.0, ALIKE[label])
+            spot.seen_from(direction, 1.0, label)
             for direction, label in zip(rays.direction, labels, strict=True)
         ]
     )
@@ -455,12 +353,12 @@ def fuse(sightings: Sequence[Sighting], terrain: Terrain | None) -> Place | None
     if met:
         best = min(met, key=lambda i: float(np.trace(seen[i].covariance_m2)))  # type: ignore[arg-type]
         spot.guess_m = rays.camera_m[best] + (seen[best].slant_range_m or 0.0) * rays.direction[best]
-        spot.axes_m = _axes_m(np.asarray(seen[best].covariance_m2))
+        spot.axes_m = axes_of(np.asarray(seen[best].covariance_m2))
     fusion: Fusion[int] = Fusion(frame)
     fusion._spots[0] = spot
     doubt = np.ones(len(seen))
     for _ in range(PASSES):
-        measured = rays.seen_at(np.tile(_guess_m(spot), (len(seen), 1)))
+        measured = rays.seen_at(np.tile(spot.guess_or_nan_m, (len(seen), 1)))
         information, vector, wobble = information_of_looks(measured, 1 / doubt, alike)
         spot.information, spot.vector = information.sum(axis=0), vector.sum(axis=0)
         spot.wobble = wobble.sum(axis=0)
@@ -479,31 +377,3 @@ def _ground(terrain: Terrain | None, sighting: Sighting) -> Terrain:
     if terrain is not None:
         return terrain
     return FlatTerrain(sighting.pose.alt_amsl_m - sighting.pose.height_home_m)
-
-
-def _guess_m(spot: _Spot) -> FloatArray:
-    return np.full(3, np.nan) if spot.guess_m is None else spot.guess_m
-
-
-def _axes_m(covariance_m2: FloatArray) -> FloatArray:
-    """Rows: the axes of a 1σ ellipse, no shorter and no longer than a slope is taken over."""
-    values, vectors = np.linalg.eigh(covariance_m2)
-    lengths_m = np.clip(np.sqrt(np.maximum(values, 0.0)), LEAST_AXIS_M, MOST_AXIS_M)
-    axes: FloatArray = (vectors * lengths_m).T
-    return axes
-
-
-def _side(direction: FloatArray) -> int:
-    """Which part of the compass a thing is seen from."""
-    return int(math.degrees(math.atan2(direction[0], direction[1])) % 360.0 / SIDE_DEG) % SIDES
-
-
-def _alike(sides: FloatArray, side: int, weight: float, alike: float) -> float:
-    """By how much the variance of a box grows because it errs like those seen from there before.
-
-    n looks that correlate by ``alike`` count for n / (1 + (n - 1) alike). The look is counted in.
-    """
-    before = sides[side]
-    sides[side] = after = before + weight
-    counted = [n / (1 + max(n - 1, 0.0) * alike) for n in (before, after)]
-    return float(weight / (counted[1] - counted[0]))

@@ -6,9 +6,9 @@ import math
 from enum import Enum, auto
 from uuid import UUID
 
-from edge.fusion import Place
 from edge.hotspot import Hotspot, HotspotConfig, HotspotState, Label, Seen
 from edge.hotspot_record import SpotRecord, TrackRecord
+from edge.place import Place
 from edge.sighting import Sighting
 
 # Certainty is bounded, so that news can still change it.

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.fusion import Place
 from edge.hotspot import Look
 from edge.march import clearance_m
+from edge.place import Place
 from edge.pose import Pose
 from edge.sighting import Sighting
 from flight.local_frame import LocalFrame

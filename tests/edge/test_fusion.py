@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.fusion import Fusion, Place, fuse
+from edge.fusion import Fusion, fuse
 from edge.information import misfit_in_frame
 from edge.locate import locate
+from edge.place import Place
 from edge.pose import Pose
 from edge.rays import SHARED_VARIANCE, Rays
 from edge.sighting import Cause, Sighting
