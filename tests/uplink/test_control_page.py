@@ -324,10 +324,12 @@ async def test_a_station_with_operators_asks_for_a_key(browser: Browser, tmp_pat
         await expect(page.get_by_role("dialog")).to_contain_text("Orders need an operator's key.")
         await page.keyboard.press("Escape")
         await expect(page.get_by_role("dialog")).to_have_count(0)
-        await page.get_by_label("Operator key").fill("wrong")
+        # The dialog's own field is in the page until it has faded out.
+        key = page.locator("input[aria-label='Operator key']:visible").last
+        await key.fill("wrong")
         await page.get_by_role("button", name="Sign in").click()
         await expect(page.get_by_text("does not know this key")).to_be_visible()
-        await page.get_by_label("Operator key").fill(ANN_KEY)
+        await key.fill(ANN_KEY)
         await page.keyboard.press("Enter")
         await page.get_by_role("button", name="Take control").click()
         await expect(page.get_by_text("You have control", exact=True)).to_be_visible()
