@@ -17,9 +17,9 @@ from scipy.optimize import linear_sum_assignment
 
 from edge.fusion import Fusion
 from edge.hotspot import HotspotConfig, Look
-from edge.place import SIGMAS_90, Place
+from edge.place import Place
 from edge.pose import distance_m, turned_deg
-from edge.sighting import Sighting, ellipse
+from edge.sighting import SIGMAS_90, Sighting, ellipse
 from edge.track import Track, is_long
 from edge.visibility import SAME_PLACE_M, SAME_VIEW_DEG
 from flight.local_frame import LocalFrame

@@ -35,9 +35,9 @@ from edge.information import (
     without_wobble,
 )
 from edge.locate import GRAZING_FACTOR
-from edge.place import SIGMAS_90, Place
+from edge.place import Place
 from edge.rays import CAUSES, FAR_M, OWN_SIGMA, PIXELS, SHARED_SIGMA, Rays
-from edge.sighting import Sighting
+from edge.sighting import SIGMAS_90, Sighting
 from edge.spot import LEAST_AXIS_M, MOST_AXIS_M, SMOKE_LEFT, Spot, axes_of
 from flight.local_frame import LocalFrame
 from flight.terrain import CORRELATION_M, FlatTerrain, Terrain

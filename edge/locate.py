@@ -27,7 +27,7 @@ from edge.march import Outcome, march, march_near, meet_near
 from edge.optics import Camera
 from edge.pose import Pose
 from edge.rays import level_axes
-from edge.sighting import Cause, Sighting
+from edge.sighting import SIGMAS_90, Cause, Sighting
 from flight.local_frame import DEGREES, LocalFrame
 from flight.terrain import FlatTerrain, Terrain
 from models.detection import Detection
@@ -173,7 +173,7 @@ def _place(
     # The longer semi-axis of the 90 % ellipse, from the greater eigenvalue of a 2x2 matrix.
     a, b, c = covariance_m2[:, 0, 0], covariance_m2[:, 0, 1], covariance_m2[:, 1, 1]
     major_m2 = (a + c) / 2 + np.hypot((a - c) / 2, b)
-    vague = major_m2 * -2 * math.log(0.1) > (VAGUE * ranges_m) ** 2
+    vague = major_m2 * SIGMAS_90**2 > (VAGUE * ranges_m) ** 2
     columns = (surface.lat_deg, surface.lon_deg, surface.alt_amsl_m, ranges_m, grazing, vague)
     method = "flat" if isinstance(terrain, FlatTerrain) else "dem"
     return [

@@ -12,9 +12,6 @@ from edge.sighting import Method
 
 FloatArray = NDArray[np.float64]
 
-# From 1σ of an ellipse to its 90 %: the root of χ² with two degrees of freedom.
-SIGMAS_90 = math.sqrt(-2 * math.log(0.1))
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Place:

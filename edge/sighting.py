@@ -21,6 +21,9 @@ FloatArray = NDArray[np.float64]
 Method = Literal["dem", "flat", "bearing-only"]
 Box = tuple[float, float, float, float]
 
+# From 1σ of an ellipse to its 90 %: the root of χ² with two degrees of freedom.
+SIGMAS_90 = math.sqrt(-2 * math.log(0.1))
+
 
 class Cause(IntEnum):
     """What can be wrong: the columns of ``Sighting.effects_m``."""

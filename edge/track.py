@@ -227,9 +227,8 @@ class Track:
         self.bearing_deg = (self.bearing_deg + BEARING_SMOOTHING * turn_deg) % 360.0
         is_smoke = sighting.label == "smoke"
         if self.place is not None and sighting.label != self.label:
-            return (
-                Telling.NOTHING
-            )  # where a fire has been seen its smoke says less; and one box makes no fire
+            # Where a fire has been seen its smoke says less; and one box makes no fire.
+            return Telling.NOTHING
         if sighting.slant_range_m is None:
             return Telling.MORE if agrees or self.place is None else Telling.NOTHING
         self._strays = 0 if agrees else self._strays + 1

@@ -16,21 +16,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.pose import PoseSigmas
+from edge.rays import SHARED_VARIANCE
+from edge.sighting import Cause
+from edge.spot import ALIKE
 
 FloatArray = NDArray[np.float64]
 
 # What is wrong in a look, in the order of the columns of ``effects_m``, and the part of each one's variance
-# that is the same in all looks of a flight. GNSS wanders by a metre within minutes, the compass hardly, the
-# ground's error at one place never. The last two: the foot of the flames in the picture, across and along.
+# that is the same in all looks of a flight, as the fusion has it. Height is the ground's too, whose error at
+# one place never changes. The last two: the foot of the flames in the picture, across and along.
 COMMON_VARIANCE = {
-    "east": 0.45,
-    "north": 0.45,
+    "east": SHARED_VARIANCE[Cause.EAST],
+    "north": SHARED_VARIANCE[Cause.NORTH],
     "height": 1.0,
-    "roll": 0.5,
-    "tilt": 0.5,
-    "heading": 0.9,
-    "foot across": 0.3,
-    "foot along": 0.3,
+    "roll": SHARED_VARIANCE[Cause.ROLL],
+    "tilt": SHARED_VARIANCE[Cause.TILT],
+    "heading": SHARED_VARIANCE[Cause.HEADING],
+    "foot across": ALIKE["fire"],
+    "foot along": ALIKE["fire"],
 }
 _COMMON = np.sqrt(list(COMMON_VARIANCE.values()))
 _OWN = np.sqrt(1 - _COMMON**2)

@@ -26,6 +26,7 @@ from edge.vision.report import FrameReport, Ready
 from flight.terrain import FlatTerrain
 from hardware.virtual.pose import TruePose
 from tests.edge.ground_truth import CAMERA, GROUND_AMSL_M, Plane, east_north, lat_lon, pixel_of, pose_at
+from tests.edge.watched_flight import alerts_to_keep
 from uplink.messages import Alert, ControlState, DroneState, Order, OrderKind, OrderState, SeeingState
 from uplink.outbox import Outbox
 from uplink.station.crossings import crossings_of
@@ -100,10 +101,7 @@ class Mast:
 
     @property
     def alerts(self) -> list[Alert]:
-        found = []
-        while not self.watch._to_keep.empty():
-            found.append(self.watch._to_keep.get_nowait().alert)
-        return found
+        return alerts_to_keep(self.watch)
 
 
 @pytest.fixture

@@ -23,9 +23,9 @@ from edge.hotspot import Hotspot, HotspotChange, HotspotState
 from edge.hotspot_record import TrackerRecord
 from edge.hotspot_store import CLOCKS_APART_S, HotspotStore
 from edge.hotspots import MOST_KEPT
-from tests.edge import test_watch
+from tests.edge import watched_flight
 from tests.edge.test_hotspots import ABOVE, PLACE, START, Watch, box, offset_m
-from tests.edge.test_watch import FIRE, Flight
+from tests.edge.watched_flight import FIRE, Flight
 from uplink.messages import Alert, AlertState
 from uplink.outbox import Outbox
 
@@ -275,7 +275,7 @@ _AGENT = """
 import asyncio, sys
 from pathlib import Path
 import pytest
-from tests.edge.test_watch import FIRE, Flight
+from tests.edge.watched_flight import FIRE, Flight
 from uplink.outbox import Outbox
 
 async def main(folder):
@@ -357,7 +357,7 @@ def test_an_agent_told_to_keep_nothing_begins_anew(
 ) -> None:
     folder, fire_id = killed
     monkeypatch.setattr(
-        test_watch, "CONFIG", test_watch.CONFIG.replace('"data"', '"data"\nhotspots_kept_h = 0')
+        watched_flight, "CONFIG", watched_flight.CONFIG.replace('"data"', '"data"\nhotspots_kept_h = 0')
     )
     with Outbox(folder / "outbox.db") as outbox:
         flight = Flight(folder, outbox, monkeypatch)
