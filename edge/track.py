@@ -21,6 +21,8 @@ BEARING_SMOOTHING = 0.7
 STRAYS_TO_RESTART = 6
 # A fire box on a smoke hotspot may be a mistake of the detector; two are not.
 FIRE_LOOKS_FOR_FIRE = 2
+# What a miss of a confirmed one counts, of another's.
+CONFIRMED_MISS = 0.5
 CHANGED_BY = 0.2
 MOVED_BY = 0.5
 # An ellipse's longer half (90 %) beyond this part of the distance.
@@ -131,7 +133,7 @@ class Track:
         if first_of_look:
             self.looks += 1
             # A box that keeps its place in the picture while the ground below moves on is on the lens.
-            if agrees or self.is_vague:
+            if agrees or self.is_vague or self.state is HotspotState.CONFIRMED:
                 self._add(_hit_log_odds(sighting.score))
         label_before = self.label
         self.fire_looks += is_fire
@@ -156,7 +158,9 @@ class Track:
         """A look that should have seen it did not. It says more the longer ago the last one was that did, or
         should have: a tile that comes by every two seconds is no part of a burst."""
         elapsed_s, self._judged_s = at_s - self._judged_s, at_s
-        self._add(-self._config.miss_log_odds * min(1.0, elapsed_s / self._config.miss_s))
+        # What has been told of is not taken back for a few looks that smoke or a gust may explain.
+        worth = CONFIRMED_MISS if self.state is HotspotState.CONFIRMED else 1.0
+        self._add(-worth * self._config.miss_log_odds * min(1.0, elapsed_s / self._config.miss_s))
 
     def take_over(self, other: Track, *, jumped: bool) -> bool:
         """The other was this one all along; ``jumped``: it is where this one is now.
