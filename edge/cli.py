@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import signal
 import sys
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 
 from edge.logs import log_to_stderr
+from edge.station_verbs import station_app
+from edge.verb import INTERRUPTED_EXIT_CODE, finish, leave, run
 from flight.errors import EmberwatchError
-
-INTERRUPTED_EXIT_CODE = 130
-T = TypeVar("T")
 
 app = typer.Typer(
     name="emberwatch",
@@ -40,6 +36,7 @@ app.add_typer(camera_app, name="camera")
 signing_app = typer.Typer(no_args_is_help=True, help="Sign the link to the autopilot.")
 app.add_typer(signing_app, name="signing")
 model_app = typer.Typer(no_args_is_help=True, help="Make and judge detectors.")
+app.add_typer(station_app, name="station")
 
 
 def _print_version(wanted: bool) -> None:
@@ -94,7 +91,7 @@ def demo(
     """Fly a virtual drone over a burning world: real agent, real detector, real station, real webhook."""
     from edge.demo.run import run_demo
 
-    _exit(run_demo(headless=headless or not sys.stdout.isatty(), seed=seed, port=port, keep=keep, sitl=sitl))
+    leave(run_demo(headless=headless or not sys.stdout.isatty(), seed=seed, port=port, keep=keep, sitl=sitl))
 
 
 @app.command()
@@ -104,17 +101,7 @@ def agent(config: ConfigOption) -> None:
     from edge.start import start_agent
 
     log_to_stderr()
-    _run(start_agent(load_agent_config(config)))
-
-
-@app.command()
-def station(config: ConfigOption) -> None:
-    """Run on the ground: take alerts, show the page, send the webhooks."""
-    from edge.config import load_station_config
-    from uplink.station.app import serve
-
-    log_to_stderr()
-    _run(serve(load_station_config(config)))
+    run(start_agent(load_agent_config(config)))
 
 
 @app.command()
@@ -136,7 +123,7 @@ def virtual(
 
     log_to_stderr()
     truths = tuple(truth or ["udpout:127.0.0.1:14660"])
-    _run(fly_virtual_drone(out=out, truth=truths, seed=seed, speed=speed, arducopter=sitl))
+    run(fly_virtual_drone(out=out, truth=truths, seed=seed, speed=speed, arducopter=sitl))
 
 
 @app.command()
@@ -175,7 +162,7 @@ def scan(
     """
     from edge.scan import scan_command
 
-    _exit(
+    leave(
         scan_command(
             paths,
             out,
@@ -218,7 +205,7 @@ def preflight(
     from edge.preflight_command import preflight as check_all
 
     log_to_stderr(logging.WARNING)
-    _finish(check_all(load_agent_config(config), wait_s=wait))
+    finish(check_all(load_agent_config(config), wait_s=wait))
 
 
 @patrol_app.command("check")
@@ -230,7 +217,7 @@ def patrol_check(
     """Refuse what is unsafe, and say where: fence and no-fly zones, ground, ceiling, range, battery."""
     from edge.patrols.command import Sources, check_command
 
-    _exit(check_command(file, Sources(dem, config)))
+    leave(check_command(file, Sources(dem, config)))
 
 
 @patrol_app.command("plan")
@@ -251,7 +238,7 @@ def patrol_plan(
     from edge.patrols.command import Sources, plan_command
 
     sources = Sources(dem, config)
-    _exit(plan_command(file, sources, out=out, waypoints=waypoints, png=png, geojson=geojson))
+    leave(plan_command(file, sources, out=out, waypoints=waypoints, png=png, geojson=geojson))
 
 
 @locate_app.command("explain")
@@ -275,7 +262,7 @@ def locate_explain(
     """Reckon an alert's position anew from its record: ray, ground, each cause's share of the error."""
     from edge.explain_command import Sources, explain_command
 
-    _exit(explain_command(alert, Sources(data, config, dem), save=save))
+    leave(explain_command(alert, Sources(data, config, dem), save=save))
 
 
 @camera_app.command("list")
@@ -283,7 +270,7 @@ def camera_list() -> None:
     """Say which camera profiles come along, how sure each is, and where its figures are from."""
     from edge.camera_commands.list_profiles import list_command
 
-    _exit(list_command())
+    leave(list_command())
 
 
 @camera_app.command("calibrate")
@@ -307,7 +294,7 @@ def camera_calibrate(
     """
     from edge.camera_commands.calibrate import calibrate_command
 
-    _exit(calibrate_command(photos, board, out, name=name, fisheye=fisheye))
+    leave(calibrate_command(photos, board, out, name=name, fisheye=fisheye))
 
 
 @camera_app.command("latency")
@@ -320,7 +307,7 @@ def camera_latency(
     from edge.config import load_agent_config
 
     log_to_stderr(logging.WARNING)
-    _finish(latency_command(load_agent_config(config), seconds=seconds))
+    finish(latency_command(load_agent_config(config), seconds=seconds))
 
 
 @camera_app.command("solve")
@@ -343,7 +330,7 @@ def camera_solve(
     """Find heading, pitch and roll of a fixed camera from landmarks in its picture, as a table to paste."""
     from edge.solve_command import solve_command
 
-    _exit(solve_command(landmarks, config=config, profile=profile, known_place=position == "known"))
+    leave(solve_command(landmarks, config=config, profile=profile, known_place=position == "known"))
 
 
 @signing_app.command("new")
@@ -382,7 +369,7 @@ def signing_set_up(
     from edge.signing_command import set_up
 
     log_to_stderr(logging.WARNING)
-    _finish(set_up(load_agent_config(config), present_key))
+    finish(set_up(load_agent_config(config), present_key))
 
 
 @signing_app.command("off")
@@ -392,47 +379,7 @@ def signing_off(config: ConfigOption) -> None:
     from edge.signing_command import switch_off
 
     log_to_stderr(logging.WARNING)
-    _finish(switch_off(load_agent_config(config)))
-
-
-def _finish(work: Coroutine[Any, Any, int]) -> None:
-    """Run something that ends by itself with an exit code."""
-    code = _run(work)
-    _exit(INTERRUPTED_EXIT_CODE if code is None else code)
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T | None:
-    """Run to the end, or to SIGINT or SIGTERM, which both let every ``finally`` do its work: then None."""
-
-    async def until_signalled() -> T | None:
-        task = asyncio.ensure_future(work)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, task.cancel)
-        try:
-            return await task
-        except asyncio.CancelledError:
-            logging.getLogger("emberwatch").info("stopped")
-            return None
-
-    try:
-        return asyncio.run(until_signalled())
-    except BaseExceptionGroup as group:
-        # A task group wraps the one thing that went wrong; a person wants to read just that.
-        known = group.subgroup(EmberwatchError)
-        if known is None:
-            raise
-        raise _first(known) from group
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
-
-
-def _exit(code: int) -> None:
-    if code:
-        raise typer.Exit(code)
+    finish(switch_off(load_agent_config(config)))
 
 
 def main() -> None:

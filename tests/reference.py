@@ -166,6 +166,9 @@ def verbs() -> list[Verb]:
     found = [_verb("", command) for command in command_line.registered_commands]
     for group in command_line.registered_groups:
         if group.typer_instance is not None and group.name is not None:
+            itself = group.typer_instance.registered_callback
+            if itself is not None:
+                found.append(_verb("", itself))
             found += [_verb(group.name, command) for command in group.typer_instance.registered_commands]
     return found
 
@@ -173,8 +176,13 @@ def verbs() -> list[Verb]:
 def _verb(group: str, command: Any) -> Verb:
     callback = command.callback
     hints = get_type_hints(callback, include_extras=True)
-    name = command.name or callback.__name__.replace("_", "-")
-    words = [_word(each, hints[each.name]) for each in inspect.signature(callback).parameters.values()]
+    given = command.name if isinstance(command.name, str) else None
+    name = given or callback.__name__.replace("_", "-")
+    words = [
+        _word(each, hints[each.name])
+        for each in inspect.signature(callback).parameters.values()
+        if each.annotation != "typer.Context"
+    ]
     return Verb(f"{group} {name}".strip(), " ".join((callback.__doc__ or "").split()), tuple(words))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -145,6 +145,18 @@ class Snapshot(Message):
     tracks: dict[str, list[tuple[LonDeg, LatDeg]]] = Field(description="by drone, the oldest point first")
     leases: list[LeaseState]
     orders: list[LoggedOrder] = Field(description="the latest, the oldest first")
+
+
+class AuditEntry(Message):
+    """One line of the audit log."""
+
+    number: int = Field(description="counts up without a gap")
+    at: UtcTime
+    who: str = Field(description="a person's name, `drone <id>`, or `station`")
+    what: str = Field(description="as in `incident.acknowledged`")
+    about: str = Field(description="the id of the thing")
+    detail: dict[str, Any]
+    hash: Sha256 = Field(description="over this line and the hash of the line before")
 
 
 class Health(Message):

@@ -11,6 +11,7 @@ from uplink.gcj02 import Datum, is_wgs84
 from uplink.messages import DroneId, Message, Sha256
 from uplink.station.answers import Problem
 from uplink.station.lease import Holder
+from uplink.station.people import Person, Role
 from uplink.station.services import Services
 
 _bearer = HTTPBearer(auto_error=False, description="the drone's key")
@@ -49,7 +50,15 @@ def operator(request: Request, services: ServicesDep) -> Holder:
     return services.control.operators.identify(request)
 
 
+def pilot(request: Request, services: ServicesDep) -> Person:
+    """The person that asks, who may order drones and work incidents; 401 or 403 otherwise."""
+    holder = services.control.operators.identify(request)
+    return Person(holder.name, Role.ADMIN, holder.session)
+
+
 OperatorDep = Annotated[Holder, Depends(operator)]
+PilotDep = Annotated[Person, Depends(pilot)]
+AdminDep = Annotated[Person, Depends(pilot)]
 Sender = Annotated[str, Depends(sender)]
 
 

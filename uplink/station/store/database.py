@@ -18,49 +18,11 @@ from sqlite_utils import Database as Connection
 
 from uplink.errors import StoreError
 from uplink.sqlite import is_corrupt, open_database, transaction
+from uplink.station.store.schema import STEPS
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-SCHEMA_VERSION = 2
-
-# Times ending in _s are seconds since 1970. A body is the message's own JSON.
-# A delivery is one event to one endpoint; lease_until_s is set while an attempt is in flight.
-_SCHEMA_1 = """
-create table alerts (
-    id text primary key, drone_id text not null, revision integer not null,
-    confirmed_at_s real not null, received_at_s real not null, body text not null
-);
-create index alerts_by_time on alerts (confirmed_at_s, id);
-create table media (
-    sha256 text primary key, drone_id text not null, size_bytes integer not null, received_at_s real not null
-);
-create table states (drone_id text primary key, body text not null);
-create table patrols (drone_id text primary key, body text not null);
-create table track_points (
-    drone_id text not null, number integer not null, lon_deg real not null, lat_deg real not null,
-    primary key (drone_id, number)
-) without rowid;
-create table deliveries (
-    id integer primary key autoincrement, event_id text not null, type text not null,
-    alert_id text not null, revision integer not null, endpoint_id text not null, url_host text not null,
-    body text not null, state text not null default 'waiting', attempts integer not null default 0,
-    created_at_s real not null, due_at_s real not null, lease_until_s real,
-    last_status integer, last_error text, delivered_at_s real,
-    unique (event_id, endpoint_id)
-);
-create index deliveries_due on deliveries (endpoint_id, due_at_s) where state = 'waiting'
-"""
-# Orders are never deleted: who asked a drone for what has to be answerable later.
-_SCHEMA_2 = """
-create table orders (
-    id text primary key, drone_id text not null, kind text not null, operator text not null,
-    given_at_s real not null, fate text not null, fate_at_s real not null, body text not null
-);
-create index orders_by_time on orders (given_at_s, id)
-"""
-_STEPS = (_SCHEMA_1, _SCHEMA_2)
 
 
 class StationDatabase:
@@ -101,16 +63,16 @@ class StationDatabase:
     def _make_tables(self) -> None:
         with transaction(self._connection) as db:
             version = int(next(iter(db.conn.execute("PRAGMA user_version")))[0])
-            if version > SCHEMA_VERSION:
+            if version > len(STEPS):
                 raise StoreError(
                     f"{self._path} was made by a newer Emberwatch (its layout is {version})",
                     hint="Update Emberwatch, or give the station another data folder.",
                 )
-            for step in _STEPS[version:]:
-                for statement in step.split(";"):
+            for step in STEPS[version:]:
+                for statement in step:
                     db.execute(statement)
-            if version < SCHEMA_VERSION:
-                db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            if version < len(STEPS):
+                db.execute(f"PRAGMA user_version = {len(STEPS)}")
 
 
 def _in_words(path: Path, reason: sqlite3.Error) -> StoreError:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from uplink.errors import StationError
 from uplink.station.store.alerts import AlertStore
+from uplink.station.store.audit import AuditLog
 from uplink.station.store.database import StationDatabase
 from uplink.station.store.deliveries import DeliveryStore
 from uplink.station.store.fleet import FleetStore
@@ -48,6 +49,7 @@ class Store:
         self.deliveries = DeliveryStore(self._database)
         self.fleet = FleetStore(self._database)
         self.orders = OrderLog(self._database)
+        self.audit = AuditLog(self._database)
 
     async def check(self) -> None:
         """Raises ``StoreError`` if the database does not answer."""

@@ -1,0 +1,102 @@
+"""The audit log: who did what, when and about what. Only ever added to, each row chained to the one before.
+
+A deed is written in the transaction of what it records, so that neither is there without the other. Each
+row's hash is over the row and the hash before it: who changes one row would have to make all later ones anew,
+and the newest hash, noted elsewhere, shows even that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlite_utils import Database as Connection
+
+from uplink.station.answers import AuditEntry
+from uplink.station.store.database import StationDatabase
+
+NO_HASH = "0" * 64
+_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """``who`` is a person's name, `drone <id>` or `station`; ``what`` a verb as in `incident.acknowledged`;
+    ``about`` the id of the thing. ``detail`` holds whatever else must be answerable later, and no secret."""
+
+    who: str
+    what: str
+    about: str
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+def write_deed(db: Connection, deed: Deed, *, now_s: float) -> None:
+    """Within the caller's transaction."""
+    last = next(iter(db.query("select seq, hash from audit order by seq desc limit 1")), None)
+    seq, before = (1, NO_HASH) if last is None else (last["seq"] + 1, last["hash"])
+    detail = json.dumps(deed.detail, sort_keys=True, ensure_ascii=False)
+    row = [seq, now_s, deed.who, deed.what, deed.about, detail]
+    db.execute(
+        "insert into audit (seq, at_s, who, what, about, detail, hash) values (?, ?, ?, ?, ?, ?, ?)",
+        [*row, _hash(before, row)],
+    )
+
+
+class AuditLog:
+    def __init__(self, database: StationDatabase) -> None:
+        self._database = database
+
+    async def write(self, deed: Deed, *, now_s: float) -> None:
+        """A deed that changes nothing else in the database, as looking at a picture."""
+        await self._database.run(lambda db: write_deed(db, deed, now_s=now_s))
+
+    async def newest(
+        self, limit: int, before: int | None = None, about: str | None = None
+    ) -> list[AuditEntry]:
+        """The newest first; ``before`` is the number of the last one already known."""
+
+        def work(db: Connection) -> list[AuditEntry]:
+            rows = db.query(
+                "select * from audit where (:before is null or seq < :before) "
+                "and (:about is null or about = :about) order by seq desc limit :limit",
+                {"before": before, "about": about, "limit": limit},
+            )
+            return [_entry(row) for row in rows]
+
+        return await self._database.run(work)
+
+    async def first_break(self) -> int | None:
+        """The number of the first row that does not follow from the one before; none in a whole chain."""
+        before, seq = NO_HASH, 0
+        while True:
+            rows = await self._database.run(
+                lambda db, after=seq: list(  # type: ignore[misc]
+                    db.query("select * from audit where seq > ? order by seq limit ?", [after, _AT_ONCE])
+                )
+            )
+            if not rows:
+                return None
+            for row in rows:
+                said = [row[name] for name in ("seq", "at_s", "who", "what", "about", "detail")]
+                if row["seq"] != seq + 1 or row["hash"] != _hash(before, said):
+                    return seq + 1
+                before, seq = row["hash"], row["seq"]
+
+
+def _hash(before: str, row: list[Any]) -> str:
+    return hashlib.sha256(json.dumps([before, *row], ensure_ascii=False).encode()).hexdigest()
+
+
+def _entry(row: dict[str, Any]) -> AuditEntry:
+    return AuditEntry(
+        number=row["seq"],
+        at=datetime.fromtimestamp(row["at_s"], UTC),
+        who=row["who"],
+        what=row["what"],
+        about=row["about"],
+        detail=json.loads(row["detail"]),
+        hash=row["hash"],
+    )
