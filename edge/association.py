@@ -35,6 +35,11 @@ ELEVATION_GATE_DEG = 4.0
 VIEW_MEMORY_S = 2.0
 SAME_POST_M = 30.0
 BY_BEARING, BY_BOX, BY_VIEW = 1.4, 1.5, 2.0
+# What it costs to belong to no hotspot: more than the worst fit (1 + BEYOND), less than two bad ones.
+ALONE, BEYOND = 1.15, 0.1
+# Two places become one if they are closer than this (σ). If the older one should have been seen and was not
+# in this many looks, while the newer one was seen, they may be further apart: it has moved, the error shows.
+ONE_SIGMA, ONE_INSTEAD_SIGMA, MISSED_INSTEAD = 1.5, 3.0, 2
 # The foot of a smoke column is a guess in ways that the error model does not know.
 SMOKE_ERROR_FACTOR = 2.5
 # How many box sizes the ground has to have moved on in the picture.
@@ -66,12 +71,19 @@ def mismatches(
 
 
 def assign(misfits: FloatArray) -> list[tuple[int, int]]:
-    """Pairs (row, column) of the cheapest one-to-one assignment of what fits at all."""
+    """Pairs (row, column) of the cheapest one-to-one assignment of what fits at all.
+
+    A sighting may also stay by itself: two bad fits are no better than a good one and a new hotspot.
+    """
     if not misfits.size:
         return []
-    out_of_reach = 1e6
-    rows, columns = linear_sum_assignment(np.where(np.isfinite(misfits), misfits, out_of_reach))
-    return [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if np.isfinite(misfits[i, j])]
+    rows, columns = misfits.shape
+    # Any fit at all is better than none; between those beyond 1 only their order counts.
+    cost = np.where(misfits > 1.0, 1.0 + (misfits - 1.0) * BEYOND, misfits)
+    cost = np.where(np.isfinite(misfits), cost, 1e6)
+    chosen = linear_sum_assignment(np.hstack([cost, np.full((rows, rows), ALONE)]))
+    pairs = ((int(i), int(j)) for i, j in zip(*chosen, strict=True))
+    return [(i, j) for i, j in pairs if j < columns and np.isfinite(misfits[i, j])]
 
 
 def is_part_of(
@@ -98,23 +110,25 @@ def _distance_m(place: Place, sighting: Sighting) -> float:
     return math.hypot(float(east_m), float(north_m))
 
 
-def may_be_one(a: Track, b: Track, look: Look, config: HotspotConfig) -> bool:
+def may_be_one(new: Track, old: Track, look: Look, config: HotspotConfig) -> bool:
     """Whether two tracks are too close, given their errors, to be told apart."""
-    if a.place is not None and b.place is not None:
-        # Far beyond any gate nothing needs to be reckoned out.
-        reach_m = config.gate_sigma * (2 * config.model_error_m + a.place.semi_major_m + b.place.semi_major_m)
-        if a.place.distance_m(b.place) <= reach_m:
-            offset_m, covariance_m2 = a.place.offset_to(b.place)
+    if new.place is not None and old.place is not None:
+        instead = old.missed >= MISSED_INSTEAD and old.latest.at_s < new.first.at_s
+        gate_sigma = ONE_INSTEAD_SIGMA if instead else ONE_SIGMA
+        # Far beyond the gate nothing needs to be reckoned out.
+        reach_m = gate_sigma * (2 * config.model_error_m + new.place.semi_major_m + old.place.semi_major_m)
+        if new.place.distance_m(old.place) <= reach_m:
+            offset_m, covariance_m2 = new.place.offset_to(old.place)
             covariance_m2 = covariance_m2 + 2 * config.model_error_m**2 * np.eye(2)
-            if float(offset_m @ np.linalg.solve(covariance_m2, offset_m)) <= config.gate_sigma**2:
+            if float(offset_m @ np.linalg.solve(covariance_m2, offset_m)) <= gate_sigma**2:
                 return True
-    if not (a.is_vague or b.is_vague):
+    if not (new.is_vague or old.is_vague):
         return False
-    turn_deg = abs((a.bearing_deg - b.bearing_deg + 180.0) % 360.0 - 180.0)
-    apart_m = distance_m(a.latest.sighting.pose, b.latest.sighting.pose)
-    if a.is_vague and b.is_vague and apart_m <= SAME_POST_M:
+    turn_deg = abs((new.bearing_deg - old.bearing_deg + 180.0) % 360.0 - 180.0)
+    apart_m = distance_m(new.latest.sighting.pose, old.latest.sighting.pose)
+    if new.is_vague and old.is_vague and apart_m <= SAME_POST_M:
         return turn_deg <= look.camera.hfov_deg  # one picture could show both
-    half_width_deg = max(a.latest.sighting.half_width_deg, b.latest.sighting.half_width_deg)
+    half_width_deg = max(new.latest.sighting.half_width_deg, old.latest.sighting.half_width_deg)
     return turn_deg <= config.bearing_gate_deg + half_width_deg
 
 

@@ -109,7 +109,7 @@ class HotspotConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     confirm_probability: float = Field(
-        default=0.95, gt=0.5, lt=1, description="a tentative one is confirmed from here"
+        default=0.97, gt=0.5, lt=1, description="a tentative one is confirmed from here"
     )
     confirm_looks: int = Field(default=3, ge=1, le=100, description="and not before it was seen this often")
     confirm_s: float = Field(default=0.5, ge=0, le=60, description="nor before it was seen over this long")
@@ -129,7 +129,7 @@ class HotspotConfig(BaseModel):
         default=30.0, gt=0, description="a tentative one not seen for this long is forgotten"
     )
     gate_sigma: float = Field(
-        default=2.4, gt=0, le=10, description="a sighting further off than this is another place"
+        default=2.1, gt=0, le=10, description="a sighting further off than this is another place"
     )
     model_error_m: float = Field(
         default=4.0, ge=0, le=100, description="1σ of what the error model leaves out"

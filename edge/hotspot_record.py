@@ -34,6 +34,7 @@ class SpotRecord:
     axes_m: FloatArray
     sides: FloatArray
     foot_m2: FloatArray
+    roughness: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

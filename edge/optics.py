@@ -226,7 +226,7 @@ class Camera:
         points = np.asarray(points_m, np.float64).reshape(-1, 3)
         return self._lens.to_plane(points) * (self.fx_px, self.fy_px) + (self.cx_px, self.cy_px)
 
-    def contains(self, pixels: FloatArray, margin_px: float = 0.0) -> NDArray[np.bool_]:
+    def contains(self, pixels: FloatArray, margin_px: float | FloatArray = 0.0) -> NDArray[np.bool_]:
         """Which pixels (N, 2) are inside the picture by at least the margin; NaN is outside."""
         u, v = pixels[:, 0], pixels[:, 1]
         return (

@@ -72,6 +72,7 @@ class Spot:
         if record.guess_m is not None:
             spot.guess_m = record.guess_m.reshape(3)
         spot.at_s, spot.looks, spot.grazing = record.at_s, record.looks, record.grazing
+        spot.roughness = record.roughness
         return spot
 
     def keep(self) -> SpotRecord:
@@ -88,6 +89,7 @@ class Spot:
             axes_m=self.axes_m.copy(),
             sides=self.sides.copy(),
             foot_m2=self.foot_m2.copy(),
+            roughness=self.roughness,
         )
 
     @property

@@ -12,10 +12,10 @@ from edge.place import Place
 from edge.sighting import Sighting
 
 # Certainty is bounded, so that news can still change it.
-LEAST_LOG_ODDS, MOST_LOG_ODDS = -4.0, 7.0
+LEAST_LOG_ODDS, MOST_LOG_ODDS = -7.0, 7.0
 # One sighting's worth: fires are seen in some .7 of the looks that show them, what the detector mistakes in
-# one place in some .2; and its score: mistakes score lower (models/README.md).
-HIT_LOG_ODDS, HIT_PER_LOGIT, LEAST_HIT, MOST_HIT = 0.7, 0.55, 0.3, 3.0
+# one place in some .2; and its score: mistakes score lower (a logistic fit to models/README.md's figures).
+HIT_LOG_ODDS, HIT_PER_LOGIT, LEAST_HIT, MOST_HIT = 0.7, 0.775, 0.3, 3.0
 BEARING_SMOOTHING = 0.7
 # An estimate that this many sightings in a row contradict starts anew.
 STRAYS_TO_RESTART = 6
@@ -47,6 +47,8 @@ class Track:
         self.state = HotspotState.TENTATIVE
         self.log_odds = logit(config.first_probability)
         self.looks = 0
+        self.missed = 0
+        """Looks since the latest sighting that should have seen it."""
         self.fire_looks = 0
         self.smoke_looks = 0
         self.place: Place | None = None
@@ -131,6 +133,7 @@ class Track:
         is_fire = sighting.label == "fire"
         first_of_look = self.looks == 0 or seen.at_s > self.latest.at_s
         if first_of_look:
+            self.missed = 0
             self.looks += 1
             # A box that keeps its place in the picture while the ground below moves on is on the lens.
             if agrees or self.is_vague or self.state is HotspotState.CONFIRMED:
@@ -158,6 +161,7 @@ class Track:
         """A look that should have seen it did not. It says more the longer ago the last one was that did, or
         should have: a tile that comes by every two seconds is no part of a burst."""
         elapsed_s, self._judged_s = at_s - self._judged_s, at_s
+        self.missed += 1
         # What has been told of is not taken back for a few looks that smoke or a gust may explain.
         worth = CONFIRMED_MISS if self.state is HotspotState.CONFIRMED else 1.0
         self._add(-worth * self._config.miss_log_odds * min(1.0, elapsed_s / self._config.miss_s))

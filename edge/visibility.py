@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-# This part of the picture along its edges does not count: boxes there are cut.
-MARGIN = 0.06
+# This part of the picture's width along its edges does not count, beside half a box: boxes there are cut.
+MARGIN = 0.02
 # Detection fades with distance; up to this much further than it has been seen it is expected again.
 RANGE_MARGIN = 1.2
 SAME_PLACE_M = 5.0
@@ -48,7 +48,8 @@ def should_see(look: Look, tracks: Sequence[Track]) -> NDArray[np.bool_]:
         return expected
     points_m = _points(look, [place for i in placed if (place := tracks[i].place) is not None])
     pixels = look.camera.project(points_m.reshape(-1, 3) @ look.pose.camera_to_enu)
-    whole = look.camera.contains(pixels, MARGIN * look.camera.width_px).reshape(-1, 5).all(axis=1)
+    margin_px = np.repeat([MARGIN * look.camera.width_px + _half_size_px(tracks[i]) for i in placed], 5)
+    whole = look.camera.contains(pixels, margin_px).reshape(-1, 5).all(axis=1)
     for k in np.flatnonzero(whole):
         i = placed[k]
         reach_m = RANGE_MARGIN * tracks[i].usual_range_m * look.magnification(pixels[5 * k : 5 * k + 5])
@@ -65,6 +66,11 @@ def _moved(look: Look, poses: Sequence[Pose]) -> tuple[FloatArray, FloatArray]:
     return moved_m, np.degrees(np.arccos(np.clip((traces - 1) / 2, -1.0, 1.0)))
 
 
+def _half_size_px(track: Track) -> float:
+    box = track.extent
+    return 0.0 if box is None else max(box[2] - box[0], box[3] - box[1]) / 2
+
+
 def _rays_in_picture(look: Look, sightings: Sequence[Sighting]) -> list[bool]:
     """Which of them are in the picture, and shown about as large as they were when they were seen."""
     pixels = look.camera.project(np.array([s.ray_enu for s in sightings]) @ look.pose.camera_to_enu)
@@ -76,8 +82,11 @@ def _rays_in_picture(look: Look, sightings: Sequence[Sighting]) -> list[bool]:
 
 
 def _points(look: Look, places: Sequence[Place]) -> FloatArray:
-    """(N, 5, 3): places and the ends of the axes of their 1σ ellipses, from the look's camera."""
-    values, vectors = np.linalg.eigh(np.array([place.covariance_m2 for place in places]))
+    """(N, 5, 3): places and the ends of the axes of 1σ of what is their own, from the look's camera.
+
+    What all looks of a flight have in common is wrong by the same now, and moves nothing in the picture.
+    """
+    values, vectors = np.linalg.eigh(np.array([place.own_m2[:2, :2] for place in places]))
     axes_m = (vectors * np.sqrt(np.maximum(values, 0.0))[:, None]).transpose(0, 2, 1)
     around_m = np.zeros((len(places), 5, 3))
     around_m[:, 1:3, :2], around_m[:, 3:5, :2] = axes_m, -axes_m

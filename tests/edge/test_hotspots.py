@@ -122,7 +122,7 @@ def test_unsure_boxes_take_more_looks() -> None:
     watch = Watch()
     watch.looks(0.0, 5, ABOVE, [box(ABOVE, *PLACE, score=0.25)])
     assert not watch.changes
-    watch.looks(1.0, 10, ABOVE, [box(ABOVE, *PLACE, score=0.25)])
+    watch.looks(1.0, 15, ABOVE, [box(ABOVE, *PLACE, score=0.25)])
     assert watch.kinds == ["confirmed"]
 
 
