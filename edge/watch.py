@@ -30,7 +30,8 @@ from edge.locate import locate_detections
 from edge.optics import Camera
 from edge.pose import Pose, PoseUnavailable
 from edge.tiling import TilePlanner
-from edge.vision.report import FrameReport, Ready, VisionSettings
+from edge.vision.report import FrameReport, Ready
+from edge.vision.settings import vision_settings
 from edge.vision.supervisor import VisionSupervisor
 from edge.zones import Zones
 from flight.errors import EmberwatchError
@@ -304,29 +305,6 @@ class Watch:
             log.warning("alert %s is not kept yet: %s", alert.id, error)
             return False
         return True
-
-
-def vision_settings(config: AgentConfig, camera: Camera) -> VisionSettings:
-    """What the vision child is told."""
-    detector, virtual = config.detector, config.virtual
-    return VisionSettings(
-        source=config.camera.source,
-        frames_per_s=config.camera.frames_per_s,
-        loop=config.camera.loop,
-        model=str(detector.model) if detector.model else None,
-        threshold=detector.threshold,
-        sensitivity=detector.sensitivity,
-        backend=detector.backend,
-        labels=dict(detector.labels) if detector.labels is not None else None,
-        cache_dir=str(config.data_dir / "detector"),
-        threads=detector.threads,
-        tile_budget_s=None if detector.tile_budget_ms is None else detector.tile_budget_ms / 1e3,
-        width_px=camera.width_px,
-        height_px=camera.height_px,
-        hfov_deg=camera.hfov_deg,
-        virtual_seed=virtual.seed,
-        virtual_truth_url=virtual.truth_url,
-    )
 
 
 class _Rate:

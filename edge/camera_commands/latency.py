@@ -196,8 +196,8 @@ class _CameraWatch:
 def _live(config: AgentConfig, camera: Camera) -> CameraSource:
     """The configured camera. Raises LatencyError for files, CameraError where it cannot be opened."""
     if config.camera.source == "virtual":
+        from edge.vision.settings import vision_settings
         from edge.vision.virtual import open_virtual_camera
-        from edge.watch import vision_settings
 
         return open_virtual_camera(vision_settings(config, camera))
     source = open_camera(config.camera.source)

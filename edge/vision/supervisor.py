@@ -32,6 +32,12 @@ async def start_child() -> Process:
     return await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
 
 
+def tell(process: Process, settings: VisionSettings) -> None:
+    """What to look at: a started child's first line. One that is gone already is found out by reading it."""
+    assert process.stdin is not None  # noqa: S101 - a pipe, as asked for
+    process.stdin.write((settings.to_json() + "\n").encode())
+
+
 async def end_child(process: Process) -> None:
     """Kill and reap: a child that hangs in a driver heeds nothing gentler, and it holds nothing to lose."""
     if process.returncode is None:
@@ -44,7 +50,7 @@ class VisionError(EmberwatchError):
 
 
 class VisionSupervisor:
-    """One vision child after another; ``first`` is one that has been started already.
+    """One vision child after another; ``first`` is one that has been started and told already.
 
     ``on_ready``, ``on_report`` and ``on_trouble`` (why nothing is looked at) are called in the event loop.
     Until the first frame has been looked at, what the child says is wrong ends the agent with that one line,
@@ -112,10 +118,12 @@ class VisionSupervisor:
     async def _one_child(self) -> str | None:
         """Start a child and read it to its end; why there must be another, or None at the camera's end."""
         process, self._first = self._first, None
-        try:
-            process = process or await start_child()
-        except (OSError, RuntimeError) as error:  # no memory, files or processes left; the other: no threads
-            return f"the vision process cannot be started ({error})"
+        if process is None:
+            try:
+                process = await start_child()
+            except (OSError, RuntimeError) as error:  # no memory, files or processes left; or no threads
+                return f"the vision process cannot be started ({error})"
+            tell(process, self._settings)
         self.process_id = process.pid
         try:
             return await self._follow(process)
@@ -130,8 +138,6 @@ class VisionSupervisor:
         assert process.stdout is not None  # noqa: S101
         timeout_s = self._warm_up_s
         try:
-            process.stdin.write((self._settings.to_json() + "\n").encode())
-            await process.stdin.drain()
             while True:
                 message = await asyncio.wait_for(read(process.stdout), timeout_s)
                 match message:

@@ -34,7 +34,7 @@ from edge.vision.report import (
     read,
 )
 from edge.vision.slot import LatestSlot
-from edge.vision.supervisor import VisionError, VisionSupervisor, start_child
+from edge.vision.supervisor import VisionError, VisionSupervisor, start_child, tell
 from edge.vision.tile import Tile
 
 REPORT = FrameReport(
@@ -184,6 +184,7 @@ async def test_the_real_child_looks_at_real_files(settings: VisionSettings) -> N
 
 async def test_a_child_that_was_started_early_is_the_one_that_looks(settings: VisionSettings) -> None:
     child = await start_child()
+    tell(child, settings)
     watched = Watched(settings, first=child)
     task = asyncio.create_task(watched.supervisor.run())
     await watched.next_report()

@@ -18,16 +18,18 @@ from edge.optics import Camera
 from edge.vision.flaw import Flaw
 from edge.vision.merge import Found
 from edge.vision.report import Ready, VisionSettings
+from edge.vision.settings import vision_settings
 from edge.vision.supervisor import VisionError
 from edge.vision.tile import Tile
-from edge.watch import Watch, vision_settings
+from edge.watch import Watch
 from flight.vehicle import Vehicle
 from models.backends import BACKENDS
 from tests.edge.watched_flight import CONFIG, FIRE, Flight
 from tests.flight.scripted import ScriptedAutopilot, until
 from uplink.errors import OutboxError
 from uplink.messages import Alert, AlertState, SeeingState
-from uplink.outbox import Outbox, kept_alert
+from uplink.outbox import Outbox
+from uplink.outbox_reader import kept_alert
 
 
 @pytest.fixture
