@@ -6,34 +6,39 @@ Invariants:
 - One row per alert. A higher revision replaces a lower one; a lower or equal one changes nothing, in
   any order of arrival, also after the higher one was sent.
 - The record of how an alert came about stays on the drone, beside the alert, as long as the alert is kept.
-- An alert is handed out before any of its media. Media wait until some revision of their alert was
-  answered.
-- An alert that waits is never dropped. Media are: the oldest first, when they exceed their budget or
-  the disk is full, and the log says so.
-- What the station refuses goes to the dead letters with the reason, and blocks nothing behind it.
-- A corrupt file is renamed aside, a new one is started, and the log says so as an error.
+- Alerts are handed out before media, and an alert before any of its own: media wait until some revision of
+  their alert was answered. Media go by rank (ground view, detection, lead-up, further), the oldest of a rank
+  first. What the latest revision of an alert no longer shows is of the last rank.
+- How often a thing was tried, and why it is not there yet, is on the disk with it.
+- An alert that waits is never dropped. Media are: what is worth least first, when they exceed their budget
+  or the disk is full, and the log says so. Once the disk is full, alerts go on into room that was kept for
+  them; media are taken again when that room is there again.
+- What the station refuses goes to the dead letters with the reason, and blocks nothing behind it. A person
+  may have it sent again (``uplink.outbox_reader``).
+- A corrupt file is renamed aside, a new one is started, the log says so as an error, and it is an alarm for
+  as long as the file lies there.
 
 Every method is synchronous, short and safe to call from any thread (one lock, one connection).
-From asyncio call the ones that touch the disk through ``asyncio.to_thread``; ``waiting``, ``refused``,
-``patrol`` and ``subscribe`` touch memory only and are fine on the event loop.
+From asyncio call the ones that touch the disk through ``asyncio.to_thread``; ``waiting``,
+``media_waiting``, ``refused``, ``alarms``, ``patrol`` and ``subscribe`` touch memory only and are fine on the
+event loop.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import logging
-import sqlite3
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Literal, Self, TypeVar
 
 from pydantic import ValidationError
 from sqlite_utils import Database
 
+from uplink import outbox_tables as tables
 from uplink.durable_file import DurableFile
 from uplink.errors import OutboxError, OutboxFullError
 from uplink.messages import Alert, PatrolRoute
@@ -43,29 +48,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 MEDIA_BUDGET_BYTES = 512 * 1024 * 1024
-KEPT_SENT_ALERTS = 1000  # remembered so that a late lower revision is not sent again
-KEPT_DEAD_LETTERS = 10_000
-
-_SCHEMA = """
-create table if not exists alerts (
-    seq integer primary key autoincrement, id text not null unique, revision integer not null,
-    body text not null, sent_revision integer not null default 0, refused_revision integer not null default 0
-);
-create table if not exists media (
-    seq integer primary key autoincrement, sha256 text not null unique, alert_id text not null,
-    size_bytes integer not null, data blob not null
-);
-create index if not exists media_by_alert on media (alert_id);
-create table if not exists records (alert_id text primary key, body text not null);
-create table if not exists patrol (slot integer primary key, body text not null);
-create table if not exists dead_letters (
-    seq integer primary key autoincrement, kind text not null, key text not null,
-    revision integer not null, reason text not null, refused_at text not null, body text
-)
-"""
-
-_CHECKED = ("alerts", "records", "patrol", "dead_letters")
-_ALERT_WAITS = "revision > max(sent_revision, refused_revision)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,34 +58,16 @@ class OutboxItem:
     key: str
     revision: int
     body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """Something that the station refused for good. ``body`` is an alert's JSON; media bytes are not kept."""
-
-    kind: Literal["alert", "media"]
-    key: str
-    revision: int
-    reason: str
-    refused_at: str
-    body: str | None
+    attempts: int = 0
+    """Answers and failures that it has had before, also in earlier runs of the agent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """How many things the station ever refused for good, and why it refused the latest."""
+    """How many things lie in the dead letters, and why the station refused the latest."""
 
     count: int = 0
     latest_reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class KeptAlert:
-    """An alert as the drone keeps it: in its latest revision, with the record of how it came about."""
-
-    alert: Alert
-    record: str | None
 
 
 class Outbox:
@@ -114,10 +78,10 @@ class Outbox:
         self._media_budget_bytes = media_budget_bytes
         self._listeners: list[Callable[[], None]] = []
         self._waiting = 0
-        # Not the media: reading half a gigabyte of pictures would delay every start.
-        self._file = DurableFile(path, schema=_SCHEMA, checked=_CHECKED)
+        self._media_waiting = 0
+        self._refused = Refused()
+        self._file = DurableFile(path, make_tables=tables.make_tables, checked=tables.CHECKED)
         self._patrol = self._run(_patrol)
-        self._refused = self._run(_refused)
 
     def __enter__(self) -> Self:
         return self
@@ -145,9 +109,11 @@ class Outbox:
             if hashlib.sha256(data).hexdigest() != sha256:
                 raise OutboxError(f"media of alert {alert.id} do not match their hash {sha256}")
         try:
-            is_new = self._run(lambda db: self._insert(db, alert, media, record))
+            is_new = self._put(alert, media, record)
         except OutboxFullError:
             is_new = self._put_on_full_disk(alert)
+            if is_new and media:
+                self._say_dropped(len(media), "the disk is full")
         if is_new:
             self._notify()
         return is_new
@@ -168,9 +134,21 @@ class Outbox:
         """Alerts not yet at the station (memory only)."""
         return self._waiting
 
+    def media_waiting(self) -> int:
+        """Pictures not yet at the station (memory only)."""
+        return self._media_waiting
+
     def refused(self) -> Refused:
-        """What went to the dead letters, also before a restart (memory only)."""
+        """What lies in the dead letters, also from before a restart (memory only)."""
         return self._refused
+
+    def alarms(self) -> list[str]:
+        """What a person has to look after, in words (memory only)."""
+        aside = self._file.aside
+        if not aside:
+            return []
+        names = ", ".join(path.name for path in aside)
+        return [f"the outbox was damaged, and alerts in it may not have been sent: {names} in its folder"]
 
     def patrol(self) -> PatrolRoute | None:
         """The latest patrol put, also after a restart (memory only)."""
@@ -187,21 +165,19 @@ class Outbox:
         self._listeners.append(callback)
         return lambda: self._listeners.remove(callback)
 
-    def dead_letters(self) -> list[DeadLetter]:
-        """What the station refused, the oldest first; the last ``KEPT_DEAD_LETTERS`` of them."""
-        columns = "kind, key, revision, reason, refused_at, body"
-        rows = self._run(lambda db: list(db.query(f"select {columns} from dead_letters order by seq")))  # noqa: S608
-        return [DeadLetter(**row) for row in rows]
-
     # --- what the client does ---------------------------------------------------------------------
 
-    def next_item(self, postponed: Collection[str] = ()) -> OutboxItem | None:
-        """The next thing to deliver: the oldest alert, else the oldest medium that may go.
+    def next_item(
+        self, postponed: Collection[str] = (), *, largest_media_bytes: int = tables.ANY_SIZE
+    ) -> OutboxItem | None:
+        """The next thing to deliver: the oldest alert, else the first medium that may go.
 
-        ``postponed`` are keys that are not to be handed out now.
+        ``postponed`` are keys that are not to be handed out now, nor are media beyond the size.
         """
         skip = json.dumps(sorted(postponed))
-        row = self._run(lambda db: _next_alert(db, skip) or _next_media(db, skip))
+        row = self._run(
+            lambda db: tables.next_alert(db, skip) or tables.next_media(db, skip, largest_media_bytes)
+        )
         return None if row is None else OutboxItem(**row)
 
     def mark_sent(self, item: OutboxItem) -> None:
@@ -215,140 +191,91 @@ class Outbox:
                 "update alerts set sent_revision = max(sent_revision, ?) where id = ?",
                 [item.revision, item.key],
             )
-            db.execute(
-                f"delete from alerts where not {_ALERT_WAITS} and id not in (select alert_id from media) "  # noqa: S608
-                f"and seq <= (select max(seq) from alerts) - {KEPT_SENT_ALERTS}"
-            )
-            db.execute("delete from records where alert_id not in (select id from alerts)")
+            tables.forget_sent_alerts(db)
 
         self._run(work)
+
+    def mark_failed(self, item: OutboxItem, reason: str) -> None:
+        """It did not arrive, or not whole, and will be sent again."""
+        table, named = ("alerts", "id") if item.kind == "alert" else ("media", "sha256")
+        self._run(
+            lambda db: db.execute(
+                f"update {table} set attempts = attempts + 1, last_reason = ? where {named} = ?",  # noqa: S608
+                [reason, item.key],
+            )
+        )
 
     def mark_refused(self, item: OutboxItem, reason: str) -> None:
         """The station will never take it: it moves to the dead letters."""
 
-        def work(db: Database) -> Refused:
+        def work(db: Database) -> None:
             body = item.body.decode() if item.kind == "alert" else None
-            db.execute(
-                "insert into dead_letters (kind, key, revision, reason, refused_at, body) "
-                "values (?, ?, ?, ?, ?, ?)",
-                [item.kind, item.key, item.revision, reason, datetime.now(UTC).isoformat(), body],
-            )
-            db.execute(
-                f"delete from dead_letters where seq <= "  # noqa: S608
-                f"(select max(seq) from dead_letters) - {KEPT_DEAD_LETTERS}"
-            )
+            at = datetime.now(UTC).isoformat(timespec="seconds")
+            tables.add_dead_letter(db, item.kind, item.key, item.revision, reason, at, body)
             if item.kind == "media":
-                db.execute("delete from media where sha256 = ?", [item.key])
+                db.execute("update media set refused = 1 where sha256 = ?", [item.key])
             else:
                 db.execute(
                     "update alerts set refused_revision = max(refused_revision, ?) where id = ?",
                     [item.revision, item.key],
                 )
-            return _refused(db)
 
-        self._refused = self._run(work)
+        self._run(work)
 
     # --- inside -----------------------------------------------------------------------------------
 
-    def _run(self, work: Callable[[Database], T]) -> T:
+    def _run(self, work: Callable[[Database], T], *, in_reserve: bool = True) -> T:
         def counted(db: Database) -> T:
             result = work(db)
-            self._waiting = _count(db, f"select count(*) as n from alerts where {_ALERT_WAITS}")  # noqa: S608
+            # Anew each time: a person at the command line may have changed it.
+            self._waiting = tables.count(db, f"select count(*) as n from alerts where {tables.ALERT_WAITS}")  # noqa: S608
+            self._media_waiting = tables.count(db, "select count(*) as n from media where refused = 0")
+            self._refused = _refused(db)
             return result
 
-        return self._file.run(counted)
+        return self._file.run(counted, in_reserve=in_reserve)
 
-    def _insert(self, db: Database, alert: Alert, media: Mapping[str, bytes], record: str | None) -> bool:
-        if not _upsert_alert(db, alert):
+    def _put(self, alert: Alert, media: Mapping[str, bytes], record: str | None) -> bool:
+        room_for_media = not media or self._file.has_reserve()
+
+        def work(db: Database) -> int | None:
+            if not tables.put_alert(db, alert):
+                return None
+            if record is not None:
+                db.execute(
+                    "insert or replace into records (alert_id, body) values (?, ?)", [str(alert.id), record]
+                )
+            if room_for_media:
+                tables.put_media(db, alert, media.items())
+            return tables.drop_media_over(db, self._media_budget_bytes)
+
+        dropped = self._run(work, in_reserve=not media)
+        if dropped is None:
             return False
-        if record is not None:
-            db.execute(
-                "insert or replace into records (alert_id, body) values (?, ?)", [str(alert.id), record]
-            )
-        for sha256, data in media.items():
-            db.execute(
-                "insert or ignore into media (sha256, alert_id, size_bytes, data) values (?, ?, ?, ?)",
-                [sha256, str(alert.id), len(data), data],
-            )
-        self._drop_media_over_budget(db)
-        return True
-
-    def _drop_media_over_budget(self, db: Database) -> None:
-        dropped = 0
-        used = _count(db, "select coalesce(sum(size_bytes), 0) as n from media")
-        for row in list(db.query("select seq, size_bytes from media order by seq")):
-            if used <= self._media_budget_bytes:
-                break
-            db.execute("delete from media where seq = ?", [row["seq"]])
-            used -= row["size_bytes"]
-            dropped += 1
         if dropped:
             self._say_dropped(dropped, f"over the budget of {self._media_budget_bytes} bytes")
+        if not room_for_media:
+            self._say_dropped(len(media), "the disk is full")
+        return True
 
     def _put_on_full_disk(self, alert: Alert) -> bool:
-        """Alerts come before pictures: makes room with the oldest media, and keeps the bare alert."""
+        """The bare alert: into the room that was kept for it, else where pictures were."""
         while True:
             try:
-                return self._run(lambda db: _upsert_alert(db, alert))
+                return self._run(lambda db: tables.put_alert(db, alert))
             except OutboxFullError:
-                if self._run(self._drop_older_half_of_media) == 0:
+                dropped = self._run(tables.drop_half_of_media)
+                if dropped == 0:
                     raise
-
-    def _drop_older_half_of_media(self, db: Database) -> int:
-        count = _count(db, "select count(*) as n from media")
-        if count:
-            half = (count + 1) // 2
-            db.execute("delete from media where seq in (select seq from media order by seq limit ?)", [half])
-            self._say_dropped(half, "the disk is full")
-        return count
+                self._say_dropped(dropped, "the disk is full")
 
     def _say_dropped(self, count: int, why: str) -> None:
         self.media_dropped += count
-        log.warning("outbox dropped the %d oldest pictures: %s; no alert was dropped", count, why)
+        log.warning("outbox dropped %d pictures: %s; no alert was dropped", count, why)
 
     def _notify(self) -> None:
         for callback in list(self._listeners):
             callback()
-
-
-def kept_alert(path: Path, prefix: str) -> KeptAlert:
-    """The one alert in the outbox at ``path`` whose id begins so. Reads only: the agent may be running.
-
-    Raises ``OutboxError`` where there is no such file, no such alert, or more than one.
-    """
-    if not path.is_file():
-        raise OutboxError(
-            f"there is no outbox {path}", hint="Name the agent's data_dir, or its configuration."
-        )
-    like = prefix.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-    try:
-        with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
-            known = db.execute("select 1 from sqlite_master where name = 'records'").fetchone()
-            record = "(select body from records where alert_id = alerts.id)" if known else "null"
-            rows = db.execute(
-                f"select id, body, {record} from alerts where id like ? escape '\\' order by id limit 3",  # noqa: S608
-                [like],
-            ).fetchall()
-    except sqlite3.Error as error:
-        raise OutboxError(f"the outbox {path} cannot be read: {error}") from error
-    if not rows:
-        raise OutboxError(f"no alert in {path} begins with {prefix!r}")
-    if len(rows) > 1:
-        some = ", ".join(row[0] for row in rows[:2])
-        raise OutboxError(f"more than one alert begins with {prefix!r}: {some}", hint="Give more of its id.")
-    try:
-        return KeptAlert(Alert.model_validate_json(rows[0][1]), rows[0][2])
-    except ValidationError as error:
-        raise OutboxError(f"alert {rows[0][0]} in {path} is of another version of Emberwatch") from error
-
-
-def _upsert_alert(db: Database, alert: Alert) -> bool:
-    cursor = db.execute(
-        "insert into alerts (id, revision, body) values (?, ?, ?) on conflict (id) do update "
-        "set revision = excluded.revision, body = excluded.body where excluded.revision > alerts.revision",
-        [str(alert.id), alert.revision, alert.model_dump_json()],
-    )
-    return bool(cursor.rowcount == 1)
 
 
 def _patrol(db: Database) -> PatrolRoute | None:
@@ -361,33 +288,6 @@ def _patrol(db: Database) -> PatrolRoute | None:
 
 
 def _refused(db: Database) -> Refused:
-    for row in db.query("select seq, reason from dead_letters order by seq desc limit 1"):
-        return Refused(row["seq"], row["reason"])
+    for row in db.query("select reason from dead_letters order by seq desc limit 1"):
+        return Refused(tables.count(db, "select count(*) as n from dead_letters"), row["reason"])
     return Refused()
-
-
-def _next_alert(db: Database, skip: str) -> dict[str, Any] | None:
-    rows = db.query(
-        f"select id, revision, body from alerts where {_ALERT_WAITS} "  # noqa: S608
-        "and id not in (select value from json_each(?)) order by seq limit 1",
-        [skip],
-    )
-    for row in rows:
-        return {"kind": "alert", "key": row["id"], "revision": row["revision"], "body": row["body"].encode()}
-    return None
-
-
-def _next_media(db: Database, skip: str) -> dict[str, Any] | None:
-    rows = db.query(
-        "select sha256, data from media left join alerts on alerts.id = media.alert_id "
-        "where (alerts.id is null or sent_revision > 0 or refused_revision > 0) "
-        "and sha256 not in (select value from json_each(?)) order by media.seq limit 1",
-        [skip],
-    )
-    for row in rows:
-        return {"kind": "media", "key": row["sha256"], "revision": 0, "body": row["data"]}
-    return None
-
-
-def _count(db: Database, sql: str) -> int:
-    return int(next(iter(db.query(sql)))["n"])

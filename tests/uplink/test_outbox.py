@@ -13,7 +13,8 @@ import uuid6
 
 from uplink.errors import OutboxError, OutboxFullError
 from uplink.messages import Alert
-from uplink.outbox import Outbox, OutboxItem, Refused, kept_alert
+from uplink.outbox import Outbox, OutboxItem, Refused
+from uplink.outbox_reader import dead_letters, kept_alert
 
 from .makers import by_hash, make_alert, make_patrol, make_picture, sha256_of
 
@@ -87,7 +88,7 @@ def test_an_alert_is_found_with_its_record_by_the_beginning_of_its_id_while_the_
 
 
 def test_records_are_never_sent_and_go_with_their_alert(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("uplink.outbox.KEPT_SENT_ALERTS", 2)
+    monkeypatch.setattr("uplink.outbox_tables.KEPT_SENT_ALERTS", 2)
     alerts = [make_alert() for _ in range(4)]
     with Outbox(path) as outbox:
         for alert in alerts:
@@ -159,7 +160,7 @@ def test_a_revision_put_while_an_older_one_is_on_its_way_is_not_lost(path: Path)
 
 
 def test_of_alerts_long_sent_nothing_is_kept(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("uplink.outbox.KEPT_SENT_ALERTS", 3)
+    monkeypatch.setattr("uplink.outbox_tables.KEPT_SENT_ALERTS", 3)
     with Outbox(path) as outbox:
         for _ in range(10):
             outbox.put_alert(make_alert())
@@ -178,7 +179,7 @@ def test_a_refused_item_goes_to_the_dead_letters_and_the_next_one_comes(path: Pa
         outbox.mark_refused(_next(outbox), "HTTP 422: no")
         assert [item.key for item in _empty(outbox)] == [str(sound.id)]
         assert outbox.waiting() == 0
-        (letter,) = outbox.dead_letters()
+        (letter,) = dead_letters(path)
         assert (letter.key, letter.reason) == (str(poisoned.id), "HTTP 422: no")
         assert letter.body is not None
         assert Alert.model_validate_json(letter.body) == poisoned
@@ -197,16 +198,14 @@ def test_how_many_were_refused_and_why_is_known_after_a_restart(path: Path) -> N
         assert outbox.refused() == Refused(2, "HTTP 422: no")
 
 
-def test_refused_media_are_named_but_not_kept(path: Path) -> None:
+def test_refused_media_are_not_handed_out_again(path: Path) -> None:
     picture = make_picture()
     with Outbox(path) as outbox:
         outbox.put_alert(make_alert(), by_hash(picture))
         outbox.mark_sent(_next(outbox))
         outbox.mark_refused(_next(outbox), "HTTP 413")
         assert outbox.next_item() is None
-        assert [(letter.kind, letter.key) for letter in outbox.dead_letters()] == [
-            ("media", sha256_of(picture))
-        ]
+        assert [(letter.kind, letter.key) for letter in dead_letters(path)] == [("media", sha256_of(picture))]
 
 
 def test_over_budget_the_oldest_pictures_go_and_never_an_alert(
@@ -220,7 +219,7 @@ def test_over_budget_the_oldest_pictures_go_and_never_an_alert(
         left = [item.body for item in _empty(outbox) if item.kind == "media"]
         assert left == pictures[-2:]
         assert outbox.media_dropped == 3
-    assert "dropped the 1 oldest pictures" in caplog.text
+    assert "dropped 1 pictures" in caplog.text
 
 
 def test_on_a_full_disk_pictures_make_room_for_alerts(path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -271,11 +270,28 @@ def test_a_corrupt_file_is_set_aside_and_a_new_one_started(
         assert outbox.waiting() == 0
         assert outbox.put_alert(make_alert())
         assert outbox.waiting() == 1
-    aside = path.with_name("outbox.db.corrupt-1")
+        aside = path.with_name("outbox.db.corrupt-1")
+        (alarm,) = outbox.alarms()
+        assert aside.name in alarm
     assert aside.exists(), "nothing is deleted"
+    with Outbox(path) as outbox:
+        assert outbox.alarms() == [alarm], "a person has not looked after it yet"
+    aside.unlink()
+    with Outbox(path) as outbox:
+        assert outbox.alarms() == []
     errors = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert len(errors) == 1
     assert aside.name in errors[0].getMessage()
+
+
+def test_of_files_set_aside_only_the_latest_are_kept(path: Path) -> None:
+    for number in range(1, 6):
+        with Outbox(path) as outbox:
+            outbox.put_alert(make_alert())
+        path.write_bytes(b"nonsense" * 1000 + str(number).encode())
+    with Outbox(path):
+        kept = {one.name: one.read_bytes()[-1:] for one in path.parent.glob("*.corrupt-*")}
+    assert kept == {f"outbox.db.corrupt-{number}": str(number).encode() for number in (3, 4, 5)}
 
 
 def test_damage_found_while_running_does_not_stop_the_drone(
@@ -295,6 +311,7 @@ def test_damage_found_while_running_does_not_stop_the_drone(
         assert outbox.put_alert(alert)
         assert outbox.waiting() == 1
         assert _next(outbox).key == str(alert.id)
+        assert "outbox.db.corrupt-1" in outbox.alarms()[0]
     assert "is corrupt" in caplog.text
 
 
