@@ -5,13 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import httpx
 import pytest
@@ -19,23 +14,18 @@ from standardwebhooks import Webhook
 from websockets.asyncio.client import connect
 
 from uplink.errors import StationError
-from uplink.messages import AlertState, WebhookEvent
-from uplink.station.answers import Delivery
-from uplink.station.app import create_app, running
-from uplink.station.events import event_type
-from uplink.station.store.store import Store
-from uplink.station.webhooks import (
-    LEASE_S,
-    SCHEDULE_S,
-    Endpoint,
-    WebhookDispatcher,
-    load_endpoints,
-    new_http,
-    wait_before,
-)
+from uplink.messages import AlertState
+from uplink.station.app import create_app
+from uplink.station.config import StationConfig
+from uplink.station.events import WebhookEvent, event_type
+from uplink.station.incident import Incident
+from uplink.station.server import running
+from uplink.station.webhooks.dispatcher import LEASE_S
+from uplink.station.webhooks.endpoints import load_endpoints
+from uplink.station.webhooks.schedule import WAITS_S
 
+from .listener import Listener
 from .makers import (
-    NOON,
     SECRET,
     as_json,
     auth,
@@ -45,61 +35,14 @@ from .makers import (
     write_secret,
 )
 from .receiver import Received, receiving
+from .webhook_bench import webhook_bench
 
 
-@dataclass(slots=True)
-class Bench:
-    """A store and a dispatcher with a clock that only moves when told to."""
-
-    store: Store
-    dispatcher: WebhookDispatcher
-    endpoints: list[Endpoint]
-    http: httpx.AsyncClient
-    now_s: float = NOON.timestamp()
-    changes: int = 0
-
-    async def put(
-        self, alert_id: UUID | None = None, revision: int = 1, state: AlertState = AlertState.CONFIRMED
-    ) -> UUID:
-        alert = make_alert(alert_id, revision, state=state)
-        await self.store.alerts.put(alert, now_s=self.now_s, endpoints=self.dispatcher.names)
-        return alert.id
-
-    async def deliver(self, endpoint: int = 0) -> int:
-        return await self.dispatcher.deliver_due(self.http, self.endpoints[endpoint])
-
-    async def next_wait_s(self, endpoint: int = 0) -> float | None:
-        due_s = await self.store.deliveries.next_due_s(self.endpoints[endpoint].name.id)
-        return None if due_s is None else due_s - self.now_s
-
-    async def log(self) -> list[Delivery]:
-        return await self.store.deliveries.newest(100)
-
-
-@asynccontextmanager
-async def _bench(folder: Path, *urls: str) -> AsyncIterator[Bench]:
+def _config(folder: Path, *urls: str) -> StationConfig:
+    """A station that tells of alerts; of its incidents other tests tell."""
     config = make_config(folder, webhook_urls=urls)
-    store = Store(config.data_dir)
-    endpoints = load_endpoints(config.webhooks)
-    try:
-        async with new_http() as http:
-            bench: Bench
-
-            def on_change(_: Delivery) -> None:
-                bench.changes += 1
-
-            dispatcher = WebhookDispatcher(
-                endpoints,
-                store.deliveries,
-                on_change=on_change,
-                clock=lambda: bench.now_s,
-                rng=random.Random(1),
-            )
-            bench = Bench(store, dispatcher, endpoints, http)
-            await store.deliveries.begin(dispatcher.names)
-            yield bench
-    finally:
-        store.close()
+    webhooks = [webhook.model_copy(update={"events": ["alert.*"]}) for webhook in config.webhooks]
+    return config.model_copy(update={"webhooks": webhooks})
 
 
 def _verified(received: Received) -> Any:
@@ -109,7 +52,7 @@ def _verified(received: Received) -> Any:
 async def test_an_alert_put_at_the_station_reaches_the_receiver_signed(tmp_path: Path) -> None:
     alert = make_alert()
     async with receiving() as receiver:
-        config = make_config(tmp_path, webhook_urls=(receiver.url,))
+        config = _config(tmp_path, receiver.url)
         async with (
             running(config) as url,
             httpx.AsyncClient(base_url=f"{url}/api/v1", trust_env=False) as http,
@@ -136,31 +79,32 @@ async def test_an_alert_put_at_the_station_reaches_the_receiver_signed(tmp_path:
 async def test_open_pages_hear_how_a_delivery_fares(tmp_path: Path) -> None:
     alert = make_alert()
     async with receiving() as receiver:
-        config = make_config(tmp_path, webhook_urls=(receiver.url,))
+        config = _config(tmp_path, receiver.url)
         async with (
             running(config) as url,
             connect(f"{url.replace('http', 'ws')}/api/v1/live", proxy=None) as page,
             httpx.AsyncClient(base_url=f"{url}/api/v1", trust_env=False) as http,
             asyncio.timeout(10),
         ):
-            assert json.loads(await page.recv())["type"] == "snapshot"
+            heard = Listener(page)
+            assert (await heard.next())[0] == "snapshot"
             await http.put(f"/alerts/{alert.id}", json=as_json(alert), headers=auth())
             while True:
-                message = json.loads(await page.recv())
-                if message["type"] == "delivery" and message["data"]["state"] == "delivered":
+                kind, data = await heard.next()
+                if kind == "delivery" and data["state"] == "delivered":
                     break
-            assert message["data"]["alert_id"] == str(alert.id)
+            assert data["subject_id"] == str(alert.id)
 
 
 async def test_after_a_failure_the_same_event_comes_again(tmp_path: Path) -> None:
-    async with receiving(500, 200) as receiver, _bench(tmp_path, receiver.url) as bench:
+    async with receiving(500, 200) as receiver, webhook_bench(tmp_path, receiver.url) as bench:
         await bench.put()
         assert await bench.deliver() == 1
         assert await bench.deliver() == 0, "not before its time"
         wait_s = await bench.next_wait_s()
         assert wait_s is not None
         assert 1.0 <= wait_s <= 1.2
-        bench.now_s += wait_s
+        bench.pass_s(wait_s)
         assert await bench.deliver() == 1
         assert await bench.next_wait_s() is None
         first, second = receiver.received
@@ -170,25 +114,27 @@ async def test_after_a_failure_the_same_event_comes_again(tmp_path: Path) -> Non
         assert first.headers["webhook-signature"] != second.headers["webhook-signature"]
         (delivery,) = await bench.log()
         assert (delivery.state, delivery.attempts, delivery.last_status) == ("delivered", 2, 200)
-        assert bench.changes == 2
+        assert [heard.state for heard in bench.heard] == ["waiting", "delivered"]
 
 
 async def test_a_receiver_that_is_gone_for_long_is_given_up_in_the_end(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with receiving(503) as receiver, _bench(tmp_path, receiver.url) as bench:
+    async with receiving(503) as receiver, webhook_bench(tmp_path, receiver.url) as bench:
         await bench.put()
         waits: list[float] = []
         while (wait_s := await bench.next_wait_s()) is not None:
             waits.append(wait_s)
-            bench.now_s += wait_s
+            bench.pass_s(wait_s)
             await bench.deliver()
-        assert len(waits) == len(receiver.received) == 11
-        for wait_s, planned_s in zip(waits, SCHEDULE_S, strict=True):
+        assert len(waits) == len(receiver.received) == len(WAITS_S)
+        for wait_s, planned_s in zip(waits, WAITS_S, strict=True):
             assert planned_s - 1e-3 <= wait_s <= planned_s * 1.2 + 1e-3
         (delivery,) = await bench.log()
-        assert (delivery.state, delivery.attempts, delivery.last_error) == ("dead", 11, "HTTP 503")
-    levels = [record.levelname for record in caplog.records if record.name == "uplink.station.webhooks"]
+        assert (delivery.state, delivery.attempts, delivery.last_error) == ("dead", 13, "HTTP 503")
+    levels = [
+        record.levelname for record in caplog.records if record.name == "uplink.station.webhooks.dispatcher"
+    ]
     assert levels == ["WARNING", "ERROR"], "once when it begins to fail, once when it is given up"
     assert "token-in-path" not in caplog.text
 
@@ -197,7 +143,7 @@ async def test_a_redirect_is_not_followed(tmp_path: Path) -> None:
     async with (
         receiving() as elsewhere,
         receiving(302, extra_headers=f"Location: {elsewhere.url}\r\n") as receiver,
-        _bench(tmp_path, receiver.url) as bench,
+        webhook_bench(tmp_path, receiver.url) as bench,
     ):
         await bench.put()
         await bench.deliver()
@@ -209,7 +155,7 @@ async def test_a_redirect_is_not_followed(tmp_path: Path) -> None:
 async def test_a_receiver_that_says_gone_is_left_alone(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with receiving(410) as receiver, _bench(tmp_path, receiver.url) as bench:
+    async with receiving(410) as receiver, webhook_bench(tmp_path, receiver.url) as bench:
         for _ in range(6):
             await bench.put()
         await bench.deliver()
@@ -231,7 +177,7 @@ async def test_one_endpoint_does_not_wait_for_another(tmp_path: Path) -> None:
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     silent_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
     async with receiving() as receiver:
-        config = make_config(tmp_path, webhook_urls=(silent_url, receiver.url))
+        config = _config(tmp_path, silent_url, receiver.url)
         app = create_app(config)
         transport = httpx.ASGITransport(app)
         async with (
@@ -252,7 +198,7 @@ async def test_one_endpoint_does_not_wait_for_another(tmp_path: Path) -> None:
 async def test_nobody_listening_is_told_in_words(tmp_path: Path) -> None:
     async with receiving() as receiver:
         pass
-    async with _bench(tmp_path, receiver.url) as bench:
+    async with webhook_bench(tmp_path, receiver.url) as bench:
         await bench.put()
         await bench.deliver()
         (delivery,) = await bench.log()
@@ -262,50 +208,81 @@ async def test_nobody_listening_is_told_in_words(tmp_path: Path) -> None:
 
 async def test_an_attempt_that_a_crash_cut_off_is_made_again(tmp_path: Path) -> None:
     async with receiving() as receiver:
-        async with _bench(tmp_path, receiver.url) as bench:
+        async with webhook_bench(tmp_path, receiver.url) as bench:
             await bench.put()
             endpoint_id = bench.endpoints[0].name.id
-            (taken,) = await bench.store.deliveries.take(
+            (taken,) = await bench.store.delivery_queue.take(
                 endpoint_id, now_s=bench.now_s, lease_s=LEASE_S, limit=9
             )
             assert await bench.deliver() == 0, "it is taken"
-            bench.now_s += LEASE_S
-            assert await bench.store.deliveries.take(endpoint_id, now_s=bench.now_s, lease_s=LEASE_S, limit=9)
-        async with _bench(tmp_path, receiver.url) as bench:  # the station starts anew: no need to wait
+            bench.pass_s(LEASE_S)
+            assert await bench.store.delivery_queue.take(
+                endpoint_id, now_s=bench.now_s, lease_s=LEASE_S, limit=9
+            )
+        async with webhook_bench(tmp_path, receiver.url) as bench:  # the station starts anew: no need to wait
             assert await bench.deliver() == 1
         assert [received.headers["webhook-id"] for received in receiver.received] == [taken.event_id]
 
 
 async def test_deliveries_to_an_endpoint_no_longer_configured_are_closed(tmp_path: Path) -> None:
-    async with _bench(tmp_path, "http://127.0.0.1:9/") as bench:
+    async with webhook_bench(tmp_path, "http://127.0.0.1:9/") as bench:
         await bench.put()
-    async with _bench(tmp_path) as bench:
+    async with webhook_bench(tmp_path) as bench:
         (delivery,) = await bench.log()
         assert (delivery.state, delivery.last_error) == ("dead", "the endpoint is no longer configured")
 
 
 async def test_each_revision_is_one_event_for_each_endpoint(tmp_path: Path) -> None:
-    async with receiving() as one, receiving() as two, _bench(tmp_path, one.url, two.url) as bench:
-        alert_id = await bench.put()
-        await bench.put(alert_id, 3)
-        await bench.put(alert_id, 2)
-        await bench.put(alert_id, 3)
-        await bench.put(alert_id, 4, AlertState.LOST)
-        await bench.put(alert_id, 5, AlertState.WITHDRAWN)
-        for endpoint in (0, 1):
-            while await bench.deliver(endpoint):
-                pass
-        for receiver in (one, two):
-            events = sorted(
-                (json.loads(received.body)["data"]["revision"], json.loads(received.body)["type"])
-                for received in receiver.received
-            )
-            assert events == [
-                (1, "alert.confirmed"),
-                (3, "alert.updated"),
-                (4, "alert.lost"),
-                (5, "alert.withdrawn"),
-            ]
+    first = make_alert()
+    async with receiving() as one, receiving() as two:
+        app = create_app(_config(tmp_path, one.url, two.url))
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(base_url="http://127.0.0.1/api/v1", transport=transport) as http,
+        ):
+            for revision, state in (
+                (1, AlertState.CONFIRMED),
+                (3, AlertState.CONFIRMED),
+                (2, AlertState.CONFIRMED),
+                (3, AlertState.CONFIRMED),
+                (4, AlertState.LOST),
+                (5, AlertState.WITHDRAWN),
+            ):
+                alert = make_alert(first.id, revision, state=state)
+                await http.put(f"/alerts/{alert.id}", json=as_json(alert), headers=auth())
+            for receiver in (one, two):
+                await eventually(lambda: len(receiver.received) == 4)  # noqa: B023 (awaited at once)
+    for receiver in (one, two):
+        bodies = [json.loads(received.body) for received in receiver.received]
+        assert [(body["data"]["revision"], body["type"]) for body in bodies] == [
+            (1, "alert.confirmed"),
+            (3, "alert.updated"),
+            (4, "alert.lost"),
+            (5, "alert.withdrawn"),
+        ]
+
+
+async def test_an_incident_is_told_beside_the_alert_that_opened_it(tmp_path: Path) -> None:
+    alert = make_alert()
+    async with receiving() as receiver:
+        app = create_app(make_config(tmp_path, webhook_urls=(receiver.url,)))
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(base_url="http://127.0.0.1/api/v1", transport=transport) as http,
+        ):
+            await http.put(f"/alerts/{alert.id}", json=as_json(alert), headers=auth())
+            await eventually(lambda: len(receiver.received) == 2)
+    told = {event.type: event for event in map(_event, receiver.received)}
+    assert set(told) == {"alert.confirmed", "incident.opened"}
+    incident = told["incident.opened"].data
+    assert isinstance(incident, Incident)
+    assert incident.alert_ids == [alert.id]
+
+
+def _event(received: Received) -> WebhookEvent:
+    return WebhookEvent.model_validate(_verified(received))
 
 
 def test_event_types() -> None:
@@ -314,13 +291,6 @@ def test_event_types() -> None:
     for is_first in (True, False):
         assert event_type(AlertState.LOST, is_first=is_first) == "alert.lost"
         assert event_type(AlertState.WITHDRAWN, is_first=is_first) == "alert.withdrawn"
-
-
-def test_the_schedule_is_what_is_promised() -> None:
-    waits = [wait_before(attempt, 0.0) for attempt in range(1, 13)]
-    assert waits == [0, 1, 2, 5, 15, 60, 300, 1800, 7200, 18_000, 36_000, None]
-    assert wait_before(1, 0.99) == 0.0
-    assert wait_before(6, 0.5) == pytest.approx(66.0)
 
 
 @pytest.mark.parametrize("secret", ["", SECRET[6:], "whsec_", "whsec_c2VjcmV0", SECRET[:-3], SECRET + "!"])
@@ -341,7 +311,7 @@ async def test_no_secret_and_no_whole_address_is_logged(
     caplog.set_level(logging.DEBUG)
     alert = make_alert()
     async with receiving(500, 200) as receiver:
-        config = make_config(tmp_path, webhook_urls=(receiver.url,))
+        config = _config(tmp_path, receiver.url)
         app = create_app(config)
         transport = httpx.ASGITransport(app)
         async with (

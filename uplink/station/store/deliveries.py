@@ -1,164 +1,151 @@
-"""Webhook deliveries: a row per event and endpoint, from the alert's own transaction to its last attempt.
+"""Webhook deliveries: a row per event and endpoint, from the event's own transaction to its last attempt.
 
-An attempt is taken with a lease. If the process dies during it the lease runs out and the attempt is
-made again: a receiver may hear an event twice (with the same ``webhook-id``), never not at all.
+``add_deliveries`` is the one way in. ``DeliveryQueue`` (beside this) works them off; here they are read, and
+sent anew when a person wants that. A replay keeps the row, and with it the ``webhook-id``.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from sqlite_utils import Database as Connection
 
-from uplink.gcj02 import Datum, in_datum
-from uplink.messages import WebhookEvent
+from uplink.gcj02 import Datum
 from uplink.station.answers import Delivery
-from uplink.station.events import event_id
+from uplink.station.events import WebhookEvent, event_id, subject_of
+from uplink.station.store.audit import Deed, write_deed
 from uplink.station.store.database import StationDatabase
+from uplink.station.webhooks.answers import DeliveryAttempt
+from uplink.station.webhooks.body import body_of
+from uplink.station.webhooks.filters import EventFilter
 
+DISABLED = "the endpoint is disabled"
 _COLUMNS = (
-    "id, event_id, type, alert_id, revision, url_host, state, attempts, last_status, last_error, "
-    "created_at_s, due_at_s, delivered_at_s"
+    "id, event_id, type, subject_id, revision, endpoint_id as endpoint, url_host, state, attempts, "
+    "last_status, last_error, created_at_s, due_at_s, delivered_at_s"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointName:
-    """An endpoint without its secrets: an id derived from its address, the host to show, and the datum that
-    it is told positions in."""
+    """An endpoint without its secrets: what it is called, the host to show, the datum that it is told
+    positions in, and what it wants to hear."""
 
     id: str
     url_host: str
     datum: Datum = "wgs84"
+    wants: EventFilter = field(default_factory=EventFilter)
+    public_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """One delivery to be tried now. ``number`` counts from 1."""
+class ReplayRange:
+    """What is to be sent anew: one event, or all that were written down in a time. Of a time those that
+    were given up, and on demand those that were delivered."""
 
-    delivery_id: int
-    event_id: str
-    body: str
-    number: int
+    event_id: str | None = None
+    since_s: float | None = None
+    until_s: float | None = None
+    delivered_too: bool = False
 
 
 class DeliveryStore:
     def __init__(self, database: StationDatabase) -> None:
         self._database = database
 
-    async def begin(self, endpoints: Sequence[EndpointName]) -> None:
-        """At the start: attempts cut off by a crash are due again; what has no endpoint now is given up."""
-        configured = json.dumps([endpoint.id for endpoint in endpoints])
-
-        def work(db: Connection) -> None:
-            db.execute("update deliveries set lease_until_s = null where lease_until_s is not null")
-            db.execute(
-                "update deliveries set state = 'dead', last_error = 'the endpoint is no longer configured' "
-                "where state = 'waiting' and endpoint_id not in (select value from json_each(?))",
-                [configured],
-            )
-
-        await self._database.run(work)
-
-    async def take(self, endpoint_id: str, *, now_s: float, lease_s: float, limit: int) -> list[Attempt]:
-        """Leases what is due for an endpoint, the longest due first."""
-
-        def work(db: Connection) -> list[Attempt]:
-            rows = list(
-                db.query(
-                    "select id, event_id, body, attempts from deliveries "
-                    "where state = 'waiting' and endpoint_id = ? and due_at_s <= ? "
-                    "and (lease_until_s is null or lease_until_s <= ?) order by due_at_s limit ?",
-                    [endpoint_id, now_s, now_s, limit],
-                )
-            )
-            for row in rows:
-                db.execute(
-                    "update deliveries set attempts = attempts + 1, lease_until_s = ? where id = ?",
-                    [now_s + lease_s, row["id"]],
-                )
-            return [Attempt(row["id"], row["event_id"], row["body"], row["attempts"] + 1) for row in rows]
-
-        return await self._database.run(work)
-
-    async def next_due_s(self, endpoint_id: str) -> float | None:
-        """When the endpoint's next attempt is due; a leased one not before its lease runs out."""
-
-        def work(db: Connection) -> float | None:
-            row = next(
-                iter(
-                    db.query(
-                        "select min(max(due_at_s, coalesce(lease_until_s, 0))) as due_s from deliveries "
-                        "where state = 'waiting' and endpoint_id = ?",
-                        [endpoint_id],
-                    )
-                )
-            )
-            return None if row["due_s"] is None else float(row["due_s"])
-
-        return await self._database.run(work)
-
-    async def mark_delivered(self, delivery_id: int, *, status: int, now_s: float) -> Delivery:
-        """The endpoint answered with 2xx."""
-        return await self._update(
-            delivery_id,
-            "state = 'delivered', last_status = ?, last_error = null, delivered_at_s = ?",
-            [status, now_s],
-        )
-
-    async def mark_failed(
-        self, delivery_id: int, *, status: int | None, error: str, retry_at_s: float | None
-    ) -> Delivery:
-        """The attempt failed; with no time to retry at, the delivery is dead."""
-        if retry_at_s is None:
-            return await self._update(
-                delivery_id, "state = 'dead', last_status = ?, last_error = ?", [status, error]
-            )
-        return await self._update(
-            delivery_id, "due_at_s = ?, last_status = ?, last_error = ?", [retry_at_s, status, error]
-        )
-
-    async def give_up(self, endpoint_id: str, error: str) -> list[Delivery]:
-        """Everything that waits for this endpoint is dead."""
-
-        def work(db: Connection) -> list[Delivery]:
-            waiting = list(
-                db.query(
-                    "select id from deliveries where state = 'waiting' and endpoint_id = ? order by id",
-                    [endpoint_id],
-                )
-            )
-            for row in waiting:
-                db.execute(
-                    "update deliveries set state = 'dead', lease_until_s = null, last_error = ? where id = ?",
-                    [error, row["id"]],
-                )
-            return [_get(db, row["id"]) for row in waiting]
-
-        return await self._database.run(work)
-
-    async def newest(self, limit: int, before: int | None = None) -> list[Delivery]:
+    async def newest(
+        self,
+        limit: int,
+        before: int | None = None,
+        *,
+        endpoint_id: str | None = None,
+        state: str | None = None,
+        subject_id: UUID | None = None,
+    ) -> list[Delivery]:
         """The newest first; ``before`` is the id of the last one already known."""
+        values = {
+            "before": before,
+            "endpoint": endpoint_id,
+            "state": state,
+            "subject": None if subject_id is None else str(subject_id),
+            "limit": limit,
+        }
+        conditions = ["id < coalesce(:before, id + 1)"]
+        conditions += [
+            f"{column} = :{name}"
+            for column, name in (("endpoint_id", "endpoint"), ("state", "state"), ("subject_id", "subject"))
+            if values[name] is not None
+        ]
+        sql = (
+            f"select {_COLUMNS} from deliveries where {' and '.join(conditions)} "  # noqa: S608 (values are bound)
+            "order by id desc limit :limit"
+        )
 
         def work(db: Connection) -> list[Delivery]:
+            return [_delivery(row) for row in db.query(sql, values)]
+
+        return await self._database.read(work)
+
+    async def get(self, delivery_id: int) -> Delivery | None:
+        """One of them."""
+        return await self._database.read(lambda db: find_delivery(db, delivery_id))
+
+    async def attempts(self, delivery_id: int, limit: int) -> list[DeliveryAttempt]:
+        """What became of each attempt at a delivery, the newest first."""
+
+        def work(db: Connection) -> list[DeliveryAttempt]:
             rows = db.query(
-                f"select {_COLUMNS} from deliveries where id < coalesce(?, id + 1) order by id desc limit ?",  # noqa: S608
-                [before, limit],
+                "select at_s, took_ms, status, error from delivery_attempts where delivery_id = ? "
+                "order by id desc limit ?",
+                [delivery_id, limit],
             )
-            return [_delivery(row) for row in rows]
+            return [
+                DeliveryAttempt(
+                    at=datetime.fromtimestamp(row["at_s"], UTC),
+                    took_ms=row["took_ms"],
+                    status=row["status"],
+                    error=row["error"],
+                )
+                for row in rows
+            ]
 
-        return await self._database.run(work)
+        return await self._database.read(work)
 
-    async def _update(self, delivery_id: int, changes: str, values: list[Any]) -> Delivery:
-        sql = f"update deliveries set {changes}, lease_until_s = null where id = ?"  # noqa: S608 (changes are ours)
+    async def replay(self, endpoint_id: str, what: ReplayRange, *, by: str, now_s: float) -> int:
+        """Sends again what was given up, or delivered: due at once, with the whole schedule before it.
+        Returns how many there are. What is under way this moment is left alone, and so are tests."""
+        wanted = "'dead', 'delivered'" if what.delivered_too else "'dead'"
+        if what.event_id is not None:
+            wanted = "'dead', 'delivered', 'waiting'"
+        sql = (
+            "update deliveries set state = 'waiting', step = 0, due_at_s = :now, delivered_at_s = null "  # noqa: S608
+            f"where endpoint_id = :endpoint and state in ({wanted}) and lease_until_s is null "
+            "and type <> 'test.ping' and (:event is null or event_id = :event) "
+            "and (:since is null or created_at_s >= :since) and (:until is null or created_at_s <= :until)"
+        )
+        values = {
+            "now": now_s,
+            "endpoint": endpoint_id,
+            "event": what.event_id,
+            "since": what.since_s,
+            "until": what.until_s,
+        }
+        detail = {
+            "event_id": what.event_id,
+            "since_s": what.since_s,
+            "until_s": what.until_s,
+            "delivered_too": what.delivered_too,
+        }
 
-        def work(db: Connection) -> Delivery:
-            db.execute(sql, [*values, delivery_id])
-            return _get(db, delivery_id)
+        def work(db: Connection) -> int:
+            count = int(db.execute(sql, values).rowcount)
+            deed = Deed(by, "webhook.replayed", endpoint_id, {**detail, "deliveries": count})
+            write_deed(db, deed, now_s=now_s)
+            return count
 
         return await self._database.run(work)
 
@@ -166,33 +153,68 @@ class DeliveryStore:
 def add_deliveries(
     db: Connection, event: WebhookEvent, endpoints: Sequence[EndpointName], *, now_s: float
 ) -> list[Delivery]:
-    """Within the caller's transaction: one delivery per endpoint, due at once."""
-    name = event_id(event.data)
+    """Within the caller's transaction: one delivery for each endpoint that wants the event, due at once.
+
+    An event that is there already is not added again. For an endpoint that is disabled it is kept as given
+    up, so that it can be replayed.
+    """
+    disabled = {row["id"] for row in db.query("select id from disabled_endpoints")}
     added = []
     for endpoint in endpoints:
-        body = in_datum(event, endpoint.datum).model_dump_json()
-        cursor = db.execute(
-            "insert into deliveries (event_id, type, alert_id, revision, endpoint_id, url_host, body, "
-            "created_at_s, due_at_s) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                name,
-                event.type,
-                str(event.data.id),
-                event.data.revision,
-                endpoint.id,
-                endpoint.url_host,
-                body,
-                now_s,
-                now_s,
-            ],
-        )
-        added.append(_get(db, int(cursor.lastrowid or 0)))
+        told_before = endpoint.wants.area is not None and _was_told(db, event, endpoint)
+        if endpoint.wants.wants(event, told_before=told_before):
+            why_dead = DISABLED if endpoint.id in disabled else None
+            added += insert_delivery(db, event, endpoint, now_s=now_s, why_dead=why_dead)
     return added
 
 
-def _get(db: Connection, delivery_id: int) -> Delivery:
-    rows = db.query(f"select {_COLUMNS} from deliveries where id = ?", [delivery_id])  # noqa: S608
-    return _delivery(next(iter(rows)))
+def insert_delivery(
+    db: Connection, event: WebhookEvent, endpoint: EndpointName, *, now_s: float, why_dead: str | None
+) -> list[Delivery]:
+    """Within the caller's transaction: the delivery, or none where this event has one already. With a reason
+    it is given up from the beginning."""
+    subject_id, revision = subject_of(event)
+    cursor = db.execute(
+        "insert into deliveries (event_id, type, subject_id, revision, endpoint_id, url_host, body, state, "
+        "last_error, created_at_s, due_at_s) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing",
+        [
+            event_id(event),
+            event.type,
+            str(subject_id),
+            revision,
+            endpoint.id,
+            endpoint.url_host,
+            body_of(event, datum=endpoint.datum, public_url=endpoint.public_url),
+            "waiting" if why_dead is None else "dead",
+            why_dead,
+            now_s,
+            now_s,
+        ],
+    )
+    return [get_delivery(db, int(cursor.lastrowid or 0))] if cursor.rowcount else []
+
+
+def get_delivery(db: Connection, delivery_id: int) -> Delivery:
+    """Within the caller's transaction: one that is there."""
+    found = find_delivery(db, delivery_id)
+    assert found is not None, delivery_id  # noqa: S101 (nothing deletes one in the middle of a transaction)
+    return found
+
+
+def find_delivery(db: Connection, delivery_id: int) -> Delivery | None:
+    """Within the caller's transaction: one that may be there."""
+    rows = db.query(f"select {_COLUMNS} from deliveries where id = ?", [delivery_id])  # noqa: S608 (columns are ours)
+    row = next(iter(rows), None)
+    return None if row is None else _delivery(row)
+
+
+def _was_told(db: Connection, event: WebhookEvent, endpoint: EndpointName) -> bool:
+    subject_id, _ = subject_of(event)
+    rows = db.query(
+        "select 1 from deliveries where subject_id = ? and endpoint_id = ? limit 1",
+        [str(subject_id), endpoint.id],
+    )
+    return any(True for _ in rows)
 
 
 def _delivery(row: dict[str, Any]) -> Delivery:
