@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,9 +12,10 @@ from pyproj import Geod
 from websockets.asyncio.client import connect
 
 from uplink.messages import Alert, AlertState, Position
-from uplink.station.app import running
 from uplink.station.crossings import Crossings, crossings_of
+from uplink.station.server import running
 
+from .listener import Listener
 from .makers import KEY, OTHER_KEY, as_json, auth, make_alert, make_config
 
 GEOD = Geod(ellps="WGS84")
@@ -134,14 +133,15 @@ async def put_both(http: httpx.AsyncClient) -> list[Alert]:
 
 async def test_the_station_tells_where_two_cameras_lines_of_sight_cross(served: httpx.AsyncClient) -> None:
     url = str(served.base_url).replace("http://", "ws://") + "live"
-    async with connect(url, proxy=None) as page, asyncio.timeout(10):
-        assert json.loads(await page.recv())["data"]["crossings"] == []
+    async with connect(url, proxy=None) as page:
+        heard = Listener(page)
+        assert (await heard.next())[1]["crossings"] == []
         alerts = await put_both(served)
-        events = [json.loads(await page.recv()) for _ in range(3)]
+        while (event := await heard.next())[0] != "crossings":
+            pass
     [found] = (await served.get("/crossings")).json()
     assert set(found["alert_ids"]) == {str(alert.id) for alert in alerts}
-    told = [event["data"] for event in events if event["type"] == "crossings"]
-    assert told == [{"crossings": [found]}]
+    assert event[1] == {"crossings": [found]}
     assert (await served.get("/snapshot")).json()["crossings"] == [found]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from dataclasses import dataclass
 from uuid import UUID
 
 from uplink.messages import Alert, AlertState, ErrorEllipse, Position
@@ -19,7 +19,7 @@ from uplink.station.triangulate import Bearing, Crossing, triangulate
 
 MOST_ALERTS = 100
 MOST_CROSSINGS = 50
-TOGETHER = timedelta(minutes=10)
+TOGETHER_S = 600.0
 """Seen within this of each other by two cameras: one that pans, or flies, does not look all the time."""
 OBSERVER_SIGMA_M = 2.0  # where an alert does not say
 
@@ -51,40 +51,70 @@ class Crossings:
 
 def crossings_of(alerts: Sequence[Alert]) -> list[CrossedAlerts]:
     """All crossings of these, those of the most cameras first. Alerts that know no bearing are left out."""
-    known = [(alert, bearing) for alert in alerts if (bearing := _bearing(alert)) is not None]
-    known.sort(key=lambda each: str(each[0].id))
-    found: dict[frozenset[UUID], tuple[list[Alert], Crossing]] = {}
-    for first, second in itertools.combinations(known, 2):
-        group = [first, second]
-        crossing = _crossing(group)
-        if crossing is None:
-            continue
-        for other in known:
-            wider = _crossing([*group, other])
-            if wider is not None:
-                group, crossing = [*group, other], wider
-        found[frozenset(alert.id for alert, _ in group)] = [alert for alert, _ in group], crossing
-    best = sorted(found.items(), key=lambda item: (-len(item[0]), max(item[1][1].semi_axes_m)))
-    # What three cameras agree on is not to be had by two of them elsewhere.
-    settled: list[frozenset[UUID]] = []
-    for ids, _ in best:
-        if not any(len(ids) < len(other) and ids & other for other in settled):
-            settled.append(ids)
+    known = {str(alert.id): (alert, bearing) for alert in alerts if (bearing := _bearing(alert)) is not None}
+    lines = [
+        Line(key, alert.drone_id, alert.first_seen_at.timestamp(), alert.last_seen_at.timestamp(), bearing)
+        for key, (alert, bearing) in known.items()
+    ]
     return [
-        _told(*found[ids], ambiguous=any(ids & other for other in settled if other != ids))
-        for ids in settled[:MOST_CROSSINGS]
+        _told([known[line.key][0] for line in meeting.lines], meeting.crossing, ambiguous=meeting.ambiguous)
+        for meeting in meetings_of(lines)[:MOST_CROSSINGS]
     ]
 
 
-def _crossing(group: Sequence[tuple[Alert, Bearing]]) -> Crossing | None:
-    alerts = [alert for alert, _ in group]
-    if len({alert.drone_id for alert in alerts}) < len(alerts):
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of sight, and when it was looked along. ``key`` names it; ``camera`` is the drone's id."""
+
+    key: str
+    camera: str
+    start_s: float
+    end_s: float
+    bearing: Bearing
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Meeting:
+    """Lines that cross at one place. Ambiguous: some of them cross elsewhere as well."""
+
+    lines: list[Line]
+    crossing: Crossing
+    ambiguous: bool
+
+
+def meetings_of(lines: Sequence[Line]) -> list[Meeting]:
+    """All places where these cross, those of the most cameras first; the same in any order of the lines."""
+    known = sorted(lines, key=lambda line: line.key)
+    found: dict[frozenset[str], tuple[list[Line], Crossing]] = {}
+    for first, second in itertools.combinations(known, 2):
+        group = [first, second]
+        crossing = crossing_of(group)
+        if crossing is None:
+            continue
+        for other in known:
+            wider = crossing_of([*group, other])
+            if wider is not None:
+                group, crossing = [*group, other], wider
+        found[frozenset(line.key for line in group)] = group, crossing
+    best = sorted(found.items(), key=lambda item: (-len(item[0]), max(item[1][1].semi_axes_m)))
+    # What three cameras agree on is not to be had by two of them elsewhere.
+    settled: list[frozenset[str]] = []
+    for keys, _ in best:
+        if not any(len(keys) < len(other) and keys & other for other in settled):
+            settled.append(keys)
+    return [
+        Meeting(*found[keys], ambiguous=any(keys & other for other in settled if other != keys))
+        for keys in settled
+    ]
+
+
+def crossing_of(group: Sequence[Line]) -> Crossing | None:
+    """Where all of these cross, if they were looked along at one time and tell a place."""
+    if len({line.camera for line in group}) < len(group):
         return None  # one camera's two alerts are two things
-    newest_start = max(alert.first_seen_at for alert in alerts)
-    oldest_end = min(alert.last_seen_at for alert in alerts)
-    if newest_start - oldest_end > TOGETHER:
+    if max(line.start_s for line in group) - min(line.end_s for line in group) > TOGETHER_S:
         return None
-    return triangulate([bearing for _, bearing in group])
+    return triangulate([line.bearing for line in group])
 
 
 def _bearing(alert: Alert) -> Bearing | None:
