@@ -94,6 +94,17 @@ class Around:
             )
         )
 
+    def nearest_view_m(self, fire: Fire) -> tuple[float, float]:
+        """How far off over ground, and how high above the fire, the nearest view of it is at the least.
+        Raises NoViewError where the vehicle's position is not known."""
+        return self._around(fire).nearest_m, self._here().floor_amsl_m - fire.alt_amsl_m
+
+    @property
+    def home_amsl_m(self) -> float | None:
+        """The height of home."""
+        home = self._vehicle.telemetry.home
+        return None if home is None else home.alt_amsl_m
+
     @property
     def is_on_patrol(self) -> bool:
         """Whether the vehicle is where a look again may begin: past the climb, at the patrol's height, and

@@ -23,7 +23,7 @@ from edge.config import AgentConfig
 from edge.flying.flight import PatrolError, PatrolFlight
 from edge.flying.launch import ITSELF, Launch
 from edge.flying.look_again import LookAgain
-from edge.flying.orders import OrderDesk
+from edge.flying.orders import Ending, OrderDesk
 from edge.flying.searched import Searched
 from edge.patrols.limits import limits_of
 from edge.preflight import PlanFacts, Preflight
@@ -128,6 +128,7 @@ class FlightDeck:
                 OrderKind.STAND_DOWN: self._stand_down,
                 OrderKind.LOOK_AGAIN: self._approve,
                 OrderKind.NO_LOOK: self._decline,
+                OrderKind.LOOK_AT: self._look_at,
             }
         )
         vehicle.link.subscribe(self._traffic.handle, "ADSB_VEHICLE")
@@ -135,6 +136,7 @@ class FlightDeck:
         if self.look_again is not None:
             watch.on_change.append(self.look_again.changed)
             watch.on_quiet.append(partial(self.look_again.changed, answered=False))
+            watch.on_look.append(self.look_again.look)
 
     @property
     def next_start(self) -> datetime | None:
@@ -262,6 +264,14 @@ class FlightDeck:
         if self.look_again is None:
             raise PatrolError("no patrol is flown")
         await self.look_again.decline(order.alert_id)
+
+    async def _look_at(self, order: Order) -> asyncio.Future[Ending]:
+        if self.look_again is None:
+            raise PatrolError("no patrol is flown")
+        if self._standing_down:
+            raise PatrolError("it stands down")
+        self._set_envelope()
+        return await self.look_again.look_at(order)
 
     def _patrol(self) -> PatrolFlight:
         if self.flight is None:

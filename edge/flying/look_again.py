@@ -1,12 +1,13 @@
-"""Carries out what the response decides: joins ``response`` to hotspots, vehicle and patrol."""
+"""Carries out what the response decides: joins ``response`` to hotspots, orders, vehicle and patrol."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 from uuid import UUID
 
 from edge.config import AgentConfig
@@ -16,14 +17,20 @@ from edge.flying.clearance import Fire
 from edge.flying.errand import Errand
 from edge.flying.flight import PatrolError, PatrolFlight
 from edge.flying.progress import Task
-from edge.flying.response import Mode, Response, Rules, Situation, Target
-from edge.hotspot import HotspotChange
+from edge.flying.response import Response
+from edge.flying.rules import Mode, Rules, least
+from edge.flying.situation import Situation
+from edge.flying.visits import Visits
+from edge.hotspot import HotspotChange, Look
 from flight.arbiter import Control, NotInControl
 from flight.commands import CommandError
 from flight.errors import EmberwatchError
 from flight.terrain import Terrain
 from flight.vehicle import Vehicle
-from uplink.messages import PatrolPhase
+from uplink.messages import Order, PatrolPhase
+
+if TYPE_CHECKING:
+    from edge.flying.orders import Ending
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +59,7 @@ class LookAgain:
         self._now = now
         self._errand = Errand()
         self._fires: OrderedDict[UUID, Fire] = OrderedDict()  # the latest that was heard of is the last
+        self._quiet: set[UUID] = set()  # of these, those that people are not told of
         self._is_stranded = False
         self._tried_home_s = float("-inf")
         self._reserve_percent = config.limits.reserve_percent
@@ -60,16 +68,17 @@ class LookAgain:
         )
         wish = flight.patrol.on_detection
         mode = least(Mode(config.response.look_again), None if wish is None else Mode(wish))
-        self.response = Response(
-            Rules(
-                mode=mode,
-                views=config.response.views,
-                look_s=config.response.look_s,
-                longest_s=config.response.longest_s,
-                reserve_percent=config.limits.reserve_percent,
-            ),
-            self._around,
+        rules = Rules(
+            mode=mode,
+            views=config.response.views,
+            look_s=config.response.look_s,
+            longest_s=config.response.longest_s,
+            longest_at_s=config.response.look_at_longest_s,
+            reserve_percent=config.limits.reserve_percent,
+            endurance_s=config.limits.endurance_s,
         )
+        self.response = Response(rules, self._around)
+        self.visits = Visits(config, flight, terrain, self._around, self.response, rules, now=now)
         vehicle.arbiter.on_change.append(self._control_changed)
 
     def changed(self, change: HotspotChange, *, answered: bool = True) -> None:
@@ -78,21 +87,38 @@ class LookAgain:
         hotspot = change.hotspot
         if change.kind == "lost":
             self._fires.pop(hotspot.id, None)
+            self._quiet.discard(hotspot.id)
             self.response.lost(hotspot.id)
             return
         lat_deg, lon_deg, alt_amsl_m = hotspot.lat_deg, hotspot.lon_deg, hotspot.alt_amsl_m
         covariance_m2 = hotspot.covariance_m2
         if lat_deg is None or lon_deg is None or alt_amsl_m is None or covariance_m2 is None:
             return  # only a bearing is known: there is no place to look at
-        target = Target(hotspot.id, Fire(lat_deg, lon_deg, alt_amsl_m, covariance_m2))
+        fire = Fire(lat_deg, lon_deg, alt_amsl_m, covariance_m2)
         if hotspot.id not in self._fires:
             self.response.check_now()
-        self._fires[hotspot.id] = target.fire
+        self._fires[hotspot.id] = fire
         self._fires.move_to_end(hotspot.id)
+        (self._quiet.discard if answered else self._quiet.add)(hotspot.id)
         while len(self._fires) > MOST_FIRES:
-            self._fires.popitem(last=False)
+            self._quiet.discard(self._fires.popitem(last=False)[0])
+        self.visits.burns(hotspot.id, fire, alerted=answered)
         if answered:
-            self.response.confirmed(target, self._now())
+            self.response.confirmed(hotspot.id, fire, self._now())
+
+    def look(self, look: Look) -> None:
+        """A frame was looked at."""
+        self.visits.look(look)
+
+    async def look_at(self, order: Order) -> asyncio.Future[Ending]:
+        """A person names a place: go and look. The future is how it ends. Raises PatrolError for what stands
+        against it, NotInControl without a grant."""
+        self._vehicle.arbiter.require()
+        situation = self._situation()
+        if situation is None or self._is_stranded:
+            raise PatrolError("it cannot be sent anywhere now")
+        fires = {key: (fire, key not in self._quiet) for key, fire in self._fires.items()}
+        return self.visits.begin(order, situation, fires)
 
     async def approve(self, alert_id: UUID | None) -> None:
         """A person says yes. Raises PatrolError when nothing was asked, NotInControl without a grant."""
@@ -110,9 +136,16 @@ class LookAgain:
         self._errand.break_off(why)
         self._is_stranded = False
         self.response.hands_off(self._now(), why)
+        self.visits.conclude()
 
     async def step(self) -> None:
         """Do what is due. Call a few times a second."""
+        try:
+            await self._step()
+        finally:
+            self.visits.conclude()
+
+    async def _step(self) -> None:
         if self._vehicle.telemetry.armed is False:
             self.response.landed(self._now())
         situation = self._situation()
@@ -231,9 +264,3 @@ class LookAgain:
                 self._strand()
             case _:
                 assert_never(action)
-
-
-def least(site: Mode, patrol: Mode | None) -> Mode:
-    """The more careful of what the site allows and what the patrol asks for."""
-    order = (Mode.OFF, Mode.ASK, Mode.AUTOMATIC)
-    return site if patrol is None else min(site, patrol, key=order.index)

@@ -1,7 +1,8 @@
 """Orders from the station: carried out one after another, each with a known end.
 
 Revoke and stand down do not wait for their turn: what is under way is broken off for them. An order that
-cannot be carried out is refused with the reason; nothing here ends the agent.
+takes minutes holds up no other: its handler gives a future, and the order is accepted until that has its end.
+An order that cannot be carried out is refused with the reason; nothing here ends the agent.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from uuid import UUID
 
 from edge.flying.errand import Errand
 from flight.errors import EmberwatchError
@@ -18,7 +22,17 @@ from uplink.messages import Order, OrderKind, OrderResult, OrderState
 
 log = logging.getLogger(__name__)
 
-Handler = Callable[[Order], Awaitable[None]]
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Of an order that took its time: done or refused."""
+
+    state: OrderState
+    reason: str = ""
+    alert_ids: tuple[UUID, ...] = ()
+
+
+Handler = Callable[[Order], Awaitable["asyncio.Future[Ending] | None"]]
 
 URGENT = frozenset({OrderKind.REVOKE, OrderKind.STAND_DOWN})
 MOST_WAITING = 8
@@ -87,17 +101,29 @@ class OrderDesk:
             return
         self._kind = order.kind
         try:
-            done = await self._current.run(_run(handler, order))
+            done = await self._current.run(self._run(handler, order))
         except EmberwatchError as error:
             self._end(order, OrderState.REFUSED, error.message)
         except Exception as error:
             log.exception("the order %s failed", order.kind.value)
             self._end(order, OrderState.REFUSED, f"it failed ({type(error).__name__})")
         else:
-            state = OrderState.DONE if done else OrderState.REFUSED
-            self._end(order, state, "" if done else self._current.why or "broken off")
+            if not done:
+                self._end(order, OrderState.REFUSED, self._current.why or "broken off")
 
-    def _end(self, order: Order, state: OrderState, reason: str) -> None:
+    async def _run(self, handler: Handler, order: Order) -> None:
+        later = await handler(order)
+        if later is None:
+            self._end(order, OrderState.DONE, "")
+        else:
+            later.add_done_callback(partial(self._ended, order))
+
+    def _ended(self, order: Order, later: asyncio.Future[Ending]) -> None:
+        if not later.cancelled():
+            ending = later.result()
+            self._end(order, ending.state, ending.reason, ending.alert_ids)
+
+    def _end(self, order: Order, state: OrderState, reason: str, alert_ids: tuple[UUID, ...] = ()) -> None:
         key = str(order.id)
         self._results.pop(key, None)
         self._results[key] = OrderResult(
@@ -105,13 +131,10 @@ class OrderDesk:
             kind=order.kind,
             state=state,
             reason=reason[:REASON_LENGTH],
+            alert_ids=list(alert_ids),
             at=datetime.now(UTC),
         )
         while len(self._results) > RESULTS_KEPT:
             del self._results[next(iter(self._results))]
         if state is not OrderState.ACCEPTED:
             log.info("order %s: %s%s", order.kind.value, state.value, f" ({reason})" if reason else "")
-
-
-async def _run(handler: Handler, order: Order) -> None:
-    await handler(order)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -38,6 +39,7 @@ CLIMBS_M = (0.0, 25.0, 50.0)  # above the lowest height that is allowed
 AS_GOOD = 1.02  # an ellipse that is larger by less than this is no worse: the way there decides
 SLACK_M = 10.0  # a vehicle overshoots, and an estimate moves a little
 STEEPEST_DEG, FLATTEST_DEG = 80.0, 8.0
+_NUMBER = re.compile(r"[\d.]+")
 HEIGHT_MARGIN_M = 3.0  # a ridge proves something only where it stands out by more than the model may err
 
 
@@ -56,6 +58,15 @@ class View:
     """Of the view, seen from the fire."""
     distance_m: float
     via: tuple[Place, ...] = ()
+
+    @property
+    def place(self) -> Place:
+        return self.lat_deg, self.lon_deg, self.alt_amsl_m
+
+    @property
+    def way(self) -> tuple[Place, ...]:
+        """The places to fly over to it, itself the last."""
+        return *self.via, self.place
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +94,11 @@ class StandOff:
         self._rules = clearance
         self._fire = clearance.fire
         self._envelope = clearance.envelope
+
+    @property
+    def nearest_m(self) -> float:
+        """No view is nearer to the fire over ground."""
+        return self._rules.clear_m + SLACK_M
 
     def views(self, here: Here, count: int) -> list[View]:
         """Up to ``count`` views to be flown to one after another, the most telling first.
@@ -112,7 +128,7 @@ class StandOff:
             outlook = outlook.looked(effects[index])
             at, alt_m = spot.at, spot.view.alt_amsl_m
         if not chosen:
-            why = max(refusals, key=lambda words: refusals[words]) if refusals and not spots else ""
+            why = "" if spots else _most_often(refusals)
             raise NoViewError(
                 "there is no safe place to look from"
                 + (f": {why}" if why else ": no way there keeps clear of the fire and its smoke")
@@ -162,11 +178,12 @@ class StandOff:
     def _geometry(self, view: View) -> ViewGeometry:
         return ViewGeometry(view.bearing_deg, view.distance_m, view.alt_amsl_m - self._fire.alt_amsl_m)
 
-    def _spots(self, floor_amsl_m: float) -> tuple[list[_Spot], dict[str, int]]:
+    def _spots(self, floor_amsl_m: float) -> tuple[list[_Spot], list[str]]:
+        """The candidates, and why there are no more of them."""
         spots: list[_Spot] = []
-        refusals: dict[str, int] = {}
+        refusals: list[str] = []
         for factor, bearing_deg in itertools.product(DISTANCE_FACTORS, range(0, 360, BEARING_STEP_DEG)):
-            distance_m = factor * (self._rules.clear_m + SLACK_M)
+            distance_m = factor * self.nearest_m
             at = distance_m * direction(bearing_deg)
             lowest_m, objection = self._lowest_m(at, floor_amsl_m)
             lat_deg, lon_deg = self._rules.place(at)
@@ -176,7 +193,7 @@ class StandOff:
                     view = View(lat_deg, lon_deg, lowest_m + up_m, float(bearing_deg), distance_m)
                     spots.append(_Spot(at, view))
             if all(whys):
-                refusals[whys[0]] = refusals.get(whys[0], 0) + 1
+                refusals.append(whys[0])
         return spots, refusals
 
     def _lowest_m(self, at: FloatArray, floor_amsl_m: float) -> tuple[float, str]:
@@ -211,6 +228,12 @@ class StandOff:
         ground_m = self._rules.ground_m(parts[:, None] * at)
         # A hole in the model proves no ridge; where it ends no view is taken at all.
         return bool(np.all(np.isnan(ground_m) | (ground_m < ray_m + HEIGHT_MARGIN_M)))
+
+
+def _most_often(refusals: Sequence[str]) -> str:
+    """An example of the rule that was met most often: its words differ in their numbers only."""
+    kinds = [_NUMBER.sub("", words) for words in refusals]
+    return max(refusals, key=lambda words: kinds.count(_NUMBER.sub("", words)), default="")
 
 
 class _Net:
@@ -262,6 +285,5 @@ class _Ways:
         into = self.net.into(index)
         for other in over:
             if self.straight[other] and into[other]:
-                view = self.net.spots[other].view
-                return ((view.lat_deg, view.lon_deg, view.alt_amsl_m),)
+                return (self.net.spots[other].view.place,)
         return None

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from edge.flying.response import Phase
+from edge.flying.situation import Phase
 from flight.commands import CommandDeniedError
 from flight.link import Message, mavlink
 from flight.plans.fence import Circle, Fence
@@ -213,7 +213,9 @@ async def test_where_the_patrol_cannot_be_gone_on_with_the_pilot_is_told_and_the
         response.failed("it is enough", now_s())
         for phase in (Phase.GOING_BACK, Phase.RETURNING):
             await until(lambda phase=phase: response.phase is phase, 60.0)  # type: ignore[misc]
-            response._since_s -= 170.0
+            back = response._back
+            assert back is not None
+            back._since_s -= 170.0
         await until(lambda: companion.look_again.response.phase is Phase.IDLE, 60.0)
         assert len(tries) > 1
         await until(lambda: companion.flight.phase is PatrolPhase.PAUSED, 3.0)
@@ -428,7 +430,9 @@ async def test_a_refused_leg_home_does_not_send_the_patrol_across_the_fire(
         response._rules = replace(response._rules, views=1)
         companion.look_again.changed(hotspot(*fire, sigma_m=2.0, north_sigma_m=10.0))
         await until(lambda: response.phase is Phase.GOING_BACK, 120.0)
-        response._since_s -= 150.0
+        back = response._back
+        assert back is not None
+        back._since_s -= 150.0
         assert await nearest_while_away(site, companion, fire) > 60.0
         assert (site.mode, response.reason) == ("GUIDED", "there was no safe way back")
         await until(lambda: companion.flight.phase is PatrolPhase.PAUSED, 3.0)
@@ -444,10 +448,10 @@ def test_where_nobody_watches_it_comes_home_when_the_patrol_cannot_be_gone_on_wi
     @in_simulation_time
     async def story() -> None:
         async with scene(tmp_path) as (site, companion):
-            await looking(companion)
             look_again = companion.look_again
-            monkeypatch.setattr(look_again, "_unattended", lambda: True)
             look_again.response._rules = replace(look_again.response._rules, longest_s=20.0)
+            await looking(companion)
+            monkeypatch.setattr(look_again, "_unattended", lambda: True)
             monkeypatch.setattr(look_again._around, "is_home_clear", lambda: clear)
             monkeypatch.setattr(companion.vehicle.commands, "continue_mission", denied)
             await until(lambda: look_again.response.reason == "the patrol was not resumed", 600.0)

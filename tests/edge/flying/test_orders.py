@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from edge.flying.flight import PatrolError
-from edge.flying.orders import MOST_WAITING, OrderDesk
+from edge.flying.orders import MOST_WAITING, Ending, OrderDesk
 from tests.edge.flying.simulation import in_simulation_time
 from uplink.messages import Order, OrderKind, OrderState
 
@@ -143,3 +143,24 @@ async def test_a_desk_that_is_closed_in_the_middle_of_an_order_ends() -> None:
         await desk.stop()
     await asyncio.sleep(20.0)
     assert desk.done == []
+
+
+@in_simulation_time
+async def test_an_order_that_takes_minutes_is_accepted_until_its_end_and_holds_up_no_other() -> None:
+    later: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+
+    async def goes(_order: Order) -> asyncio.Future[Ending]:
+        return later
+
+    desk = Desk()
+    desk.desk._handlers = {**desk.desk._handlers, OrderKind.LOOK_AT: goes}
+    first, second = desk.take(OrderKind.LOOK_AT), desk.take(OrderKind.PAUSE)
+    await asyncio.sleep(11.0)
+    assert [desk.result(first)[0], desk.result(second)[0]] == [OrderState.ACCEPTED, OrderState.DONE]
+    assert desk.desk.idle
+    found = uuid4()
+    later.set_result(Ending(OrderState.DONE, "1 alert", (found,)))
+    await asyncio.sleep(0.1)
+    assert desk.result(first) == (OrderState.DONE, "1 alert")
+    assert desk.desk.results[-1].alert_ids == [found]
+    await desk.stop()

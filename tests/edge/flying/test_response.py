@@ -12,15 +12,11 @@ import pytest
 
 from edge.flying.actions import Action, FlyTo, LookAhead, LookAt, Resume, Strand
 from edge.flying.clearance import Fire
-from edge.flying.response import (
-    Mode,
-    Phase,
-    Response,
-    Rules,
-    Situation,
-    Target,
-)
+from edge.flying.response import Response
+from edge.flying.rules import Mode, Rules
+from edge.flying.situation import Phase, Situation
 from edge.flying.standoff import NoViewError, Place, View
+from edge.flying.subject import PlaceSubject
 
 FIRE_ID = uuid4()
 LEFT: Place = (-35.0, 149.0, 650.0)
@@ -36,10 +32,6 @@ AWAY = replace(PATROL, patrolling=False, on_mission=False)
 
 def fire(sigma_m: float = 10.0) -> Fire:
     return Fire(-35.0015, 149.0015, 600.0, np.diag([sigma_m**2, sigma_m**2]))
-
-
-def target(target_id: UUID = FIRE_ID, sigma_m: float = 10.0) -> Target:
-    return Target(target_id, fire(sigma_m))
 
 
 @dataclass
@@ -92,7 +84,7 @@ class Story:
         return self.response.step(self.now_s, situation)
 
     def confirm(self, target_id: UUID = FIRE_ID, sigma_m: float = 10.0) -> None:
-        self.response.confirmed(target(target_id, sigma_m), self.now_s)
+        self.response.confirmed(target_id, fire(sigma_m), self.now_s)
 
     def at(self, phase: Phase) -> Story:
         """Bring it to this phase."""
@@ -396,4 +388,90 @@ def test_what_waits_is_bounded() -> None:
     story = in_phase(Phase.GOING)
     for _ in range(100):
         story.confirm(uuid4())
-    assert len(story.response._targets) == 8
+    assert len(story.response._subjects) == 8
+
+
+# --- where a person sends it --------------------------------------------------------------------------
+
+
+def sent(story: Story, count: int = 2) -> PlaceSubject:
+    subject = PlaceSubject(
+        uuid4(), [fire(float(9 + number)) for number in range(count)], story.rules, story.around
+    )
+    assert story.response.send(subject, story.now_s)
+    return subject
+
+
+@pytest.mark.parametrize("mode", [Mode.OFF, Mode.ASK, Mode.AUTOMATIC])
+def test_where_a_person_sends_it_nobody_is_asked_and_each_patch_is_looked_at_once(mode: Mode) -> None:
+    story = Story(mode)
+    subject = sent(story)
+    assert story.step(PATROL)[0] == FlyTo(*VIA, take_over=True)
+    story.arrive(VIA)
+    story.arrive(place_of(VIEWS[0]))
+    assert story.arrive(place_of(VIEWS[0]), 8.0)[0] == FlyTo(*VIA, take_over=False)
+    assert story.response.is_about(subject.id)
+    story.arrive(VIA)
+    story.arrive(place_of(VIEWS[0]))
+    assert story.arrive(place_of(VIEWS[0]), 8.0) == [LookAhead(), FlyTo(*LEFT, take_over=False)]
+    assert [one.radius_m for one in story.around.asked] == [fire(9.0).radius_m, fire(10.0).radius_m]
+    assert not story.response.is_about(subject.id)
+    assert story.response.reason == "looked at"
+
+
+def test_a_patch_without_a_safe_view_is_left_out_and_where_none_has_one_nobody_is_sent() -> None:
+    story = Story()
+    views = story.around.views
+    story.around.views = lambda one, count: (  # type: ignore[method-assign, assignment]
+        views(one, count) if one.radius_m > fire(9.5).radius_m else raise_no_view()
+    )
+    sent(story)
+    assert story.step(PATROL) != []
+    story = Story()
+    story.around.found = ()
+    sent(story)
+    assert story.step(PATROL) == []
+    assert (story.phase, "smoke" in story.response.reason) == (Phase.IDLE, True)
+
+
+def raise_no_view() -> Sequence[View]:
+    raise NoViewError("there is no safe place to look from")
+
+
+@pytest.mark.parametrize("phase", [Phase.GOING, Phase.LOOKING, Phase.GOING_BACK, Phase.RETURNING])
+def test_away_from_its_patrol_it_is_sent_nowhere_else(phase: Phase) -> None:
+    story = in_phase(phase)
+    subject = PlaceSubject(uuid4(), [fire()], story.rules, story.around)
+    assert not story.response.send(subject, story.now_s)
+    assert not story.response.is_about(subject.id)
+
+
+def test_it_comes_before_what_waits_and_the_question_is_asked_again_afterwards() -> None:
+    story = Story(Mode.ASK).at(Phase.ASKED)
+    subject = sent(story, 1)
+    story.step(PATROL)
+    assert (story.phase, story.response.target) == (Phase.GOING, subject.id)
+    story.response.failed("it is enough", story.now_s)
+    story.arrive(LEFT)
+    story.step(PATROL)
+    story.step(PATROL)
+    assert (story.phase, story.response.target) == (Phase.ASKED, FIRE_ID)
+
+
+def test_it_has_its_own_time_there_and_back() -> None:
+    story = Story(longest_at_s=300.0)
+    sent(story)
+    story.step(PATROL)
+    assert story.step(AWAY, 290.0) == []
+    assert story.step(AWAY, 11.0)[0] == LookAhead()
+    assert story.response.reason == "it took too long"
+    assert not any(isinstance(action, Resume) for action in story.step(replace(AWAY, place=FAR), 290.0))
+    assert story.step(replace(AWAY, place=FAR), 11.0) == [Resume()]
+
+
+@pytest.mark.parametrize("situation", [AWAY, replace(PATROL, granted=False)])
+def test_sent_from_no_patrol_or_without_a_grant_it_does_not_go(situation: Situation) -> None:
+    story = Story()
+    sent(story)
+    assert story.step(replace(situation, on_mission=False)) == []
+    assert (story.phase, story.response.reason) == (Phase.IDLE, "the patrol is not flown any more")

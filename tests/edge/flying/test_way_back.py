@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from edge.flying.actions import FlyTo, LookAhead, Resume, Strand
-from edge.flying.response import Mode, Phase
+from edge.flying.rules import Mode
+from edge.flying.situation import Phase
 from tests.edge.flying.test_response import (
     AWAY,
     FAR,
