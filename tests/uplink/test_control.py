@@ -12,33 +12,25 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from websockets.asyncio.client import connect
 
-from uplink.client import UplinkClient
+from uplink.errors import StoreError
 from uplink.messages import Order, OrderKind, OrderResult, OrderState
-from uplink.outbox import Outbox
-from uplink.station.app import create_app, running
-from uplink.station.config import OperatorConfig, StationConfig
+from uplink.order_signing import StationPublicKey
+from uplink.station.app import create_app
+from uplink.station.config import StationConfig
 from uplink.station.lease import LEASE_S
 from uplink.station.orders import EXPIRES_S, STAND_DOWN_EXPIRES_S
+from uplink.station.store.orders import OrderLog
 
-from .makers import (
-    DRONE,
-    KEY,
-    NOON,
-    OTHER_DRONE,
-    OTHER_KEY,
-    as_json,
-    auth,
-    eventually,
-    make_config,
-    make_state,
-    write_secret,
-)
+from .drone import CLOCK_S, linked, state_of, tell
+from .listener import Listener
+from .makers import DRONE, NOON, OTHER_DRONE, eventually, make_config
 
 ANN = {"X-Emberwatch-Session": "a" * 32}
 BOB = {"X-Emberwatch-Session": "b" * 32}
-ANN_KEY, BOB_KEY = "ann-" * 8, "bob-" * 8
+RUN = uuid4()
 
 
 class Clock:
@@ -56,7 +48,12 @@ async def station_of(
     more: dict[str, Any] = {"monotonic": clock} if clock else {}
     if wall:
         more["clock"] = wall
-    app = create_app(config, **more)
+    async with inside(create_app(config, **more)) as http:
+        yield http
+
+
+@asynccontextmanager
+async def inside(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(base_url="http://127.0.0.1/api/v1", transport=httpx.ASGITransport(app)) as http,
@@ -65,42 +62,37 @@ async def station_of(
 
 
 async def report(http: httpx.AsyncClient, *results: OrderResult, drone_id: str = DRONE) -> list[Any]:
-    """A drone's state; the orders in the answer."""
-    state = make_state(drone_id).model_copy(update={"orders": list(results)})
-    key = KEY if drone_id == DRONE else OTHER_KEY
-    answer = await http.put(f"/drones/{drone_id}/state", json=as_json(state), headers=auth(key))
-    assert answer.status_code == 200, answer.text
-    orders: list[Any] = answer.json()["orders"]
-    return orders
+    """A drone's state over a link of its own; the orders that come on it."""
+    return await tell(http, state_of(drone_id, *results, run=RUN))
 
 
 async def order(http: httpx.AsyncClient, kind: str, who: dict[str, str] = ANN, **more: Any) -> httpx.Response:
     return await http.post(f"/drones/{DRONE}/orders", json={"kind": kind, **more}, headers=who)
 
 
-def with_operators(folder: Path, **change: Any) -> StationConfig:
-    people = [
-        OperatorConfig(name="Ann", key_file=write_secret(folder / "ann.key", ANN_KEY)),
-        OperatorConfig(name="Bob", key_file=write_secret(folder / "bob.key", BOB_KEY)),
-    ]
-    return make_config(folder).model_copy(update={"operators": people, **change})
-
-
-async def test_an_order_reaches_its_drone_once_its_result_is_told_and_all_is_logged(
+async def test_an_order_reaches_its_drone_at_once_its_result_is_told_and_all_is_logged(
     station: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "uplink.station.control")
-    await report(station)
-    await report(station, drone_id=OTHER_DRONE)
-    assert (await station.post(f"/drones/{DRONE}/lease", headers=ANN)).json()["holder"] == "operator"
-    given = (await order(station, "grant")).json()
-    assert (given["kind"], given["by"], given["fate"]) == ("grant", "operator", "waiting")
-    assert await report(station, drone_id=OTHER_DRONE) == []
-    (told,) = await report(station)
-    assert told["id"] == given["id"]
-    assert [told] == await report(station), "repeated until there is a result"
+    async with linked(station) as drone, linked(station, OTHER_DRONE) as other:
+        await drone.say(state_of(run=RUN))
+        await other.say(state_of(OTHER_DRONE, run=RUN))
+        lease = await station.post(f"/drones/{DRONE}/lease", headers=ANN)
+        assert lease.json()["holder"] == "operator"
+        given = (await order(station, "grant")).json()
+        assert (given["kind"], given["by"], given["fate"]) == ("grant", "operator", "waiting")
+        word = await drone.hear()
+        assert word.order is not None, "it comes by itself"
+        told = Order.model_validate_json(word.order.order)
+        assert (str(told.id), told.kind, told.run) == (given["id"], "grant", RUN)
+        assert told.expires_s == pytest.approx(CLOCK_S + EXPIRES_S, abs=1.0)
+        assert await drone.say(state_of(run=RUN)) == [], "once on one link"
+        assert await other.say(state_of(OTHER_DRONE, run=RUN)) == []
+    (again,) = await report(station)
+    assert again["id"] == given["id"], "and once more on the next, while there is no result"
+    assert again["sequence"] > (told.sequence or 0)
     result = OrderResult(
-        order_id=given["id"], kind=OrderKind.GRANT, state=OrderState.REFUSED, reason="veto", at=NOON
+        order_id=told.id, kind=OrderKind.GRANT, state=OrderState.REFUSED, reason="veto", at=NOON
     )
     assert await report(station, result) == []
     (logged,) = (await station.get("/orders")).json()
@@ -111,6 +103,63 @@ async def test_an_order_reaches_its_drone_once_its_result_is_told_and_all_is_log
         f"operator orders {DRONE}: grant",
         f"operator's order to {DRONE}, grant: refused (veto)",
     ]
+
+
+async def deeds_of(app: FastAPI, about: str) -> list[tuple[str, str, Any]]:
+    """What the audit log says of an order, the oldest first."""
+    entries = await app.state.services.store.audit.newest(500, about=about)
+    return [(one.who, one.what, one.detail) for one in reversed(entries)]
+
+
+async def test_every_order_and_every_turn_of_its_fate_is_in_the_audit_log(tmp_path: Path) -> None:
+    clock = Clock()
+    app = create_app(make_config(tmp_path), monotonic=clock)
+    async with inside(app) as http:
+        await report(http)
+        await http.post(f"/drones/{DRONE}/lease", headers=ANN)
+        start, pause, revoke = [
+            (await order(http, kind)).json()["id"] for kind in ("start", "pause", "revoke")
+        ]
+        (sent, *_) = await report(http)
+        assert sent["id"] == revoke, "it goes before the pause"
+        done = OrderResult(order_id=revoke, kind=OrderKind.REVOKE, state=OrderState.DONE, at=NOON)
+        await report(http, done)
+        clock.s += EXPIRES_S
+        async with asyncio.timeout(10):
+            while (await http.get("/orders")).json()[1]["fate"] != "expired":
+                await asyncio.sleep(0.01)
+        told = {about: await deeds_of(app, about) for about in (start, pause, revoke)}
+        assert await app.state.services.store.audit.first_break() is None
+    assert [(who, what) for who, what, _ in told[start]] == [
+        ("operator", "order.given"),
+        ("operator", "order.overtaken"),
+    ]
+    assert [(who, what) for who, what, _ in told[pause]] == [
+        ("operator", "order.given"),
+        ("station", "order.sent"),
+        ("station", "order.sent"),
+        ("station", "order.expired"),
+    ]
+    assert [(who, what) for who, what, _ in told[revoke]] == [
+        ("operator", "order.given"),
+        ("station", "order.sent"),
+        (f"drone {DRONE}", "order.done"),
+    ]
+    _, _, as_sent = told[revoke][1]
+    assert as_sent.items() >= {"drone_id": DRONE, "kind": "revoke", "run": str(RUN)}.items()
+    assert (as_sent["sequence"], as_sent["expires_s"]) == (sent["sequence"], sent["expires_s"])
+
+
+async def test_what_goes_out_is_signed_with_the_key_that_the_station_shows(
+    station: httpx.AsyncClient,
+) -> None:
+    line = (await station.get("/orders/key")).json()["public_key"]
+    async with linked(station) as drone:
+        await drone.say(state_of(run=RUN))
+        await station.post("/stand-down", headers=ANN)
+        word = await drone.hear()
+    assert word.order is not None
+    assert StationPublicKey.parse(line).has_signed(word.order)
 
 
 async def test_only_who_has_control_gives_orders_and_a_stand_down_needs_none(
@@ -142,7 +191,7 @@ async def test_control_passes_on_by_hand_over_by_letting_go_and_by_expiry(tmp_pa
         assert (await http.post(lease, headers=BOB)).status_code == 409
         assert (await http.put(lease, json={"hand_over": True}, headers=BOB)).status_code == 409
         handed = (await http.put(lease, json={"hand_over": True}, headers=ANN)).json()
-        mine = (await http.get("/operator", headers=BOB)).json()["tag"]
+        mine = (await http.get("/session", headers=BOB)).json()["tag"]
         assert (handed["holder_tag"], handed["asking"]) == (mine, None)
         assert (await order(http, "grant", ANN)).status_code == 409
         assert (await http.delete(lease, headers=ANN)).status_code == 409
@@ -157,8 +206,7 @@ async def test_control_passes_on_by_hand_over_by_letting_go_and_by_expiry(tmp_pa
 
 
 async def test_a_stand_down_of_all_does_not_ask_fixed_cameras(station: httpx.AsyncClient) -> None:
-    mast = make_state(OTHER_DRONE).model_copy(update={"fixed": True})
-    await station.put(f"/drones/{OTHER_DRONE}/state", json=as_json(mast), headers=auth(OTHER_KEY))
+    await tell(station, state_of(OTHER_DRONE, fixed=True))
     everyone = await station.post("/stand-down", headers=BOB)
     assert [one["drone_id"] for one in everyone.json()] == [DRONE]
 
@@ -199,35 +247,6 @@ async def test_another_site_gives_no_orders(
     assert len(await report(station)) == (1 if status == 202 else 0)
 
 
-async def test_operators_are_known_by_their_keys(tmp_path: Path) -> None:
-    async with station_of(with_operators(tmp_path)) as http:
-        await report(http)
-        assert (await http.post("/stand-down", headers=ANN)).status_code == 401
-        assert (await http.post("/stand-down", headers=ANN | auth("x" * 32))).status_code == 401
-        assert (await http.post("/stand-down", headers=ANN | auth(KEY))).status_code == 401, "a drone's key"
-        who = (await http.get("/operator", headers=ANN)).json()
-        assert (who["name"], who["needs_key"], who["orders_possible"]) == (None, True, True)
-        assert (await http.get("/operator", headers=ANN | auth(ANN_KEY))).json()["name"] == "Ann"
-        given = (await http.post("/stand-down", headers=BOB | auth(BOB_KEY))).json()
-        assert {one["by"] for one in given} == {"Bob"}
-
-
-async def test_on_a_network_nobody_gives_orders_until_operators_are_named(tmp_path: Path) -> None:
-    open_to_all = make_config(tmp_path).model_copy(update={"host": "0.0.0.0"})  # noqa: S104 (not served)
-    async with station_of(open_to_all) as http:
-        await report(http)
-        assert (await http.get("/operator", headers=ANN)).json()["orders_possible"] is False
-        for answer in (
-            await http.post("/stand-down", headers=ANN),
-            await http.post(f"/drones/{DRONE}/lease", headers=ANN),
-        ):
-            assert answer.status_code == 403
-    config = with_operators(tmp_path, host="0.0.0.0", data_dir=tmp_path / "other")  # noqa: S104
-    async with station_of(config) as http:
-        await report(http)
-        assert (await http.post("/stand-down", headers=ANN | auth(ANN_KEY))).status_code == 202
-
-
 async def test_orders_that_make_no_sense_are_refused(station: httpx.AsyncClient) -> None:
     assert (await station.post("/drones/nobody/lease", headers=ANN)).status_code == 404
     await report(station)
@@ -241,25 +260,22 @@ async def test_orders_that_make_no_sense_are_refused(station: httpx.AsyncClient)
 async def test_pages_hear_of_leases_and_orders(served: httpx.AsyncClient) -> None:
     await report(served)
     async with connect(str(served.base_url).replace("http://", "ws://") + "live", proxy=None) as page:
-        assert json.loads(await page.recv())["type"] == "snapshot"
+        listener = Listener(page)
+        assert (await listener.next())[0] == "snapshot"
         await served.post(f"/drones/{DRONE}/lease", headers=ANN)
         await order(served, "grant")
-        async with asyncio.timeout(5):
-            heard = [json.loads(await page.recv()) for _ in range(2)]
-    assert [one["type"] for one in heard] == ["lease", "order"]
+        heard = [await listener.next() for _ in range(2)]
+    assert [kind for kind, _ in heard] == ["lease", "order"]
     assert "a" * 32 not in json.dumps(heard), "the session is the page's secret"
 
 
 async def test_a_full_log_does_not_keep_a_drone_in_the_air(
     station: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from uplink.errors import StoreError
-    from uplink.station.store.orders import OrderLog
-
     await report(station)
     real = OrderLog.write
 
-    async def full(self: OrderLog, orders: Any, *, now_s: float) -> None:
+    async def full(self: OrderLog, changes: Any) -> None:
         raise StoreError("disk full")
 
     monkeypatch.setattr(OrderLog, "write", full)
@@ -274,43 +290,32 @@ async def test_a_full_log_does_not_keep_a_drone_in_the_air(
     await eventually(logged)
 
 
-async def test_the_drones_client_gives_each_order_on_once(tmp_path: Path) -> None:
-    """The real client against the real station over loopback, reporting as an agent does."""
-    seen: list[Order] = []
-    outbox = Outbox(tmp_path / "outbox")
-    async with running(make_config(tmp_path)) as url:
-        client = UplinkClient(url, DRONE, KEY, outbox, on_order=seen.append, state_interval_s=0.01)
-        task = asyncio.create_task(client.run())
+async def test_a_log_that_hangs_holds_up_no_order(
+    station: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = asyncio.Event()
 
-        async def drone() -> None:
-            while True:
-                done = [
-                    OrderResult(order_id=one.id, kind=one.kind, state=OrderState.DONE, at=NOON)
-                    for one in seen[-8:]
-                ]
-                late = done if len(seen) > 1 else []  # the first result is held back: repeats must not run
-                client.set_state(make_state().model_copy(update={"orders": late}))
-                await asyncio.sleep(0.01)
+    async def hangs(self: OrderLog, changes: Any) -> None:
+        await released.wait()
 
-        agent = asyncio.create_task(drone())
-        async with httpx.AsyncClient(base_url=f"{url}/api/v1", trust_env=False) as http:
+    async with linked(station) as drone:
+        await drone.say(state_of(run=RUN))
+        monkeypatch.setattr(OrderLog, "write", hangs)
+        monkeypatch.setattr("uplink.station.control.LOG_FIRST_S", 0.0)
+        giving = asyncio.create_task(station.post("/stand-down", headers=ANN))
+        assert (await drone.hear()).order is not None
+        released.set()
+        assert (await giving).status_code == 202
 
-            async def known() -> bool:
-                return len((await http.get("/drones")).json()) == 1
 
-            await eventually(known)
-            await http.post(f"/drones/{DRONE}/lease", headers=ANN)
-            await order(http, "grant")
-            await eventually(lambda: len(seen) == 1)
-            await order(http, "start")
-            await eventually(lambda: len(seen) == 2)
-
-            async def all_done() -> bool:
-                return [one["fate"] for one in (await http.get("/orders")).json()] == ["done", "done"]
-
-            await eventually(all_done)
-            assert [one.kind for one in seen] == [OrderKind.GRANT, OrderKind.START]
-        for one in (agent, task):
-            one.cancel()
-        await asyncio.gather(agent, task, return_exceptions=True)
-    outbox.close()
+async def test_the_order_log_comes_in_pages(station: httpx.AsyncClient) -> None:
+    await report(station)
+    await station.post(f"/drones/{DRONE}/lease", headers=ANN)
+    given = [(await order(station, "look again", alert_id=str(uuid4()))).json()["id"] for _ in range(5)]
+    seen: list[str] = []
+    before: dict[str, str] = {}
+    while page := (await station.get("/orders", params={"limit": "2", **before})).json():
+        seen += [one["id"] for one in page]
+        before = {"before": seen[-1]}
+    assert seen == list(reversed(given))
+    assert (await station.get("/orders", params={"before": str(uuid4())})).status_code == 404

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from uuid import UUID
 
 import uuid6
 
 from uplink.errors import StoreError
-from uplink.messages import DroneState, Order, OrderKind
-from uplink.station.answers import LeaseState, LoggedOrder, OrderFate
-from uplink.station.lease import ControlLease, Holder
+from uplink.messages import DroneState, Order, OrderKind, SignedOrder
+from uplink.order_signing import StationKey
+from uplink.station.answers import LeaseState, LoggedOrder, LookPlace, OrderFate
+from uplink.station.drone_links import DroneLinks, OpenLink
+from uplink.station.lease import ControlLease
 from uplink.station.live import LiveHub
-from uplink.station.operators import Operators, tag_of
-from uplink.station.orders import STAND_DOWN_EXPIRES_S, OrderBook
-from uplink.station.store.orders import OrderLog
+from uplink.station.orders import STAND_DOWN_EXPIRES_S, OrderBook, asks_the_same
+from uplink.station.people import Person, tag_of
+from uplink.station.store.orders import OrderChange, OrderLog
 
 log = logging.getLogger(__name__)
 
 TICK_S = 0.5
+LOG_FIRST_S = (
+    0.5  # an order waits for its log this long, and no longer: a slow disk keeps no drone in the air
+)
+UNWRITTEN_MOST = 10_000
+STATION = "station"
 
 
 class Control:
@@ -29,22 +36,28 @@ class Control:
 
     def __init__(
         self,
-        operators: Operators,
         order_log: OrderLog,
         live: LiveHub,
+        links: DroneLinks,
+        key: StationKey,
         *,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
-        self.operators = operators
         self._log = order_log
         self._live = live
+        self.links = links
+        self._key = key
         self._clock = clock
         self._monotonic = monotonic
         self._leases: dict[str, ControlLease] = {}
-        self._told: dict[str, tuple[Holder | None, Holder | None]] = {}
+        self._told: dict[str, tuple[Person | None, Person | None]] = {}
         self._book = OrderBook()
-        self._unwritten: dict[UUID, LoggedOrder] = {}
+        self._unwritten: list[OrderChange] = []
+        self._writing: set[asyncio.Task[None]] = set()
+        self.on_order: list[Callable[[LoggedOrder], None]] = []
+        """Called with each order that is given, and each whose fate is another one."""
+        self._log_is_well = True
 
     # --- leases -----------------------------------------------------------------------------------
 
@@ -95,40 +108,89 @@ class Control:
         """Why no such order can be given now; empty when it can."""
         return self._book.objection(drone_id, kind, self._monotonic())
 
-    async def give(self, drone_id: str, kind: OrderKind, by: str, alert_id: UUID | None) -> LoggedOrder:
-        """Takes an order in and writes it down. One that cannot be written yet goes all the same: a full
-        disk may not keep a drone in the air."""
-        order = Order(
-            id=uuid6.uuid7(),
-            drone_id=drone_id,
-            kind=kind,
-            by=by,
-            at=datetime.fromtimestamp(self._clock(), UTC),
-            alert_id=alert_id,
-        )
-        changed = self._book.give(order, self._monotonic())
-        if not changed:
-            return next(
-                one
-                for one in reversed(self._book.latest)
-                if (one.drone_id, one.kind, one.alert_id) == (drone_id, kind, alert_id)
+    @property
+    def public_key(self) -> str:
+        """What drones know the station's orders by."""
+        return self._key.public
+
+    async def give(
+        self,
+        drone_id: str,
+        kind: OrderKind,
+        by: str,
+        alert_id: UUID | None,
+        *,
+        look: LookPlace | None = None,
+    ) -> LoggedOrder:
+        """Takes an order in, writes it down and sends it. One that cannot be written yet goes all the same: a
+        full disk may not keep a drone in the air."""
+        (order,) = await self.give_each([drone_id], kind, by, alert_id, look=look)
+        return order
+
+    async def give_each(
+        self,
+        drone_ids: Iterable[str],
+        kind: OrderKind,
+        by: str,
+        alert_id: UUID | None = None,
+        *,
+        look: LookPlace | None = None,
+    ) -> list[LoggedOrder]:
+        """The same order to several drones."""
+        given, changed = [], []
+        for drone_id in drone_ids:
+            order = Order(
+                id=uuid6.uuid7(),
+                drone_id=drone_id,
+                kind=kind,
+                by=by,
+                at=datetime.fromtimestamp(self._clock(), UTC),
+                alert_id=alert_id,
+                **({} if look is None else look.model_dump()),
             )
-        log.info("%s orders %s: %s", by, drone_id, kind)
+            changes = self._book.give(order, self._monotonic())
+            if changes:
+                log.info("%s orders %s: %s", by, drone_id, kind)
+            given.append(changes[-1] if changes else self._like(order))
+            changed += changes
         self._tell(changed)
-        await self._write(changed)
-        return changed[-1]
+        writing = asyncio.create_task(self._write(self._changes(changed, by, waiting="given")))
+        try:
+            await asyncio.wait({writing}, timeout=LOG_FIRST_S)
+        finally:
+            for order in given:
+                self.links.has_orders(order.drone_id)
+        await writing
+        return given
 
-    def waiting_for(self, drone_id: str) -> list[Order]:
-        """What the drone is to be told now."""
-        return self._book.waiting_for(drone_id, self._monotonic())
+    def _like(self, order: Order) -> LoggedOrder:
+        """The one that waits already."""
+        return next(one for one in reversed(self._book.latest) if asks_the_same(one, order))
 
-    async def heard(self, state: DroneState) -> None:
+    async def heard(self, link: OpenLink, state: DroneState) -> None:
         """The drone tells what became of orders, and whether its agent has started anew."""
+        link.heard(state, self._monotonic())
         changed = self._book.heard(state.drone_id, state.orders)
-        if state.run is not None:
-            changed += self._book.heard_run(state.drone_id, state.run)
-        self._tell(changed)
-        await self._write(changed)
+        lost = [] if state.run is None else self._book.heard_run(state.drone_id, state.run)
+        if changed or lost:
+            self._tell(changed + lost)
+            who = f"drone {state.drone_id}"
+            await self._write([*self._changes(changed, who), *self._changes(lost, STATION)])
+
+    def send(self, link: OpenLink) -> list[SignedOrder]:
+        """What this link was not given yet, signed; ``write_sent`` afterwards."""
+        if link.clock is None:
+            return []
+        calendar_ms = int(self._clock() * 1000)
+        least = max(calendar_ms, link.drone_sequence + 1)
+        orders = self._book.send(link.drone_id, link.clock, self._monotonic(), least)
+        now_s = self._clock()
+        self._unwritten.extend(OrderChange(order, "sent", STATION, now_s) for order in orders)
+        return [self._key.sign(order) for order in orders]
+
+    async def write_sent(self) -> None:
+        """Writes down what was sent."""
+        await self._write([])
 
     async def restore(self) -> None:
         """What was on its way when the station stopped: stand-downs are still wanted, the rest is void. What
@@ -145,8 +207,13 @@ class Control:
                 self.tell_lease(drone_id)
             changed = self._book.expire(self._monotonic())
             self._tell(changed)
-            await self._write(changed)
+            await self._write(self._changes(changed, STATION))
             await asyncio.sleep(TICK_S)
+
+    async def finish(self) -> None:
+        """At the end: what is still to be written."""
+        await self._write([])
+        await asyncio.gather(*self._writing)
 
     def _tell(self, changed: list[LoggedOrder]) -> None:
         for order in changed:
@@ -156,20 +223,35 @@ class Control:
                     "%s's order to %s, %s: %s%s", order.by, order.drone_id, order.kind, order.fate, reason
                 )
             self._live.publish("order", str(order.id), order)
+            for hear in self.on_order:
+                hear(order)
 
-    async def _write(self, changed: list[LoggedOrder]) -> None:
-        """Writes these and what could not be written before."""
-        was_well = not self._unwritten
-        self._unwritten |= {order.id: order for order in changed}
-        if not self._unwritten:
+    def _changes(
+        self, changed: list[LoggedOrder], who: str, *, waiting: str = "waits again"
+    ) -> list[OrderChange]:
+        now_s = self._clock()
+        return [
+            OrderChange(order, waiting if order.fate is OrderFate.WAITING else order.fate.value, who, now_s)
+            for order in changed
+        ]
+
+    async def _write(self, changes: list[OrderChange]) -> None:
+        """Writes these and what could not be written before, to the end even if who waits for it gives up."""
+        batch, self._unwritten = [*self._unwritten, *changes], []
+        if not batch:
             return
-        batch = list(self._unwritten.values())
+        writing = asyncio.create_task(self._write_batch(batch))
+        self._writing.add(writing)
+        writing.add_done_callback(self._writing.discard)
+        await asyncio.shield(writing)
+
+    async def _write_batch(self, batch: list[OrderChange]) -> None:
         try:
-            await self._log.write(batch, now_s=self._clock())
+            await self._log.write(batch)
         except StoreError as reason:
-            if was_well:
+            if self._log_is_well:
                 log.error("the order log cannot be written, orders go on: %s", reason)  # noqa: TRY400
-            return
-        for order in batch:
-            if self._unwritten.get(order.id) is order:
-                del self._unwritten[order.id]
+            self._log_is_well = False
+            self._unwritten = [*batch, *self._unwritten][-UNWRITTEN_MOST:]
+        else:
+            self._log_is_well = True

@@ -1,7 +1,9 @@
 """Tells every open page what changes, and lets no slow page cost memory.
 
-Each page has a queue in which a newer message about the same thing takes the place of the older one. A
-queue that would still outgrow its bound is emptied, and the page gets a new snapshot instead.
+There is one line of messages for all pages, each written as JSON once; a newer message about the same thing
+takes the place of the older one, at the end of the line. A page only has a mark in that line, so a slow one
+costs nothing: when it is told again, it is told of each thing once, as it is then. What a page was told too
+long ago to be told piece by piece, it is told as a new snapshot.
 """
 
 from __future__ import annotations
@@ -13,65 +15,128 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-Kind = Literal["drone", "patrol", "alert", "delivery", "lease", "order", "crossings"]
+Kind = Literal["drone", "patrol", "alert", "delivery", "lease", "order", "tip", "incident", "crossings"]
 
-QUEUE_LENGTH = 1000
-
-
-class LiveQueue:
-    """What one page has not been told yet: at most one message per thing."""
-
-    def __init__(self, length: int = QUEUE_LENGTH) -> None:
-        self._length = length
-        self._messages: OrderedDict[tuple[Kind, str], str] = OrderedDict()
-        self._has_news = asyncio.Event()
-        self.wants_snapshot = True
-
-    def put(self, kind: Kind, key: str, message: str) -> None:
-        """The newest wins and keeps the place in the queue of the one it replaces."""
-        if (kind, key) not in self._messages and len(self._messages) >= self._length:
-            self._messages.clear()
-            self.wants_snapshot = True
-        self._messages[kind, key] = message
-        self._has_news.set()
-
-    async def take(self) -> str | None:
-        """The next message; None when the page wants a whole snapshot first."""
-        while True:
-            if self.wants_snapshot:
-                self.wants_snapshot = False
-                return None
-            if self._messages:
-                return self._messages.popitem(last=False)[1]
-            self._has_news.clear()
-            await self._has_news.wait()
+LINE_LENGTH = 4000
+FRAME_CHARACTERS = 512 * 1024  # of one text on the socket; the rest comes in the next
+PACE_S = 0.05  # between two texts to one page: what changes in the meantime comes together
+TEXTS_AHEAD = 2  # that a page may not have answered yet
 
 
 class LiveHub:
     """Where the station publishes and pages listen. On the event loop only."""
 
-    def __init__(self) -> None:
-        self._queues: set[LiveQueue] = set()
+    def __init__(self, length: int = LINE_LENGTH) -> None:
+        self._length = length
+        self._line: OrderedDict[tuple[Kind, str], tuple[int, str]] = OrderedDict()
+        self._number = 0
+        self._forgotten = 0  # the number of the latest message that went without being replaced
+        self._pages: set[LivePage] = set()
 
-    def join(self) -> LiveQueue:
-        """A queue for one page; ``leave`` with it at the end."""
-        queue = LiveQueue()
-        self._queues.add(queue)
-        return queue
+    @property
+    def pages(self) -> int:
+        """How many are open."""
+        return len(self._pages)
 
-    def leave(self, queue: LiveQueue) -> None:
+    def join(self) -> LivePage:
+        """A page is opened; ``leave`` with it at the end."""
+        page = LivePage(self)
+        self._pages.add(page)
+        return page
+
+    def leave(self, page: LivePage) -> None:
         """The page is gone."""
-        self._queues.discard(queue)
+        self._pages.discard(page)
+        if not self._pages:
+            self._forgotten = self._number
+            self._line.clear()
 
     def publish(self, kind: Kind, key: str, data: BaseModel) -> None:
-        """Queues a message for every page; it is serialised once."""
-        if not self._queues:
+        """News for every page."""
+        self._number += 1
+        if not self._pages:
+            self._forgotten = self._number
             return
-        message = envelope(kind, data)
-        for queue in self._queues:
-            queue.put(kind, key, message)
+        self._line[kind, key] = self._number, event(kind, data)
+        self._line.move_to_end((kind, key))
+        if len(self._line) > self._length:
+            _, (self._forgotten, _) = self._line.popitem(last=False)
+        for page in self._pages:
+            page.has_news.set()
+
+    @property
+    def number(self) -> int:
+        """Of the latest message."""
+        return self._number
+
+    def since(self, number: int) -> tuple[int, list[str]] | None:
+        """What was published after that message, as far as it fits into one text, and up to which message
+        that is; None when some of it is gone."""
+        if number < self._forgotten:
+            return None
+        news = []
+        for entry in reversed(self._line.values()):
+            if entry[0] <= number:
+                break
+            news.append(entry)
+        told: list[str] = []
+        size = 0
+        for said, text in reversed(news):
+            size += len(text)
+            if told and size > FRAME_CHARACTERS:
+                break
+            number = said
+            told.append(text)
+        return number, told
 
 
-def envelope(kind: Kind | Literal["snapshot"], data: BaseModel) -> str:
-    """A message on the live socket, as JSON text."""
+class LivePage:
+    """How far one page has been told, and how far it has read.
+
+    A page that says something after each text is never told more than two texts ahead, so that nothing old
+    waits on a thin line or in a busy browser. One that never does is told as fast as the line takes it.
+    """
+
+    def __init__(self, hub: LiveHub) -> None:
+        self.has_news = asyncio.Event()
+        self._hub = hub
+        self._told: int | None = None
+        self._texts = 0
+        self._answers = 0
+        self._answered = asyncio.Event()
+
+    def answered(self) -> None:
+        """The page has read one text more."""
+        self._answers += 1
+        self._answered.set()
+
+    async def has_read(self) -> None:
+        """A text went out: waits until the page may be told another."""
+        self._texts += 1
+        while 0 < self._answers <= self._texts - TEXTS_AHEAD:
+            self._answered.clear()
+            await self._answered.wait()
+
+    async def news(self) -> str | None:
+        """The next text for the page: a list of events; None when it has to be told everything first."""
+        while True:
+            self.has_news.clear()
+            told = None if self._told is None else self._hub.since(self._told)
+            if told is None:
+                # What changes while the snapshot is made is told after it, once more than needed at worst.
+                self._told = self._hub.number
+                return None
+            self._told, events = told
+            if events:
+                return text_of(events)
+            await self.has_news.wait()
+
+
+def event(kind: Kind | Literal["snapshot"], data: BaseModel) -> str:
+    """One thing that a page is told, as JSON."""
     return f'{{"type":{json.dumps(kind)},"data":{data.model_dump_json()}}}'
+
+
+def text_of(events: list[str]) -> str:
+    """Events as they travel together."""
+    return f"[{','.join(events)}]"

@@ -1,8 +1,9 @@
 """The orders of people on their way to drones. Pure: told the time, monotonic seconds.
 
-An order is repeated to its drone until the drone tells a result. One that the drone did not fetch in time
-is void, because a start that comes a minute late surprises everybody; only a stand-down waits longer. What
-takes something away overtakes what it takes away.
+An order is sent on the drone's link at once, and again on the next link if that one broke before the drone
+told a result. One that it did not answer in time is void, here and on the drone, because a start that comes a
+minute late surprises everybody; only a stand-down waits longer. What takes something away overtakes what it
+takes away.
 
 An order is for the run of the agent that was heard when it was given, or else for the first one heard after.
 When another run is heard it is lost: it may have been carried out, and must not be again.
@@ -20,7 +21,7 @@ from uplink.station.answers import LoggedOrder, OrderFate
 EXPIRES_S = 15.0
 STAND_DOWN_EXPIRES_S = 600.0
 LATEST = 50
-_ACTS = frozenset({OrderKind.START, OrderKind.RESUME, OrderKind.LOOK_AGAIN})
+_ACTS = frozenset({OrderKind.START, OrderKind.RESUME, OrderKind.LOOK_AGAIN, OrderKind.LOOK_AT})
 OVERTAKES: dict[OrderKind, frozenset[OrderKind]] = {
     OrderKind.STAND_DOWN: frozenset(OrderKind) - {OrderKind.STAND_DOWN, OrderKind.REVOKE},
     OrderKind.REVOKE: _ACTS | {OrderKind.GRANT},
@@ -36,6 +37,24 @@ _AFTER_STAND_DOWN = frozenset({OrderKind.STAND_DOWN, OrderKind.REVOKE})
 class _Entry:
     order: LoggedOrder
     expires_s: float
+    sent_on: int = 0
+    """The number of the link that it went out on last."""
+
+
+@dataclass(frozen=True, slots=True)
+class DroneClock:
+    """A link, by its number, and how far the clock of the drone on it is ahead of ours.
+
+    What the drone said took a while to come, so its clock is further on than we think, never less: an order
+    is void early, not late.
+    """
+
+    link: int
+    ahead_s: float
+
+    def drone_now_s(self, now_s: float) -> float:
+        """What the drone's clock shows, at least."""
+        return now_s + self.ahead_s
 
 
 class OrderBook:
@@ -44,6 +63,7 @@ class OrderBook:
     def __init__(self) -> None:
         self._entries: dict[str, _Entry] = {}  # by id, the oldest first
         self._runs: dict[str, UUID] = {}  # of each drone's agent, the latest heard
+        self._sequences: dict[str, int] = {}  # by drone, of the latest order sent
 
     @property
     def latest(self) -> list[LoggedOrder]:
@@ -64,7 +84,7 @@ class OrderBook:
         """
         changed = []
         for other in self._waiting(order.drone_id, now_s):
-            if (other.kind, other.alert_id) == (order.kind, order.alert_id):
+            if asks_the_same(other, order):
                 return []
             same_alert = order.kind is not OrderKind.NO_LOOK or other.alert_id == order.alert_id
             if other.kind in OVERTAKES.get(order.kind, frozenset()) and same_alert:
@@ -77,15 +97,27 @@ class OrderBook:
         self._forget()
         return [*changed, logged]
 
-    def waiting_for(self, drone_id: str, now_s: float) -> list[Order]:
-        """What the drone is to be told now: stand-down and revoke first."""
-        names = set(Order.model_fields)
-        orders = [
-            Order.model_validate(entry.order.model_dump(include=names))
+    def send(self, drone_id: str, on: DroneClock, now_s: float, least_sequence: int) -> list[LoggedOrder]:
+        """What that link was not given yet, numbered and dated for the drone: stand-down and revoke first.
+
+        ``least_sequence`` is what the drone and the calendar ask for: numbers rise even where a backup of the
+        station was put back.
+        """
+        unsent = [
+            entry
             for entry in self._entries.values()
             if _waits(entry, drone_id, now_s)
+            and entry.sent_on != on.link
+            and (entry.order.run is not None or entry.order.kind is OrderKind.STAND_DOWN)
         ]
-        return sorted(orders, key=lambda order: order.kind not in _AFTER_STAND_DOWN)[:16]
+        unsent.sort(key=lambda entry: entry.order.kind not in _AFTER_STAND_DOWN)
+        for entry in unsent:
+            sequence = max(self._sequences.get(drone_id, 0) + 1, least_sequence)
+            self._sequences[drone_id] = sequence
+            entry.sent_on = on.link
+            expires_s = on.drone_now_s(now_s) + entry.expires_s - now_s
+            entry.order = entry.order.model_copy(update={"sequence": sequence, "expires_s": expires_s})
+        return [entry.order for entry in unsent]
 
     def heard(self, drone_id: str, results: Iterable[OrderResult]) -> list[LoggedOrder]:
         """The drone tells what became of orders; what is new comes back."""
@@ -101,7 +133,8 @@ class OrderBook:
             ):
                 continue  # a drone repeats its results in every state
             # Also one that had expired here: the drone had it after all, and the log says what happened.
-            changed.append(self._settle(entry.order, fate, result.reason))
+            order = entry.order.model_copy(update={"alert_ids": result.alert_ids})
+            changed.append(self._settle(order, fate, result.reason))
         return changed
 
     def heard_run(self, drone_id: str, run: UUID) -> list[LoggedOrder]:
@@ -159,3 +192,9 @@ def _waits(entry: _Entry, drone_id: str, now_s: float) -> bool:
     """Not what has run out and is only not written off yet."""
     order = entry.order
     return order.drone_id == drone_id and order.fate is OrderFate.WAITING and now_s < entry.expires_s
+
+
+def asks_the_same(one: Order, other: Order) -> bool:
+    """Whether two orders to one drone are about the same thing."""
+    names = ("drone_id", "kind", "alert_id", "place", "radius_m", "tip_id")
+    return all(getattr(one, name) == getattr(other, name) for name in names)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from urllib.parse import urlsplit
 
-from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Depends, HTTPException, WebSocket, WebSocketDisconnect
 
 from uplink.station.answers import Snapshot
-from uplink.station.live import LiveQueue, envelope
-from uplink.station.routes.dependencies import ServicesDep
+from uplink.station.live import PACE_S, LivePage, event, text_of
+from uplink.station.routes.dependencies import WHO, ServicesDep, viewer
 from uplink.station.services import Services
 
 log = logging.getLogger(__name__)
@@ -22,7 +21,7 @@ POLICY_VIOLATION = 1008
 INTERNAL_ERROR = 1011
 
 
-@router.get("/snapshot")
+@router.get("/snapshot", dependencies=[Depends(viewer)], responses=WHO)
 async def snapshot(services: ServicesDep) -> Snapshot:
     """Everything that a page needs to begin; ``/live`` goes on from there."""
     return await services.snapshot()
@@ -30,43 +29,46 @@ async def snapshot(services: ServicesDep) -> Snapshot:
 
 @router.websocket("/live")
 async def live(websocket: WebSocket) -> None:
-    """First a snapshot, then each change; a page that falls far behind gets a new snapshot."""
-    if _from_another_site(websocket):
+    """Texts with lists of events: first a snapshot, then what changes; far behind, a new snapshot."""
+    services: Services = websocket.app.state.services
+    try:
+        services.access.identify(websocket)
+    except HTTPException:
         await websocket.close(POLICY_VIOLATION)
         return
-    services: Services = websocket.app.state.services
     await websocket.accept()
-    queue = services.live.join()
-    telling = asyncio.create_task(_tell(websocket, services, queue))
-    leaving = asyncio.create_task(_until_it_leaves(websocket))
+    page = services.live.join()
+    telling = asyncio.create_task(_tell(websocket, services, page))
+    leaving = asyncio.create_task(_until_it_leaves(websocket, page))
+    over = asyncio.create_task(services.access.until_over(websocket))
     try:
-        await asyncio.wait({telling, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not leaving.done():
+        await asyncio.wait({telling, leaving, over}, return_when=asyncio.FIRST_COMPLETED)
+        if over.done():
+            await websocket.close(POLICY_VIOLATION)
+        elif not leaving.done():
             # Nothing more can be told: a page that is left with an open socket would believe itself live.
             log.error("a page is sent away to connect anew: %s", telling.exception())
             await websocket.close(INTERNAL_ERROR)
     finally:
-        services.live.leave(queue)
+        services.live.leave(page)
         telling.cancel()
         leaving.cancel()
-        await asyncio.gather(telling, leaving, return_exceptions=True)
+        over.cancel()
+        await asyncio.gather(telling, leaving, over, return_exceptions=True)
 
 
-async def _until_it_leaves(websocket: WebSocket) -> None:
+async def _until_it_leaves(websocket: WebSocket, page: LivePage) -> None:
     with contextlib.suppress(WebSocketDisconnect):
         while True:
-            await websocket.receive_text()  # a page has nothing to say here
+            await websocket.receive_text()
+            page.answered()
 
 
-async def _tell(websocket: WebSocket, services: Services, queue: LiveQueue) -> None:
+async def _tell(websocket: WebSocket, services: Services, page: LivePage) -> None:
     while True:
-        message = await queue.take()
-        if message is None:
-            message = envelope("snapshot", await services.snapshot())
-        await websocket.send_text(message)
-
-
-def _from_another_site(websocket: WebSocket) -> bool:
-    """Browsers let any site open a socket to any host, so the origin they name has to be our own."""
-    origin = websocket.headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc != websocket.headers.get("host")
+        text = await page.news()
+        if text is None:
+            text = text_of([event("snapshot", await services.snapshot())])
+        await websocket.send_text(text)
+        await asyncio.sleep(PACE_S)
+        await page.has_read()

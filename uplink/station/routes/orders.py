@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from typing import Annotated
+from uuid import UUID
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, Depends, HTTPException, Query
 
 from uplink.messages import DroneId, OrderKind
-from uplink.station.answers import LoggedOrder, OrderRequest
-from uplink.station.routes.dependencies import OperatorDep, ServicesDep
-from uplink.station.routes.lease import HELD, WHO, must_be_known
+from uplink.station.answers import LoggedOrder, LookPlace, OrderRequest, Problem, StationKeyAnswer
+from uplink.station.routes.dependencies import WHO, PilotDep, ServicesDep, refuse_other_datum, viewer
+from uplink.station.routes.lease import HELD, must_be_known
 
 router = APIRouter(tags=["control"])
 
@@ -18,7 +19,7 @@ ABOUT_AN_ALERT = frozenset({OrderKind.LOOK_AGAIN, OrderKind.NO_LOOK})
 
 @router.post("/drones/{drone_id}/orders", status_code=202, responses=HELD)
 async def give_order(
-    drone_id: DroneId, order: OrderRequest, who: OperatorDep, services: ServicesDep
+    drone_id: DroneId, order: OrderRequest, who: PilotDep, services: ServicesDep
 ) -> LoggedOrder:
     """One order, from who has control of the drone; a stand-down from anybody who may give orders.
 
@@ -30,28 +31,61 @@ async def give_order(
         raise HTTPException(409, f"take control of {drone_id} first")
     if (order.alert_id is not None) != (order.kind in ABOUT_AN_ALERT):
         raise HTTPException(422, "alert_id goes with look again and no look, and with nothing else")
+    there = _where(order)
     if objection := control.objection(drone_id, order.kind):
         raise HTTPException(409, objection)
-    return await control.give(drone_id, order.kind, who.name, order.alert_id)
+    if order.tip_id is not None:
+        return await services.tips.send(order.tip_id, drone_id, who.name)
+    return await control.give(drone_id, order.kind, who.name, order.alert_id, look=there)
 
 
 @router.post("/stand-down", status_code=202, responses=WHO)
-async def stand_down(who: OperatorDep, services: ServicesDep) -> list[LoggedOrder]:
+async def stand_down(who: PilotDep, services: ServicesDep) -> list[LoggedOrder]:
     """Every drone returns, also one that the station has not heard yet: it may only be out of reach. Needs no
     control of any of them: standing down is always safe. Fixed cameras are not asked: they stay."""
     states = services.fleet.states
     fixed = {state.drone_id for state in states if state.fixed}
     every = dict.fromkeys([*(state.drone_id for state in states), *services.keys.owners])
-    return [
-        await services.control.give(drone_id, OrderKind.STAND_DOWN, who.name, None)
-        for drone_id in every
-        if drone_id not in fixed
-    ]
+    return await services.control.give_each(
+        [drone_id for drone_id in every if drone_id not in fixed], OrderKind.STAND_DOWN, who.name
+    )
 
 
-@router.get("/orders")
+@router.get(
+    "/orders",
+    dependencies=[Depends(viewer)],
+    responses={**WHO, 404: {"model": Problem, "description": "no order has the id given as before"}},
+)
 async def orders(
-    services: ServicesDep, limit: Annotated[int, Query(ge=1, le=500)] = 100
+    services: ServicesDep,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    before: Annotated[UUID | None, Query(description="the last order of the page before")] = None,
 ) -> list[LoggedOrder]:
     """The order log, the newest first."""
-    return await services.store.orders.newest(limit)
+    last = None if before is None else await services.store.orders.get(before)
+    if before is not None and last is None:
+        raise HTTPException(404, f"there is no order {before}")
+    return await services.store.orders.newest(limit, last)
+
+
+@router.get("/orders/key")
+async def orders_key(services: ServicesDep) -> StationKeyAnswer:
+    """The public key that this station's orders are signed with: what `emberwatch station key` prints."""
+    return StationKeyAnswer(public_key=services.control.public_key)
+
+
+def _where(order: OrderRequest) -> LookPlace | None:
+    """Where it is to look, if the request itself says so; 422 unless that goes with its kind."""
+    names_place = order.place is not None or order.radius_m is not None
+    if order.kind is not OrderKind.LOOK_AT:
+        if names_place or order.tip_id is not None:
+            raise HTTPException(422, "a place or a tip goes with look at, and with nothing else")
+        return None
+    if names_place == (order.tip_id is not None):
+        raise HTTPException(422, "look at needs a tip_id, or else a place and a radius_m")
+    if not names_place:
+        return None
+    if order.place is None or order.radius_m is None:
+        raise HTTPException(422, "look at needs a place and a radius_m")
+    refuse_other_datum(order)
+    return LookPlace(place=order.place, radius_m=order.radius_m)

@@ -1,26 +1,29 @@
-"""What the station remembers of its drones over a restart: last states, patrols and tracks."""
+"""What the station remembers of its drones over a restart: last states, patrols, tracks, and history."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlite_utils import Database as Connection
 
 from uplink.messages import DroneState, PatrolRoute
 from uplink.station.store.database import StationDatabase
+from uplink.station.store.telemetry import Sample, add_samples
 
 LonLat = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class DroneChange:
-    """What is new of one drone since it was last saved: its state, and its track from ``first_number`` on."""
+    """What is new of one drone since it was last saved: its state, its track from ``first_number`` on, and
+    what of it is worth keeping for long."""
 
     state: DroneState
     first_number: int
     points: list[LonLat]
     oldest_kept: int
+    samples: list[Sample] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ class FleetStore:
                     "delete from track_points where drone_id = ? and number < ?",
                     [drone_id, change.oldest_kept],
                 )
+                add_samples(db, change.samples)
 
         await self._database.run(work)
 

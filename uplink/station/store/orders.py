@@ -1,25 +1,50 @@
-"""The order log: who asked which drone for what, when, and what came of it. Nothing in it is deleted."""
+"""The order log: who asked which drone for what, when, and what came of it. Nothing in it is deleted.
+
+Every order and every change of its fate is a deed of the audit log as well, written in the same transaction.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from sqlite_utils import Database as Connection
 
 from uplink.station.answers import LoggedOrder, OrderFate
+from uplink.station.store.audit import Deed, write_deed
 from uplink.station.store.database import StationDatabase
+
+_NOT_IN_DEED = {"id", "by", "at", "fate"}  # the deed says these itself
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChange:
+    """An order as it is from ``at_s`` on, and through whom. ``what`` is `given`, `sent` or its new fate."""
+
+    order: LoggedOrder
+    what: str
+    who: str
+    at_s: float
+
+    def deed(self) -> Deed:
+        """For the audit log."""
+        whole = self.order.model_dump(mode="json", exclude=_NOT_IN_DEED)
+        detail = {name: value for name, value in whole.items() if value not in (None, "", [])}
+        return Deed(self.who, f"order.{self.what}", str(self.order.id), detail)
 
 
 class OrderLog:
     def __init__(self, database: StationDatabase) -> None:
         self._database = database
 
-    async def write(self, orders: Sequence[LoggedOrder], *, now_s: float) -> None:
-        """New orders, or what became of known ones, in one transaction."""
+    async def write(self, changes: Sequence[OrderChange]) -> None:
+        """New orders, and what became of known ones, in one transaction."""
 
         def work(db: Connection) -> None:
-            for order in orders:
+            for change in changes:
+                order = change.order
                 db.execute(
                     "insert into orders (id, drone_id, kind, operator, given_at_s, fate, fate_at_s, body) "
                     "values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do update set "
@@ -31,16 +56,27 @@ class OrderLog:
                         order.by,
                         order.at.timestamp(),
                         order.fate.value,
-                        now_s,
+                        change.at_s,
                         order.model_dump_json(),
                     ],
                 )
+                write_deed(db, change.deed(), now_s=change.at_s)
 
         await self._database.run(work)
 
-    async def newest(self, limit: int) -> list[LoggedOrder]:
-        """The newest first."""
-        return await self._rows("order by given_at_s desc, id desc limit ?", [limit])
+    async def newest(self, limit: int, before: LoggedOrder | None = None) -> list[LoggedOrder]:
+        """The newest first; ``before`` continues after that order."""
+        order = "order by given_at_s desc, id desc limit ?"
+        if before is None:
+            return await self._rows(order, [limit])
+        return await self._rows(
+            f"where (given_at_s, id) < (?, ?) {order}", [before.at.timestamp(), str(before.id), limit]
+        )
+
+    async def get(self, order_id: UUID) -> LoggedOrder | None:
+        """One order as it stands."""
+        rows = await self._rows("where id = ?", [str(order_id)])
+        return rows[0] if rows else None
 
     async def unsettled(self) -> list[LoggedOrder]:
         """What no drone has told the end of, the oldest first."""
@@ -53,4 +89,4 @@ class OrderLog:
         def work(db: Connection) -> list[LoggedOrder]:
             return [LoggedOrder.model_validate_json(row["body"]) for row in db.query(sql, values)]
 
-        return await self._database.run(work)
+        return await self._database.read(work)

@@ -16,6 +16,7 @@ const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 10_000;
 const QUIET_MS = 8_000; // then ask whether the station is still there
 const ANSWER_MS = 4_000;
+const READ = "read"; // said after each text: the station tells no more than two texts ahead of us
 
 export class LiveLink {
   #onEvent: (event: LiveEvent) => void;
@@ -53,19 +54,22 @@ export class LiveLink {
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url);
     this.#socket = socket;
-    socket.onmessage = (message) => this.#hear(String(message.data));
+    socket.onmessage = (message) => {
+      this.#hear(String(message.data));
+      if (socket.readyState === WebSocket.OPEN) socket.send(READ);
+    };
     socket.onclose = () => this.#drop();
     this.#listen();
   }
 
   #hear(text: string): void {
-    const event = parse(text);
     this.#say({ state: "live", heardAt: Date.now(), retryAt: null });
     this.#failures = 0;
     this.#listen();
-    if (!event) return;
-    this.#onEvent(event);
-    if (event.type === "snapshot") void this.#askDeliveries();
+    for (const event of parse(text)) {
+      this.#onEvent(event);
+      if (event.type === "snapshot") void this.#askDeliveries();
+    }
   }
 
   /** The snapshot has no deliveries; they are fetched once and then kept by events. */
@@ -129,11 +133,16 @@ export function backOff(failures: number, random: number): number {
   return full * (0.5 + random / 2);
 }
 
-function parse(text: string): LiveEvent | null {
+/** A text is a list of events; what is none of them is left out. */
+export function parse(text: string): LiveEvent[] {
   try {
-    const event: unknown = JSON.parse(text);
-    return typeof event === "object" && event !== null && "type" in event ? (event as LiveEvent) : null;
+    const events: unknown = JSON.parse(text);
+    return Array.isArray(events) ? events.filter(isEvent) : [];
   } catch {
-    return null;
+    return [];
   }
+}
+
+function isEvent(event: unknown): event is LiveEvent {
+  return typeof event === "object" && event !== null && "type" in event;
 }

@@ -1,0 +1,234 @@
+"""The drone's one line to its station: what it says of itself goes out, orders come in at once.
+
+The drone opens a WebSocket and keeps it, so that it needs no open port and works behind NAT. Only the newest
+state is ever sent, and only a few may be on their way unanswered: on a thin link states become rare, not old.
+When the line breaks it is opened anew, for ever, with longer and longer waits; nothing on the drone waits for
+it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import ssl
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from pydantic import ValidationError
+
+from uplink.backoff import Backoff
+from uplink.clock import elapsed_s
+from uplink.errors import UplinkError
+from uplink.link import StationLink
+from uplink.messages import DroneState, Order, StationWord
+from uplink.order_sequence import OrderSequence
+from uplink.order_signing import StationPublicKey
+from uplink.orders import OrderIntake
+
+if TYPE_CHECKING:
+    from websockets.asyncio.client import ClientConnection
+
+log = logging.getLogger(__name__)
+
+LINK_BACKOFF = Backoff(first_s=0.5, max_s=30.0)
+OPEN_TIMEOUT_S = 10.0
+ANSWER_TIMEOUT_S = 10.0
+PING_EVERY_S = 10.0
+CLOSE_TIMEOUT_S = 2.0
+IN_FLIGHT = 4
+WORD_MAX_BYTES = 16 * 1024
+REPLACED = 4001  # the station's close code: another agent has come with this drone's key
+_ORDERS_TOLD = 12
+_WORDS = {"http": "ws", "https": "wss"}
+
+
+class DroneLink:
+    """One drone's line. ``run`` it in a task; cancel that task to stop.
+
+    ``on_order`` is called on the event loop, once for each order that the station of ``station_key`` signed
+    for this run of the agent; tell its result in the next states. ``on_back`` is, when the station is heard
+    after it was not. ``rng`` and ``clock`` (seconds since the computer's start) may be given for tests.
+    Raises ``UplinkError`` for an address that is none.
+    """
+
+    def __init__(
+        self,
+        station_url: str,
+        drone_id: str,
+        key: str,
+        *,
+        on_order: Callable[[Order], None],
+        on_back: Callable[[], None] | None = None,
+        station_key: StationPublicKey | None,
+        sequence: OrderSequence,
+        tls: ssl.SSLContext | None = None,
+        backoff: Backoff = LINK_BACKOFF,
+        rng: random.Random | None = None,
+        clock: Callable[[], float] = elapsed_s,
+    ) -> None:
+        self._url = _socket_url(station_url, drone_id)
+        self._headers = {"Authorization": f"Bearer {key}"}
+        self._tls: dict[str, Any] = {"ssl": tls} if tls and self._url.startswith("wss:") else {}
+        self._clock = clock
+        self._run = uuid4()
+        self._intake = OrderIntake(
+            drone_id, self._run, on_order, key=station_key, sequence=sequence, clock=clock
+        )
+        self._on_back = on_back
+        self._backoff = backoff
+        self._link = StationLink(
+            self._url,
+            backoff,
+            rng or random.Random(),  # noqa: S311 (jitter, no secret)
+            meanwhile="the drone goes on without orders",
+        )
+        self._state: DroneState | None = None
+        self._given = asyncio.Event()
+        self._heard = 0
+        self._answered = asyncio.Event()
+        self._refused = False
+        self._silent = False
+        self._logged: set[str] = set()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the station answers on the line."""
+        return self._link.up is True
+
+    def set_state(self, state: DroneState) -> None:
+        """Gives the newest state; it replaces one not yet sent. Call it on the event loop."""
+        self._state = state
+        self._given.set()
+
+    async def run(self) -> None:
+        """Talks to the station until cancelled."""
+        # Here, because the agent must have started before what only the line needs is loaded.
+        from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+
+        if self._intake.objection:
+            log.warning("%s", self._intake.objection)
+        while True:
+            await asyncio.sleep(self._link.wait_s(self._clock()))
+            try:
+                await self._talk()
+                reason = "it was closed"
+            except InvalidStatus as refusal:
+                reason = f"HTTP {refusal.response.status_code}"
+            except ConnectionClosed as closed:
+                code = closed.rcvd.code if closed.rcvd else None
+                if code == REPLACED:
+                    log.warning(
+                        "another agent speaks for this drone at the station: is its key in use twice?"
+                    )
+                    await asyncio.sleep(self._backoff.max_s)
+                reason = closed.rcvd.reason or f"closed with {code}" if closed.rcvd else "it broke"
+            except (OSError, TimeoutError, WebSocketException) as error:
+                reason = str(error) or type(error).__name__
+            except Exception as error:
+                # A mistake of ours costs the line, and the line is tried again: never the flight.
+                if type(error).__name__ not in self._logged:
+                    self._logged.add(type(error).__name__)
+                    log.exception("the link to the station failed")
+                reason = type(error).__name__
+            self._link.lost(self._clock(), "no answer" if self._silent else reason)
+            self._silent = False
+
+    async def _talk(self) -> None:
+        """One line from its opening to its end."""
+        from websockets.asyncio.client import connect
+
+        class _Connect(connect):
+            def process_redirect(self, exc: Exception) -> Exception:
+                return exc  # the key is for this station alone
+
+        async with _Connect(
+            self._url,
+            additional_headers=self._headers,
+            compression=None,
+            proxy=None,  # a proxy of the environment has no say on the drone's link
+            open_timeout=OPEN_TIMEOUT_S,
+            ping_interval=PING_EVERY_S,
+            ping_timeout=PING_EVERY_S,
+            close_timeout=CLOSE_TIMEOUT_S,
+            max_size=WORD_MAX_BYTES,
+            **self._tls,
+        ) as socket:
+            self._heard = 0
+            saying = asyncio.create_task(self._say_states(socket))
+            saying.add_done_callback(lambda _: socket.transport.abort())
+            try:
+                async for text in socket:
+                    await self._hear(text)
+            finally:
+                if not saying.done():
+                    saying.cancel()
+                (failed,) = await asyncio.gather(saying, return_exceptions=True)
+                if isinstance(failed, Exception):
+                    raise failed
+
+    async def _say_states(self, socket: ClientConnection) -> None:
+        from websockets.exceptions import ConnectionClosed
+
+        sent = 0
+        if self._state is not None:
+            self._given.set()
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await self._given.wait()
+                try:
+                    async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                        while sent - self._heard >= IN_FLIGHT:
+                            self._answered.clear()
+                            await self._answered.wait()
+                        self._given.clear()
+                        sent += 1
+                        await socket.send(self._whole_state())
+                except TimeoutError:
+                    self._silent = True
+                    return
+
+    def _whole_state(self) -> str:
+        """The newest state, with what only the line knows."""
+        assert self._state is not None  # noqa: S101 (``set_state`` has given it)
+        state, intake = self._state, self._intake
+        orders = sorted([*intake.refusals, *state.orders], key=lambda result: result.at)
+        change = {
+            "run": self._run,
+            "clock_s": self._clock(),
+            "order_sequence": intake.last_sequence,
+            "objection": intake.objection or state.objection,
+            "orders": orders[-_ORDERS_TOLD:],
+        }
+        return state.model_copy(update=change).model_dump_json()
+
+    async def _hear(self, text: str | bytes) -> None:
+        try:
+            word = StationWord.model_validate_json(text)
+        except ValidationError:
+            if not self._refused:
+                log.warning("what the station says on the link is not understood")
+            self._refused = True
+            return
+        if self._link.reached(self._clock()) and self._on_back is not None:
+            self._on_back()
+        if word.heard is not None:
+            self._heard = max(self._heard, word.heard)
+            self._answered.set()
+            if word.refused and not self._refused:
+                log.error("the station refuses the drone's state: %s", word.refused)
+            self._refused = bool(word.refused)
+        if word.order is not None:
+            await self._intake.take(word.order)
+
+
+def _socket_url(station_url: str, drone_id: str) -> str:
+    scheme, separator, rest = station_url.rstrip("/").partition("://")
+    if scheme not in _WORDS or not separator or not rest:
+        raise UplinkError(
+            f"the station's address is not usable: {station_url!r}",
+            hint="Give it as in http://192.168.1.10:8420",
+        )
+    return f"{_WORDS[scheme]}://{rest}/api/v1/drones/{drone_id}/link"
