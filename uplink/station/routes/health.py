@@ -1,23 +1,19 @@
-"""Whether the station can do its work."""
+"""Whether the station can do its work, for load balancers and people."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from uplink.errors import StoreError
 from uplink.station.answers import Health
 from uplink.station.routes.dependencies import ServicesDep
 
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz", responses={503: {"model": Health, "description": "it cannot"}})
+@router.get("/healthz", responses={503: {"model": Health, "description": "it cannot take alerts"}})
 async def healthz(services: ServicesDep, response: Response) -> Health:
-    """Asks the database, rather than only proving that the process answers."""
-    problems = []
-    try:
-        await services.store.check()
-    except StoreError as reason:
-        problems.append(reason.message)
+    """Writes to the database and asks the tasks, rather than only proving that the process answers."""
+    health = await services.health.ask()
+    if health.status == "failing":
         response.status_code = 503
-    return Health(status="failing" if problems else "ok", problems=problems)
+    return health

@@ -1,0 +1,84 @@
+"""Forgets by policy, once an hour, in small pieces that nothing waits for; the audit log tells of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from uplink.station.config import RetentionConfig
+from uplink.station.sessions import LIFETIME_S
+from uplink.station.store.retention import Cutoffs, RetentionStore
+
+log = logging.getLogger(__name__)
+
+DAY_S = 86_400.0
+EVERY_S = 3600.0
+FIRST_AFTER_S = 600.0  # a computer without a clock of its own knows the time only after a while
+LEAP_S = 600.0
+PAUSE_S = 0.05  # between two pieces: others come first
+
+
+def cutoffs(policy: RetentionConfig, now_s: float) -> Cutoffs:
+    """What may go now."""
+    return Cutoffs(
+        media_s=now_s - policy.media_days * DAY_S,
+        telemetry_s=now_s - policy.telemetry_days * DAY_S,
+        deliveries_s=now_s - policy.deliveries_days * DAY_S,
+        sessions_s=now_s - LIFETIME_S,
+    )
+
+
+class Retention:
+    """``clock`` gives seconds since 1970, ``monotonic`` those of a clock that nobody sets."""
+
+    def __init__(
+        self,
+        store: RetentionStore,
+        policy: RetentionConfig,
+        *,
+        clock: Callable[[], float],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._policy = policy
+        self._clock = clock
+        self._monotonic = monotonic
+
+    async def run(self) -> None:
+        """Until cancelled. A clock that has leapt does not make everything old: that time is left out."""
+        wait_s = FIRST_AFTER_S
+        while True:
+            offset_s = self._clock() - self._monotonic()
+            await asyncio.sleep(wait_s)
+            wait_s = EVERY_S
+            leapt_s = self._clock() - self._monotonic() - offset_s
+            if abs(leapt_s) > LEAP_S:
+                log.warning("the clock was set by %.0f s: nothing is removed this time", leapt_s)
+                continue
+            await self.sweep()
+
+    async def sweep(self) -> dict[str, int]:
+        """Removes all that may go now; how many of each."""
+        now_s = self._clock()
+        limits = cutoffs(self._policy, now_s)
+        counts = {
+            "media": await _all(self._store.take_media, limits),
+            "telemetry": await _all(self._store.take_telemetry, limits),
+            "deliveries": await _all(self._store.take_deliveries, limits),
+            "sessions": await _all(self._store.take_sessions, limits),
+        }
+        removed = {what: count for what, count in counts.items() if count}
+        if removed:
+            await self._store.record(removed, limits, now_s=now_s)
+            words = ", ".join(f"{count} {what}" for what, count in removed.items())
+            log.info("retention removed %s", words, extra={"event": "retention.swept", "removed": removed})
+        return removed
+
+
+async def _all(take: Callable[[Cutoffs], Awaitable[int]], limits: Cutoffs) -> int:
+    total = 0
+    while taken := await take(limits):
+        total += taken
+        await asyncio.sleep(PAUSE_S)
+    return total
