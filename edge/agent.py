@@ -24,15 +24,19 @@ from flight.arbiter import RcSwitches
 from flight.signing import Signing, read_key
 from flight.vehicle import Vehicle
 from uplink.client import UplinkClient
+from uplink.drone_link import DroneLink
 from uplink.errors import UplinkError
 from uplink.keys import read_drone_key
 from uplink.messages import Order
+from uplink.metering import Metering
+from uplink.order_sequence import OrderSequence
+from uplink.order_signing import StationPublicKey
 from uplink.outbox import Outbox
+from uplink.tls import trusting
 
 log = logging.getLogger(__name__)
 
 LOOP_PERIOD_S = 0.1
-STATE_PERIOD_S = 0.5
 
 
 async def run_agent(config: AgentConfig, first_child: Process | None = None) -> None:
@@ -43,6 +47,8 @@ async def run_agent(config: AgentConfig, first_child: Process | None = None) -> 
     key = read_drone_key(
         config.uplink.key_file, f"the key file of drone {config.drone.id}", error=UplinkError
     )
+    station_key = _station_key(config)
+    tls = trusting(config.uplink.station_ca_file)
     config.data_dir.mkdir(parents=True, exist_ok=True)
     with Outbox(config.data_dir / "outbox.db") as outbox:
         agent: Agent | FixedAgent = (
@@ -50,10 +56,31 @@ async def run_agent(config: AgentConfig, first_child: Process | None = None) -> 
             if config.fixed is None
             else FixedAgent(config, config.fixed, outbox, first_child=first_child)
         )
-        client = UplinkClient(
-            config.uplink.station_url, config.drone.id, key, outbox, on_order=agent.take_order
+        metering = Metering(
+            config.uplink.station_url,
+            metered=config.uplink.metered,
+            interfaces=config.uplink.metered_interfaces,
+            picture_bytes=round(1024 * config.uplink.metered_picture_kb),
         )
-        await agent.run(client)
+        client = UplinkClient(
+            config.uplink.station_url, config.drone.id, key, outbox, metering=metering, tls=tls
+        )
+        link = DroneLink(
+            config.uplink.station_url,
+            config.drone.id,
+            key,
+            on_order=agent.take_order,
+            on_back=client.station_is_heard,
+            station_key=station_key,
+            sequence=OrderSequence(config.data_dir / "order.sequence"),
+            tls=tls,
+        )
+        await agent.run(client, link)
+
+
+def _station_key(config: AgentConfig) -> StationPublicKey | None:
+    path = config.uplink.station_key_file
+    return None if path is None else StationPublicKey.read(path)
 
 
 def vehicle_of(config: AgentConfig, *, read_only: bool = False) -> Vehicle:
@@ -101,25 +128,27 @@ class Agent:
         """An order from the station."""
         self.deck.desk.take(order)
 
-    async def run(self, client: UplinkClient) -> None:
+    async def run(self, client: UplinkClient, link: DroneLink) -> None:
         """Until cancelled."""
         async with self._vehicle, asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._supervise(client), name="supervisor")
+            tasks.create_task(self._supervise(link), name="supervisor")
             tasks.create_task(self.watch.run(), name="watch")
-            tasks.create_task(client.run(), name="uplink")
+            tasks.create_task(client.run(), name="courier")
+            tasks.create_task(link.run(), name="drone link")
             await self._vehicle.wait_for_autopilot(self._config.mavlink.wait_s)
             tasks.create_task(self.deck.run(), name="flight deck")
 
-    async def _supervise(self, client: UplinkClient) -> None:
+    async def _supervise(self, link: DroneLink) -> None:
         """The loop whose turning is the agent's heartbeat on the link."""
+        state_period_s = 1.0 / self._config.uplink.states_per_s
         state_due_s = 0.0
         while True:
             self._vehicle.feed()
             now_s = time.monotonic()
             if now_s >= state_due_s:
-                state_due_s = now_s + STATE_PERIOD_S
+                state_due_s = max(state_due_s + state_period_s, now_s)
                 try:
-                    client.set_state(
+                    link.set_state(
                         drone_state(
                             self._config,
                             self._vehicle,

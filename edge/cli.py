@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from edge.logs import log_to_stderr
+from edge.outbox_verbs import outbox_app
 from edge.station_verbs import station_app
 from edge.verb import INTERRUPTED_EXIT_CODE, finish, leave, run
 from flight.errors import EmberwatchError
@@ -37,6 +38,7 @@ signing_app = typer.Typer(no_args_is_help=True, help="Sign the link to the autop
 app.add_typer(signing_app, name="signing")
 model_app = typer.Typer(no_args_is_help=True, help="Make and judge detectors.")
 app.add_typer(station_app, name="station")
+app.add_typer(outbox_app, name="outbox")
 
 
 def _print_version(wanted: bool) -> None:

@@ -244,6 +244,12 @@ class ResponseSection(Section):
     views: int = Field(3, ge=1, le=8, description="places to look from, one after another, at most")
     look_s: float = Field(8.0, ge=1, le=300, description="from each of them")
     longest_s: float = Field(180.0, ge=20, le=1800, description="of one look again, the way included")
+    look_at_longest_s: float = Field(
+        600.0,
+        ge=20,
+        le=3600,
+        description="of one look at a place that a person sends it to, the way there included",
+    )
 
 
 class TrafficSection(Section):
@@ -261,6 +267,32 @@ class UplinkSection(Section):
         "http://127.0.0.1:8420", pattern=r"^https?://", description="of the ground station"
     )
     key_file: FilePath = Field(description="holds this drone's key, the one that the station knows")
+    station_ca_file: FilePath | None = Field(
+        None,
+        description="certificate (PEM) that the station's own is signed by, or is; left out: https needs one "
+        "that the usual authorities vouch for",
+    )
+    metered: bool = Field(
+        False,
+        description="the link costs by the byte, or is thin: alerts go at once, pictures up to "
+        "`metered_picture_kb`, and the others wait for another link",
+    )
+    metered_interfaces: list[str] = Field(
+        default_factory=list,
+        max_length=16,
+        description="network interfaces over which it is so, as in `wwan0`; looked at every few seconds",
+    )
+    metered_picture_kb: float = Field(
+        48.0, ge=0, description="the largest picture that goes over a metered link; 0 sends alerts alone"
+    )
+    station_key_file: FilePath | None = Field(
+        None,
+        description="holds the station's public key, the line that `emberwatch station key` prints; "
+        "left out: every order is refused",
+    )
+    states_per_s: float = Field(
+        2.0, gt=0, le=10, description="how often the station is told how the drone is, at most"
+    )
 
 
 class VirtualSection(Section):

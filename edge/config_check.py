@@ -20,9 +20,12 @@ from flight.errors import EmberwatchError
 from flight.signing import read_key
 from flight.surface import open_terrain, with_surface
 from flight.terrain import Terrain
-from uplink.errors import StationError, UplinkError
-from uplink.keys import read_drone_key, read_secret
+from uplink.errors import UplinkError
+from uplink.keys import read_drone_key
+from uplink.order_signing import StationPublicKey
 from uplink.station.config import StationConfig
+from uplink.station.tls import check_certificate
+from uplink.station.webhooks.endpoints import read_signer
 
 Mistake = tuple[Loc, str]
 
@@ -44,6 +47,11 @@ def _of_agent(agent: AgentConfig) -> Iterator[Mistake]:
     key_file, signing_key_file = agent.uplink.key_file, agent.mavlink.signing_key_file
     whose = f"the key file of drone {agent.drone.id}"
     yield from _key(("agent", "uplink", "key_file"), key_file, whose)
+    station_key_file = agent.uplink.station_key_file
+    if station_key_file is not None:
+        yield from _tried(
+            ("agent", "uplink", "station_key_file"), lambda: StationPublicKey.read(station_key_file)
+        )
     if signing_key_file is not None:
         yield from _tried(("agent", "mavlink", "signing_key_file"), lambda: read_key(signing_key_file))
     yield from _tried(("agent", "camera", "profile"), agent.camera.optics)
@@ -69,16 +77,20 @@ def _of_agent(agent: AgentConfig) -> Iterator[Mistake]:
 
 
 def _of_station(station: StationConfig) -> Iterator[Mistake]:
+    cert, key = station.tls_cert_file, station.tls_key_file
+    if cert is not None and key is not None:
+        yield from _tried(("station", "tls_cert_file"), partial(check_certificate, cert, key))
     for number, drone in enumerate(station.drones):
         loc = ("station", "drones", number, "key_file")
         yield from _key(loc, drone.key_file, f"the key file of drone {drone.id}")
-    for number, person in enumerate(station.operators):
-        loc = ("station", "operators", number, "key_file")
-        yield from _key(loc, person.key_file, f"the key file of operator {person.name}")
     for number, webhook in enumerate(station.webhooks):
-        loc, path = ("station", "webhooks", number, "secret_file"), webhook.secret_file
-        what = f"the secret file of webhook {webhook.url.host}"
-        yield from _tried(loc, partial(read_secret, path, what, error=StationError))
+        for field, path in (
+            ("secret_file", webhook.secret_file),
+            ("previous_secret_file", webhook.previous_secret_file),
+        ):
+            what = f"the {field.replace('_', ' ')} of webhook {webhook.url.host}"
+            if path is not None:
+                yield from _tried(("station", "webhooks", number, field), partial(read_signer, path, what))
 
 
 def _key(loc: Loc, path: Path, what: str) -> Iterator[Mistake]:

@@ -1,4 +1,4 @@
-"""What the drone tells the station of itself, twice a second."""
+"""What the drone tells the station of itself, several times a second."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from edge.config import AgentConfig
 from edge.flying.deck import FlightDeck
-from edge.flying.response import Phase
+from edge.flying.situation import Phase
 from edge.footprint import footprint
 from edge.optics import Camera
 from edge.watch import Watch
@@ -65,8 +65,8 @@ def drone_state(
     ring: list[tuple[float, float]] = []
     if not watch.health.state(now_s).reason and watch.pose is not None:
         ring = footprint(watch.pose, camera, terrain, max_range_m=FOOTPRINT_RANGE_M)
+    facts = watch_facts(config, watch, outbox, now_s)
     return DroneState(
-        **watch_facts(config, watch, outbox, now_s),
         linked=telemetry.linked,
         position=place,
         height_home_m=position.height_home_m if position else None,
@@ -85,12 +85,13 @@ def drone_state(
         footprint=ring,
         link=_link(vehicle),
         firmware=_firmware(vehicle),
-        alarms=[alarm[:256] for alarm in vehicle.alarms[:MOST_ALARMS]],
+        alarms=[alarm[:256] for alarm in [*facts.pop("alarms"), *vehicle.alarms][:MOST_ALARMS]],
         patrol=_patrol(deck, vehicle),
         response=_response(deck),
         traffic=[_traffic(warning) for warning in deck.traffic[:MOST_TRAFFIC]],
         preflight=[] if telemetry.armed else deck.preflight[:MOST_LINES],
         orders=deck.desk.results,
+        **facts,
     )
 
 
@@ -112,6 +113,7 @@ def watch_facts(config: AgentConfig, watch: Watch, outbox: Outbox, now_s: float)
         "frames_dropped": watch.frames_dropped,
         "alerts_waiting": outbox.waiting(),
         "outbox": _outbox(outbox),
+        "alarms": [alarm[:256] for alarm in outbox.alarms()],
         "suppressed": [_suppressed(one) for one in watch.zones.suppressed[:MOST_SUPPRESSED]],
         "suppressed_ever": watch.zones.suppressed_ever,
     }
@@ -142,6 +144,7 @@ def _outbox(outbox: Outbox) -> OutboxHealth:
         refused=refused.count,
         refused_reason=refused.latest_reason[:256],
         pictures_dropped=outbox.media_dropped,
+        pictures_waiting=outbox.media_waiting(),
     )
 
 
@@ -186,9 +189,12 @@ def _patrol(deck: FlightDeck, vehicle: Vehicle) -> PatrolProgress | None:
 def _response(deck: FlightDeck) -> ResponseState | None:
     if deck.look_again is None:
         return None
-    response = deck.look_again.response
+    response, visits = deck.look_again.response, deck.look_again.visits
     return ResponseState(
-        phase=_RESPONSE[response.phase], alert_id=response.target, reason=response.reason[:256]
+        phase=_RESPONSE[response.phase],
+        alert_id=None if visits.owns(response.target) else response.target,
+        tip_id=visits.tip_id,
+        reason=response.reason[:256],
     )
 
 

@@ -24,7 +24,7 @@ from flight.errors import EmberwatchError
 from flight.surface import open_terrain
 from flight.terrain import FlatTerrain, Terrain
 from uplink.messages import Alert, TerrainProvenance
-from uplink.outbox import KeptAlert, kept_alert
+from uplink.outbox_reader import KeptAlert, kept_alert
 
 DIFFERENT_EXIT_CODE = 1
 CAUSES = {

@@ -20,12 +20,12 @@ from edge.locate import MAX_RANGE_M
 from edge.watch import Watch
 from flight.errors import EmberwatchError
 from uplink.client import UplinkClient
+from uplink.drone_link import DroneLink
 from uplink.messages import ControlState, DroneState, Order, OrderKind, Position
 from uplink.outbox import Outbox
 
 log = logging.getLogger(__name__)
 
-STATE_PERIOD_S = 0.5
 NO_VEHICLE = "this is a fixed camera: it takes no orders"
 
 
@@ -59,12 +59,13 @@ class FixedAgent:
         """An order from the station."""
         self.desk.take(order)
 
-    async def run(self, client: UplinkClient) -> None:
+    async def run(self, client: UplinkClient, link: DroneLink) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._tell_state(client), name="state")
+            tasks.create_task(self._tell_state(link), name="state")
             tasks.create_task(self.watch.run(), name="watch")
-            tasks.create_task(client.run(), name="uplink")
+            tasks.create_task(client.run(), name="courier")
+            tasks.create_task(link.run(), name="drone link")
             tasks.create_task(self.desk.run(), name="orders")
 
     def state(self, now_s: float) -> DroneState:
@@ -84,15 +85,15 @@ class FixedAgent:
             orders=self.desk.results,
         )
 
-    async def _tell_state(self, client: UplinkClient) -> None:
+    async def _tell_state(self, link: DroneLink) -> None:
         while True:
             try:
-                client.set_state(self.state(time.monotonic()))
+                link.set_state(self.state(time.monotonic()))
             except Exception:  # a value that cannot be shown stops no watch
                 if not self._failed:
                     self._failed = True
                     log.exception("the camera's state could not be told")
-            await asyncio.sleep(STATE_PERIOD_S)
+            await asyncio.sleep(1.0 / self._config.uplink.states_per_s)
 
 
 async def _refuse(_order: Order) -> None:

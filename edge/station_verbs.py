@@ -7,11 +7,21 @@ from typing import Annotated
 
 import typer
 
+from edge.access_verbs import audit_app, drone_app, token_app, user_app
+from edge.backup_verbs import backup, restore
 from edge.logs import log_to_stderr
 from edge.verb import run
+from edge.webhook_verbs import webhook_app
 from flight.errors import EmberwatchError
 
 station_app = typer.Typer(help="Run on the ground: take alerts, show the page, send the webhooks.")
+station_app.command("backup")(backup)
+station_app.command("restore")(restore)
+station_app.add_typer(user_app, name="user")
+station_app.add_typer(token_app, name="token")
+station_app.add_typer(drone_app, name="drone")
+station_app.add_typer(audit_app, name="audit")
+station_app.add_typer(webhook_app, name="webhook")
 
 
 @station_app.callback(invoke_without_command=True)
@@ -20,6 +30,9 @@ def station(
     config: Annotated[
         Path | None, typer.Option("--config", "-c", metavar="FILE", help="the TOML file; needed to run")
     ] = None,
+    log_json: Annotated[
+        bool, typer.Option("--log-json", help="log an object a line, whatever the file says")
+    ] = False,
 ) -> None:
     """Run on the ground: take alerts, show the page, send the webhooks."""
     if context.invoked_subcommand is not None:
@@ -29,7 +42,19 @@ def station(
             "which station? Its configuration is missing", hint="emberwatch station -c FILE"
         )
     from edge.config import load_station_config
-    from uplink.station.app import serve
+    from uplink.station.server import serve
 
-    log_to_stderr()
-    run(serve(load_station_config(config)))
+    station_config = load_station_config(config)
+    log_to_stderr(as_json=log_json or station_config.log_format == "json")
+    run(serve(station_config))
+
+
+@station_app.command("key")
+def station_key(
+    config: Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="the TOML file")],
+) -> None:
+    """Print the public key that drones know this station's orders by; the first time, make it."""
+    from edge.config import load_station_config
+    from uplink.order_signing import StationKey
+
+    typer.echo(StationKey.open(load_station_config(config).data_dir).public)

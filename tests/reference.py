@@ -17,6 +17,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+import typer
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -35,6 +36,7 @@ from uplink.messages import (
 )
 from uplink.station.app import API, create_app
 from uplink.station.config import StationConfig
+from uplink.station.routes.drone_link import drone_link
 from uplink.station.routes.live import live
 
 ROOT = Path(__file__).parents[1]
@@ -163,13 +165,17 @@ class Verb:
 
 def verbs() -> list[Verb]:
     """Every verb but those that make detectors, which models/README.md is about."""
-    found = [_verb("", command) for command in command_line.registered_commands]
-    for group in command_line.registered_groups:
+    return _verbs_of(command_line, "")
+
+
+def _verbs_of(app: typer.Typer, path: str) -> list[Verb]:
+    found = [_verb(path, command) for command in app.registered_commands]
+    for group in app.registered_groups:
         if group.typer_instance is not None and group.name is not None:
             itself = group.typer_instance.registered_callback
             if itself is not None:
-                found.append(_verb("", itself))
-            found += [_verb(group.name, command) for command in group.typer_instance.registered_commands]
+                found.append(_verb(path, itself))
+            found += _verbs_of(group.typer_instance, f"{path} {group.name}".strip())
     return found
 
 
@@ -235,11 +241,11 @@ def command_reference() -> str:
 
 
 def api_routes() -> list[tuple[str, str, str]]:
-    """Method, path and one line of every route, the live socket too."""
+    """Method, path and one line of every route, the sockets too."""
 
     async def described() -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
-            app = create_app(StationConfig(data_dir=Path(folder)), page_dir=Path(folder))
+            app = create_app(StationConfig(data_dir=Path(folder), sign_in=False), page_dir=Path(folder))
             async with app.router.lifespan_context(app):
                 return app.openapi()
 
@@ -248,7 +254,8 @@ def api_routes() -> list[tuple[str, str, str]]:
         for path, methods in asyncio.run(described())["paths"].items()
         for method, said in methods.items()
     ]
-    return [*found, ("WebSocket", f"{API}/live", _first_line(live))]
+    sockets = [("/live", live), ("/drones/{drone_id}/link", drone_link)]
+    return [*found, *(("WebSocket", API + path, _first_line(serve)) for path, serve in sockets)]
 
 
 def api_reference() -> str:

@@ -20,7 +20,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "models": ("flight.errors",),
     "models.make": ("flight.errors", "hardware"),
     "uplink": ("flight.errors",),
-    "uplink.station": ("flight.errors", "flight.plans", "flight.terrain"),
+    "uplink.station": ("flight.errors", "flight.geoid", "flight.plans", "flight.terrain"),
     "edge": ROOMS,
 }
 

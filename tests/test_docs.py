@@ -18,8 +18,9 @@ from flight.autopilots.ardupilot import ArduCopter
 from flight.autopilots.px4 import Px4Copter
 from models.make.cli import app as model_verbs
 from tests.reference import ROOT, TABLES, Verb, verbs, with_table
-from uplink.messages import OrderKind, OrderState, WebhookEvent
+from uplink.messages import OrderKind, OrderState
 from uplink.station.answers import OrderFate
+from uplink.station.events import WebhookEvent
 from uplink.station.live import Kind
 
 DOCUMENTS = [
@@ -109,7 +110,7 @@ def commands_in_documents() -> list[tuple[str, str]]:
 def verb_of(words: list[str]) -> tuple[Verb, list[str]] | None:
     """The verb that a command line names, and what follows it."""
     known = {verb.name: verb for verb in verbs()}
-    for length in (2, 1):
+    for length in (3, 2, 1):
         name = " ".join(words[:length])
         if name in known:
             return known[name], words[length:]

@@ -67,6 +67,7 @@ key_file = "mast.key"
 [station]
 port = {port}
 data_dir = "station"
+sign_in = false
 [[station.drones]]
 id = "mast-1"
 key_file = "mast.key"

@@ -23,3 +23,11 @@ class StationError(EmberwatchError):
 
 class StoreError(StationError):
     """The station's database could not be read or written."""
+
+
+class UnknownNameError(StationError):
+    """There is no user, token or drone's key of this name."""
+
+
+class NotPossibleError(StationError):
+    """What is asked for cannot be as things stand: a name is taken, or nobody would be left who may."""

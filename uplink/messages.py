@@ -28,6 +28,8 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 EvidenceKind = Literal["detection", "lead-up", "ground view"]
 LatDeg = Annotated[float, Field(ge=-90, le=90)]
 LonDeg = Annotated[float, Field(ge=-180, le=180)]
+FARTHEST_LOOK_M = 5000.0
+"""The largest radius of a circle that somebody may ask to be looked at."""
 
 
 class Message(BaseModel):
@@ -196,6 +198,7 @@ class OrderKind(StrEnum):
     STAND_DOWN = "stand down"
     LOOK_AGAIN = "look again"
     NO_LOOK = "no look"
+    LOOK_AT = "look at"
 
 
 class Order(Message):
@@ -207,15 +210,35 @@ class Order(Message):
     by: str = Field(min_length=1, max_length=64, description="the operator's name")
     at: UtcTime = Field(description="by the station's clock")
     alert_id: UUID | None = Field(None, description="of look again and no look: which alert")
+    place: Position | None = Field(None, description="of look at: the middle of the circle to look at")
+    radius_m: float | None = Field(
+        None, gt=0, le=FARTHEST_LOOK_M, description="of that circle: how far off the place may be"
+    )
+    tip_id: UUID | None = Field(None, description="of look at: the tip that it is for, if there is one")
     run: UUID | None = Field(
         None, description="the start of the agent that it is for: any other leaves it alone, but a stand-down"
     )
+    sequence: int | None = Field(
+        None, ge=1, le=2**53, description="rises with each order sent to this drone; none while not yet sent"
+    )
+    expires_s: float | None = Field(
+        None, description="void from then on, by the drone's own clock (`DroneState.clock_s`)"
+    )
 
 
-class Orders(Message):
-    """The station's answer to a drone's state: what waits for it, repeated until it reports a result."""
+class SignedOrder(Message):
+    """An order as it travels. The signature is over the very text, so that nothing in it can be changed."""
 
-    orders: list[Order] = Field(default_factory=list, max_length=16)
+    order: str = Field(max_length=4096, description="the JSON text of an `Order`")
+    signature: str = Field(max_length=128, description="Ed25519, by the station's key; base64")
+
+
+class StationWord(Message):
+    """What the station says on a drone's link: each state is answered, orders come by themselves."""
+
+    heard: int | None = Field(None, ge=1, description="the how-manieth state on this link it has dealt with")
+    refused: str = Field("", max_length=256, description="why it could not take that state, if so")
+    order: SignedOrder | None = None
 
 
 class OrderState(StrEnum):
@@ -232,7 +255,12 @@ class OrderResult(Message):
     order_id: UUID
     kind: OrderKind
     state: OrderState
-    reason: str = Field("", max_length=256, description="why it was refused, or what it waits for")
+    reason: str = Field(
+        "", max_length=256, description="why it was refused, what it waits for, or what was found"
+    )
+    alert_ids: list[UUID] = Field(
+        default_factory=list, max_length=8, description="of look at: what burns in the circle"
+    )
     at: UtcTime
 
 
@@ -281,6 +309,7 @@ class ResponseState(Message):
 
     phase: ResponsePhase
     alert_id: UUID | None = None
+    tip_id: UUID | None = Field(None, description="of a look that a person sent it to: for which tip")
     reason: str = Field("", max_length=256, description="why it was given up")
 
 
@@ -328,10 +357,15 @@ class LinkHealth(Message):
 class OutboxHealth(Message):
     """What the outbox had to give up. What only waits in it is ``alerts_waiting``."""
 
-    refused: int = Field(ge=0, description="alerts and pictures that the station ever refused for good")
+    refused: int = Field(
+        ge=0, description="alerts and pictures among the dead letters: the station refused them for good"
+    )
     refused_reason: str = Field("", max_length=256, description="of the latest of them")
     pictures_dropped: int = Field(
         ge=0, description="since the agent started, never sent: the disk or its share of it was full"
+    )
+    pictures_waiting: int = Field(
+        0, ge=0, description="not yet at the station: there was no time, or the link is metered"
     )
 
 
@@ -355,6 +389,10 @@ class DroneState(Message):
     drone_id: DroneId
     at: UtcTime
     run: UUID | None = Field(None, description="made anew each time that the agent starts")
+    clock_s: float | None = Field(
+        None, ge=0, description="when it was said, by a clock that counts from the computer's start"
+    )
+    order_sequence: int = Field(0, ge=0, le=2**52, description="of the latest order that it has taken")
     name: str = Field("", max_length=128)
     fixed: bool = Field(False, description="a camera on a mast or a roof: there is no vehicle to order")
     linked: bool = Field(description="the autopilot's heartbeat is fresh")
@@ -391,7 +429,9 @@ class DroneState(Message):
     outbox: OutboxHealth | None = None
     link: LinkHealth | None = None
     firmware: str = Field("", max_length=64, description="the autopilot's, with its version")
-    alarms: list[AlarmText] = Field(default_factory=list, max_length=8, description="the vehicle's own")
+    alarms: list[AlarmText] = Field(
+        default_factory=list, max_length=8, description="the vehicle's own, and a damaged outbox"
+    )
     patrol: PatrolProgress | None = None
     response: ResponseState | None = None
     traffic: list[TrafficReport] = Field(
@@ -403,7 +443,7 @@ class DroneState(Message):
     )
     suppressed_ever: int = Field(0, ge=0, description="hotspots in ignore zones since the agent started")
     orders: list[OrderResult] = Field(
-        default_factory=list, max_length=8, description="what became of the latest orders, the newest last"
+        default_factory=list, max_length=12, description="what became of the latest orders, the newest last"
     )
 
 
@@ -415,11 +455,3 @@ class PatrolRoute(Message):
     plan_sha256: str = Field(max_length=64)
     aboard: bool = Field(description="read back from the autopilot and equal to the file")
     route: list[tuple[LonDeg, LatDeg]] = Field(max_length=2000)
-
-
-class WebhookEvent(Message):
-    """The body of a webhook, in the shape Standard Webhooks recommends."""
-
-    type: Literal["alert.confirmed", "alert.updated", "alert.lost", "alert.withdrawn"]
-    timestamp: UtcTime
-    data: Alert

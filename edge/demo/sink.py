@@ -1,4 +1,5 @@
-"""An incident system in miniature: receives webhooks and believes only those whose signature holds."""
+"""An incident system in miniature: receives webhooks, believes only those whose signature holds, and keeps
+what they say of alerts."""
 
 from __future__ import annotations
 
@@ -9,14 +10,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from uplink.messages import Alert, WebhookEvent
+from uplink.messages import Alert
+from uplink.station.events import WebhookEvent
 
 MAX_BODY_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One webhook whose signature held. ``received_s`` is on the monotonic clock."""
+    """One webhook about an alert whose signature held. ``received_s`` is on the monotonic clock."""
 
     webhook_id: str
     type: str
@@ -46,8 +48,9 @@ class WebhookSink:
                     sink.refused += 1
                     self.send_response(400)
                 else:
-                    webhook_id = self.headers["webhook-id"]
-                    sink.deliveries.append(Delivery(webhook_id, event.type, event.data, time.monotonic()))
+                    if isinstance(event.data, Alert):
+                        webhook_id = self.headers["webhook-id"]
+                        sink.deliveries.append(Delivery(webhook_id, event.type, event.data, time.monotonic()))
                     self.send_response(204)
                 self.send_header("Content-Length", "0")
                 self.end_headers()

@@ -15,6 +15,7 @@ from flight.plans.items import gimbal_pitch, ground_speed, return_to_launch, tak
 from flight.plans.qgc import Home, Plan, write_plan
 from hardware.virtual.demo_world import demo_world
 from hardware.virtual.world.world import World
+from uplink.order_signing import StationKey
 
 PATROL_HEIGHT_M = 70.0
 PATROL_SPEED_M_S = 10.0
@@ -63,6 +64,8 @@ def lay_out(folder: Path, *, seed: int, port: int, webhook_secret: str, webhook_
     key = secrets.token_urlsafe(32)
     _write_secret(folder / "drone.key", key)
     _write_secret(folder / "webhook.secret", webhook_secret)
+    # As `emberwatch station key` prints it: the drone obeys nobody else.
+    (folder / "station.pub").write_text(StationKey.open(folder / "station").public + "\n", encoding="utf-8")
     station_port = free_port(socket.SOCK_STREAM, preferred=port)
     mavlink_port, camera_port, judge_port = (free_port(socket.SOCK_DGRAM) for _ in range(3))
     site = DemoSite(
@@ -166,10 +169,12 @@ unattended = true  # nobody is near a virtual propeller
 [agent.uplink]
 station_url = "{site.station_url}"
 key_file = "drone.key"
+station_key_file = "station.pub"
 
 [station]
 port = {station_port}
 data_dir = "station"
+sign_in = false  # whoever watches the demo sits at this machine
 
 [[station.drones]]
 id = "{DRONE_ID}"
@@ -178,4 +183,5 @@ key_file = "drone.key"
 [[station.webhooks]]
 url = "{webhook_url}"
 secret_file = "webhook.secret"
+allow_private = true  # the demo's receiver runs on this machine
 """

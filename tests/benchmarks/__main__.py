@@ -8,7 +8,18 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from tests.benchmarks import detector, footprint, geolocation, identity, patrols, tiling, world
+from tests.benchmarks import (
+    alert_chain,
+    detector,
+    fan_out,
+    footprint,
+    geolocation,
+    identity,
+    ingest,
+    patrols,
+    tiling,
+    world,
+)
 from tests.benchmarks.table import markdown
 
 TABLE_FILE = Path("runs/bench.md")
@@ -19,7 +30,18 @@ def main() -> None:
     rows = [
         row
         for module in track(
-            (detector, footprint, geolocation, identity, patrols, tiling, world),
+            (
+                alert_chain,
+                detector,
+                fan_out,
+                footprint,
+                geolocation,
+                identity,
+                ingest,
+                patrols,
+                tiling,
+                world,
+            ),
             "measuring",
             console=console,
             transient=True,

@@ -14,9 +14,10 @@ from edge.agent import Agent, run_agent, vehicle_of
 from edge.config import AgentConfig, load_agent_config
 from flight.plans.qgc import write_plan
 from tests.edge.flying.simulation import plan
-from uplink.client import UplinkClient
+from uplink.drone_link import DroneLink
 from uplink.errors import UplinkError
 from uplink.messages import Order, OrderKind
+from uplink.order_sequence import OrderSequence
 from uplink.outbox import Outbox
 
 CONFIG = """\
@@ -77,20 +78,29 @@ async def test_the_heartbeat_outlives_a_state_that_cannot_be_told(
     fed: list[bool] = []
     monkeypatch.setattr("edge.agent.drone_state", broken)
     monkeypatch.setattr("edge.agent.LOOP_PERIOD_S", 0.001)
-    monkeypatch.setattr("edge.agent.STATE_PERIOD_S", 0.001)
     monkeypatch.setattr(agent._vehicle, "feed", lambda: fed.append(True))
-    with Outbox(tmp_path / "other.db") as outbox:
-        client = UplinkClient("http://127.0.0.1:9", "d1", "k" * 16, outbox)
-        supervising = asyncio.create_task(agent._supervise(client))
-        async with asyncio.timeout(10):
-            while len(fed) < 5:
-                await asyncio.sleep(0.001)
-        assert not supervising.done()
-        supervising.cancel()
+    link = DroneLink(
+        "http://127.0.0.1:9",
+        "d1",
+        "k" * 16,
+        on_order=agent.take_order,
+        station_key=None,
+        sequence=OrderSequence(tmp_path / "order.sequence"),
+    )
+    supervising = asyncio.create_task(agent._supervise(link))
+    async with asyncio.timeout(10):
+        while len(fed) < 5:
+            await asyncio.sleep(0.001)
+    assert not supervising.done()
+    supervising.cancel()
     assert sum("could not be told" in record.getMessage() for record in caplog.records) == 1
 
 
-async def test_a_missing_key_is_said_before_anything_is_started(config: AgentConfig) -> None:
+async def test_a_missing_key_is_said_before_anything_is_started(config: AgentConfig, tmp_path: Path) -> None:
     with pytest.raises(UplinkError, match="the key file of drone d1"):
         await run_agent(config)
+    (tmp_path / "drone.key").write_text("k" * 32)
+    uplink = config.uplink.model_copy(update={"station_key_file": tmp_path / "station.pub"})
+    with pytest.raises(UplinkError, match="the station's public key does not exist"):
+        await run_agent(config.model_copy(update={"uplink": uplink}))
     assert not config.data_dir.exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from edge.config_check import check_config
 from flight.signing import make_key
 from tests.flight.elevation_makers import slope, write_geotiff
 from tests.flight.test_surface import block, write_geojson
+from uplink.order_signing import StationKey
 
 AGENT = """\
 [agent]
@@ -31,6 +33,7 @@ model = "fire.onnx"
 file = "patrol.toml"
 [agent.uplink]
 key_file = "drone.key"
+station_key_file = "station.pub"
 """
 PATROL = """\
 name = "a line"
@@ -45,9 +48,6 @@ data_dir = "data"
 [[station.drones]]
 id = "d1"
 key_file = "drone.key"
-[[station.operators]]
-name = "Ann"
-key_file = "ann.key"
 [[station.webhooks]]
 url = "https://incidents.example.org/"
 secret_file = "webhook.secret"
@@ -61,6 +61,7 @@ def file(tmp_path: Path) -> Path:
     (tmp_path / "fire.onnx").write_bytes(b"")
     (tmp_path / "patrol.toml").write_text(PATROL)
     make_key(tmp_path / "signing.key", None)
+    (tmp_path / "station.pub").write_text(StationKey.open(tmp_path / "station").public)
     path = tmp_path / "agent.toml"
     path.write_text(AGENT)
     return path
@@ -83,6 +84,7 @@ def test_a_configuration_whose_files_are_all_there_is_fine(file: Path) -> None:
         ("fire.onnx", "line 11: the model"),
         ("patrol.toml", "line 15: the patrol"),
         ("drone.key", "line 17: the key file of drone d1"),
+        ("station.pub", "line 18: the station's public key"),
     ],
 )
 def test_a_file_that_is_missing_is_told_with_the_line_that_names_it(
@@ -145,24 +147,31 @@ def test_what_is_wrong_in_the_patrol_is_told_here_already(file: Path) -> None:
 def test_one_switch_cannot_both_give_and_refuse(file: Path) -> None:
     file.write_text(AGENT + "[agent.control]\nveto_channel = 7\ngrant_channel = 7\n")
     [line] = mistakes(file)
-    assert line.startswith("line 18: 'control' in [agent]: veto_channel and grant_channel are one switch")
+    assert line.startswith("line 19: 'control' in [agent]: veto_channel and grant_channel are one switch")
 
 
 def test_a_battery_that_lasts_for_days_is_a_slip_of_the_pen(file: Path) -> None:
     file.write_text(AGENT + "[agent.limits]\nendurance_s = 1e9\n")
     [line] = mistakes(file)
-    assert line.startswith("line 19: 'endurance_s' in [agent.limits] must be at most 21600.0")
+    assert line.startswith("line 20: 'endurance_s' in [agent.limits] must be at most 21600.0")
 
 
 def test_a_station_needs_the_keys_of_all(tmp_path: Path) -> None:
     path = tmp_path / "station.toml"
     path.write_text(STATION)
-    drone, person, webhook = mistakes(path)
+    drone, webhook = mistakes(path)
     assert drone.startswith("line 5: the key file of drone d1 does not exist")
-    assert person.startswith("line 8: the key file of operator Ann does not exist")
-    assert webhook.startswith("line 11: the secret file of webhook incidents.example.org does not exist")
+    assert webhook.startswith("line 8: the secret file of webhook incidents.example.org does not exist")
     (tmp_path / "drone.key").write_text("short")
     assert "holds no usable key" in mistakes(path)[0]
+    path.write_text(
+        STATION.replace(
+            "[[station.drones]]", 'tls_cert_file = "c.pem"\ntls_key_file = "k.pem"\n[[station.drones]]'
+        )
+    )
+    assert re.match(
+        "line 3: .*/c.pem and .*/k.pem are no certificate and its key: No such file", mistakes(path)[0]
+    )
 
 
 def test_a_patrol_file_is_recognised(tmp_path: Path) -> None:

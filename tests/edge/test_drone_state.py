@@ -79,6 +79,10 @@ async def test_it_tells_of_its_links_what_was_lost_and_what_was_refused(tmp_path
         assert link.bad_data > 0
         assert told.outbox == OutboxHealth(refused=1, refused_reason="HTTP 422: too old", pictures_dropped=0)
         assert told.firmware == "ArduCopter 4.6.3"
+        assert told.alarms == []
+        companion.outbox._file.aside = [tmp_path / "outbox.db.corrupt-1"]
+        (alarm,) = state(companion).alarms
+        assert "outbox.db.corrupt-1" in alarm
 
 
 @in_simulation_time

@@ -31,7 +31,8 @@ from flight.terrain import RasterTerrain, Terrain
 from models.detector import Detection
 from tests.edge.ground_truth import CAMERA, GROUND_AMSL_M, HOME, Hills, Plane, pose_at
 from uplink.errors import OutboxError
-from uplink.outbox import Outbox, kept_alert
+from uplink.outbox import Outbox
+from uplink.outbox_reader import kept_alert
 
 START = datetime(2026, 7, 1, tzinfo=UTC)
 ALERT = UUID("01900000-0000-7000-8000-000000000007")

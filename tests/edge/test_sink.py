@@ -12,7 +12,7 @@ from standardwebhooks.webhooks import Webhook
 
 from edge.demo.sink import WebhookSink
 from tests.edge.test_verdict import alert
-from uplink.messages import WebhookEvent
+from uplink.station.events import WebhookEvent
 
 SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OTHER = "whsec_" + "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"

@@ -6,11 +6,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
+import pytest
 import pytest_asyncio
 
-from uplink.station.app import create_app, running
+from uplink.station.app import create_app
+from uplink.station.server import running
 
 from .makers import make_config
+from .people import Station, station_with_people
 
 
 @pytest_asyncio.fixture
@@ -33,3 +36,16 @@ async def served(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
         httpx.AsyncClient(base_url=f"{url}/api/v1", trust_env=False) as http,
     ):
         yield http
+
+
+# Making an application takes longer than most stories of people: one for all of a file, cleared in between.
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def station_of_all(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Station]:
+    async with station_with_people(tmp_path_factory.mktemp("people")) as station:
+        yield station
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def people(station_of_all: Station) -> Station:
+    await station_of_all.clear()
+    return station_of_all

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import io
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import uuid6
+from PIL import Image
 from pydantic import HttpUrl
 
 from uplink.messages import (
@@ -22,7 +25,8 @@ from uplink.messages import (
     Position,
     Sha256,
 )
-from uplink.station.config import DroneConfig, StationConfig, WebhookConfig
+from uplink.station.config import DroneConfig, StationConfig
+from uplink.station.webhooks.config import WebhookConfig
 
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 DRONE = "ember-1"
@@ -100,6 +104,16 @@ def make_picture(text: str = "a fire", size: int = 0) -> bytes:
     return b"\xff\xd8\xff\xe0" + text.encode().ljust(size, b".")
 
 
+def make_jpeg(number: int = 0, *, width_px: int = 64, height_px: int = 48) -> bytes:
+    """A real picture, another for each number, and in it what nobody is to be shown: whose camera it was."""
+    exif = Image.Exif()
+    exif[0x010F] = "the maker's mark"
+    colours = np.random.default_rng(number).integers(0, 255, (6, 8, 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(colours).resize((width_px, height_px)).save(out, "JPEG", exif=exif)
+    return out.getvalue()
+
+
 def sha256_of(data: bytes) -> Sha256:
     return hashlib.sha256(data).hexdigest()
 
@@ -120,12 +134,17 @@ def make_config(folder: Path, *, port: int = 0, webhook_urls: tuple[str, ...] = 
         host="127.0.0.1",
         port=port,
         data_dir=folder / "station",
+        sign_in=False,
         drones=[
             DroneConfig(id=DRONE, key_file=write_secret(folder / "ember-1.key", KEY)),
             DroneConfig(id=OTHER_DRONE, key_file=write_secret(folder / "ember-2.key", OTHER_KEY)),
         ],
         webhooks=[
-            WebhookConfig(url=HttpUrl(url), secret_file=write_secret(folder / "webhook.secret", SECRET))
+            WebhookConfig(
+                url=HttpUrl(url),
+                secret_file=write_secret(folder / "webhook.secret", SECRET),
+                allow_private=True,
+            )
             for url in webhook_urls
         ],
     )

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from uplink.client import UplinkClient
+from uplink.drone_link import DroneLink
 from uplink.messages import DroneState, Order, OrderKind, OrderResult, OrderState
-from uplink.outbox import Outbox
+from uplink.order_sequence import OrderSequence
+from uplink.order_signing import StationKey, StationPublicKey
 
 from .makers import DRONE, KEY, NOON, OTHER_DRONE, OTHER_KEY, as_json, eventually, make_alert, make_state
 from .test_page import (  # noqa: F401 (fixtures)
@@ -47,9 +48,9 @@ TRAFFIC = {
 
 
 class FakeDrone:
-    """The real client with an agent behind it that obeys, and does not forget what it was asked."""
+    """The real link with an agent behind it that obeys, and does not forget what it was asked."""
 
-    def __init__(self, station_url: str, drone_id: str, key: str, name: str, outbox: Outbox) -> None:
+    def __init__(self, station_url: str, drone_id: str, key: str, name: str, folder: Path) -> None:
         self.orders: list[Order] = []
         self.says: dict[str, Any] = {
             "name": name,
@@ -59,8 +60,13 @@ class FakeDrone:
             "preflight": PREFLIGHT,
         }
         self._drone_id = drone_id
-        self._client = UplinkClient(
-            station_url, drone_id, key, outbox, on_order=self._obey, state_interval_s=0.05
+        self._link = DroneLink(
+            station_url,
+            drone_id,
+            key,
+            on_order=self._obey,
+            station_key=StationPublicKey.parse(StationKey.open(folder / "station").public),
+            sequence=OrderSequence(folder / f"{drone_id}.sequence"),
         )
 
     @property
@@ -76,14 +82,14 @@ class FakeDrone:
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._client.run())
+            tasks.create_task(self._link.run())
             while True:
                 results = [
                     OrderResult(order_id=one.id, kind=one.kind, state=OrderState.DONE, at=NOON)
                     for one in self.orders[-8:]
                 ]
                 said = as_json(make_state(self._drone_id)) | self.says | {"orders": as_jsons(results)}
-                self._client.set_state(DroneState.model_validate(said))
+                self._link.set_state(DroneState.model_validate(said))
                 await asyncio.sleep(0.05)
 
 
@@ -92,12 +98,11 @@ def as_jsons(messages: list[Any]) -> list[Any]:
 
 
 @pytest_asyncio.fixture
-async def fleet(url: str, tmp_path: Any) -> AsyncIterator[tuple[FakeDrone, FakeDrone]]:  # noqa: F811
-    outboxes = Outbox(tmp_path / "outbox-1"), Outbox(tmp_path / "outbox-2")
+async def fleet(url: str, tmp_path: Path) -> AsyncIterator[tuple[FakeDrone, FakeDrone]]:  # noqa: F811
     base = url.rstrip("/")
     drones = (
-        FakeDrone(base, DRONE, KEY, "Kestrel", outboxes[0]),
-        FakeDrone(base, OTHER_DRONE, OTHER_KEY, "Merlin", outboxes[1]),
+        FakeDrone(base, DRONE, KEY, "Kestrel", tmp_path),
+        FakeDrone(base, OTHER_DRONE, OTHER_KEY, "Merlin", tmp_path),
     )
     tasks = [asyncio.create_task(one.run()) for one in drones]
     yield drones
@@ -105,8 +110,6 @@ async def fleet(url: str, tmp_path: Any) -> AsyncIterator[tuple[FakeDrone, FakeD
         task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await asyncio.gather(*tasks, return_exceptions=True)
-    for outbox in outboxes:
-        outbox.close()
 
 
 async def person(browser: Browser, url: str) -> Page:  # noqa: F811
@@ -305,33 +308,3 @@ async def test_what_is_refused_says_why_in_words_and_a_long_dialog_begins_at_its
     kestrel.says["patrol"] = PATROL | {"phase": "interrupted", "item": 9}
     await expect(page.locator(".alarms")).to_contain_text("Kestrel: Hands off")
     await expect(page.locator(".alarms")).to_contain_text(because)
-
-
-async def test_a_station_with_operators_asks_for_a_key(browser: Browser, tmp_path: Any) -> None:  # noqa: F811
-    from uplink.station.app import running
-
-    from .test_control import ANN_KEY, with_operators
-
-    async with (
-        running(with_operators(tmp_path)) as address,
-        httpx.AsyncClient(base_url=f"{address}/api/v1", trust_env=False) as http,
-    ):
-        await Drone(http).state()
-        page = await person(browser, address)
-        await expect(page.get_by_role("button", name="Take control")).to_have_count(0)
-        await page.get_by_role("button", name="Stand down", exact=True).click()
-        await expect(page.get_by_role("button", name="Stand down all")).to_be_disabled()
-        await expect(page.get_by_role("dialog")).to_contain_text("Orders need an operator's key.")
-        await page.keyboard.press("Escape")
-        await expect(page.get_by_role("dialog")).to_have_count(0)
-        # The dialog's own field is in the page until it has faded out.
-        key = page.locator("input[aria-label='Operator key']:visible").last
-        await key.fill("wrong")
-        await page.get_by_role("button", name="Sign in").click()
-        await expect(page.get_by_text("does not know this key")).to_be_visible()
-        await key.fill(ANN_KEY)
-        await page.keyboard.press("Enter")
-        await page.get_by_role("button", name="Take control").click()
-        await expect(page.get_by_text("You have control", exact=True)).to_be_visible()
-        assert ANN_KEY not in await page.content()
-        await page.close()

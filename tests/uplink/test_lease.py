@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from uplink.station.lease import ASK_S, LEASE_S, ControlLease, Holder
+from uplink.station.lease import ASK_S, LEASE_S, ControlLease
+from uplink.station.people import Person, Role
 
-ANN = Holder("Ann", "session-of-ann")
-BOB = Holder("Bob", "session-of-bob")
-EVE = Holder("Eve", "session-of-eve")
-ANN_ELSEWHERE = Holder("Ann", "another-page-of-ann")
+ANN = Person("Ann", Role.PILOT, "session-of-ann")
+BOB = Person("Bob", Role.PILOT, "session-of-bob")
+EVE = Person("Eve", Role.PILOT, "session-of-eve")
+ANN_ELSEWHERE = Person("Ann", Role.PILOT, "another-page-of-ann")
 
 # state: what has happened at t = 0; then one event at t = 10 s. Who holds it afterwards, and was it allowed?
 STATES = {"free": (), "held": ("take",), "asked for": ("take", "bob takes")}

@@ -1,4 +1,4 @@
-"""The page in a real browser, served by the real station, spoken to by a drone over HTTP."""
+"""The page in a real browser, served by the real station, spoken to as a drone does it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ import uuid6
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from uplink.messages import Alert, DroneState, Evidence
-from uplink.station.app import PAGE_DIR, running
+from uplink.station.app import PAGE_DIR
+from uplink.station.server import running
 
+from .drone import tell
 from .makers import DRONE, HOME, as_json, auth, by_hash, make_alert, make_config, make_patrol, make_state
 
 CHROMIUM = shutil.which("chromium")
@@ -67,7 +69,8 @@ class Watch:
         return page
 
     def _note(self, kind: str, text: str) -> None:
-        if kind == "error" and "404" not in text:  # a photo may come after its alert
+        # A photo may come after its alert, and is checked before it is shown.
+        if kind == "error" and not any(f"status of {status}" in text for status in (404, 425)):
             self.errors.append(text)
 
 
@@ -111,7 +114,7 @@ class Drone:
         answer.raise_for_status()
 
     async def state(self, **change: Any) -> None:
-        await self.say(f"/drones/{DRONE}/state", flying(**change))
+        await tell(self._http, flying(**change))
 
     async def alert(self, alert: Alert) -> None:
         await self.say(f"/alerts/{alert.id}", alert)
@@ -206,6 +209,19 @@ async def test_an_open_alert_shows_the_ground_what_led_up_to_it_and_how_large_it
     await expect(row).to_contain_text("39.91195, 116.37782")
     await expect(row).to_contain_text("39.91335, 116.38405")
     assert watch.errors == []
+
+
+async def test_a_photo_that_will_not_be_shown_says_so_instead_of_being_on_its_way(
+    browser: Browser, drone: Drone, url: str
+) -> None:
+    broken = make_jpeg()[:200]
+    alert = fire(broken)
+    page = await Watch().open(browser, url)
+    await drone.alert(alert)
+    row = page.locator(f"[data-alert='{alert.id}']")
+    await expect(row.locator("[data-photo='coming']")).to_be_visible()
+    await drone.picture(broken)
+    await expect(row.locator("[data-photo='none']")).to_contain_text("cannot be read")
 
 
 async def where_in_photo(page: Page) -> list[float]:

@@ -11,7 +11,8 @@ import pytest
 
 from uplink import messages
 from uplink.messages import Message
-from uplink.station import answers
+from uplink.station import access_answers, answers, incident, tip_answers
+from uplink.station.webhooks import answers as webhook_answers
 
 SOURCES = Path(__file__).parents[2] / "uplink/station/ui/src"
 TYPESCRIPT = "\n".join((SOURCES / name).read_text() for name in ("messages.ts", "station.ts"))
@@ -42,10 +43,16 @@ MODELS: list[type[Message]] = [
     answers.CrossedAlerts,
     answers.Crossed,
     answers.Delivery,
+    webhook_answers.WebhookState,
     answers.LoggedOrder,
+    tip_answers.TipLook,
+    tip_answers.TipNear,
+    tip_answers.Tip,
     answers.LeaseState,
-    answers.OperatorState,
+    access_answers.SessionState,
     answers.Snapshot,
+    incident.Incident,
+    incident.Target,
 ]
 
 

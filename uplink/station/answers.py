@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field
 
 from uplink.messages import (
+    FARTHEST_LOOK_M,
     Alert,
     DroneId,
     DroneState,
@@ -20,9 +21,12 @@ from uplink.messages import (
     OrderKind,
     PatrolRoute,
     Position,
+    SeeingState,
     Sha256,
     UtcTime,
 )
+from uplink.station.incident import Incident
+from uplink.station.tip_answers import Tip
 
 
 class StoredAlert(Alert):
@@ -70,14 +74,24 @@ class MediaReceipt(Message):
     size_bytes: int
 
 
+class UploadProgress(Message):
+    """How much of a picture is at the station. What came before a link broke is kept: go on from there."""
+
+    sha256: Sha256
+    offset_bytes: int = Field(ge=0, description="the next byte wanted")
+    size_bytes: int = Field(ge=0, description="of the whole picture; 0 while it has not been begun")
+    complete: bool = Field(description="it is here, whole and checked")
+
+
 class Delivery(Message):
     """How one event fares on its way to one webhook endpoint. The address beyond its host may be secret."""
 
     id: int = Field(description="of this delivery: one event goes to several endpoints")
     event_id: str = Field(description="the webhook-id header, the same over all attempts")
     type: str
-    alert_id: UUID
+    subject_id: UUID = Field(description="of the alert, incident or test that the event is about")
     revision: int
+    endpoint: str = Field(description="its name, or a number made from its address")
     url_host: str
     state: Literal["waiting", "delivered", "dead"]
     attempts: int
@@ -106,6 +120,7 @@ class LoggedOrder(Order):
 
     fate: OrderFate = OrderFate.WAITING
     reason: str = Field("", max_length=256)
+    alert_ids: list[UUID] = Field(default_factory=list, description="of look at: what burns in the circle")
 
 
 class LeaseState(Message):
@@ -119,20 +134,24 @@ class LeaseState(Message):
     asking_tag: str | None
 
 
-class OperatorState(Message):
-    """Whether who asks may give orders here, and under which name."""
-
-    name: str | None = Field(description="none while the station does not know who asks")
-    tag: str | None = Field(description="of this page, as in the leases")
-    needs_key: bool
-    orders_possible: bool = Field(description="false where the station takes no orders from anybody")
-
-
 class OrderRequest(Message):
     """What the holder of a drone's lease asks of it."""
 
     kind: OrderKind
     alert_id: UUID | None = Field(None, description="of look again and no look")
+    place: Position | None = Field(None, description="of look at, where it is for no tip")
+    radius_m: float | None = Field(
+        None, gt=0, le=FARTHEST_LOOK_M, description="around that place: how far off it may be"
+    )
+    tip_id: UUID | None = Field(None, description="of look at: the tip whose place it is")
+
+
+class LookPlace(Message):
+    """Where a drone is to look."""
+
+    place: Position
+    radius_m: float = Field(gt=0, le=FARTHEST_LOOK_M)
+    tip_id: UUID | None = None
 
 
 class Snapshot(Message):
@@ -145,6 +164,33 @@ class Snapshot(Message):
     tracks: dict[str, list[tuple[LonDeg, LatDeg]]] = Field(description="by drone, the oldest point first")
     leases: list[LeaseState]
     orders: list[LoggedOrder] = Field(description="the latest, the oldest first")
+    incidents: list[Incident] = Field(description="what is open, the newest first")
+    tips: list[Tip] = Field(description="that somebody may still do something about, the newest first")
+
+
+class TrackPoint(Message):
+    """Where a drone was at one time, and how. Of its states one is kept every few seconds or metres."""
+
+    id: int = Field(description="of this point, to continue after it")
+    drone_id: DroneId
+    at: UtcTime = Field(description="by the drone's clock")
+    heard_at: UtcTime = Field(description="by the station's")
+    lat_deg: LatDeg | None
+    lon_deg: LonDeg | None
+    alt_amsl_m: float | None
+    height_agl_m: float | None
+    heading_deg: float | None
+    ground_speed_m_s: float | None
+    battery_percent: float | None
+    mode: str
+    armed: bool | None
+    seeing: SeeingState
+
+
+class StationKeyAnswer(Message):
+    """What this station's orders are signed with."""
+
+    public_key: str = Field(description="the line that goes into each drone's file of its station")
 
 
 class AuditEntry(Message):
@@ -152,17 +198,51 @@ class AuditEntry(Message):
 
     number: int = Field(description="counts up without a gap")
     at: UtcTime
-    who: str = Field(description="a person's name, `drone <id>`, or `station`")
+    who: str = Field(
+        description="a person's name, `token <name>`, `drone <id>`, `shell <login>` or `station`"
+    )
     what: str = Field(description="as in `incident.acknowledged`")
     about: str = Field(description="the id of the thing")
     detail: dict[str, Any]
     hash: Sha256 = Field(description="over this line and the hash of the line before")
 
 
-class Health(Message):
-    """Answered with 200 only when the station can do its work."""
+class MediaRecord(Message):
+    """How a picture stands at the station."""
 
-    status: Literal["ok", "failing"]
+    sha256: Sha256 = Field(description="of its bytes as they came, which are kept unchanged")
+    drone_id: DroneId
+    size_bytes: int
+    received_at: UtcTime
+    state: Literal["unchecked", "shown", "quarantined", "leaving", "gone"] = Field(
+        description="quarantined: it could not be decoded and is shown to nobody; gone: its time was over"
+    )
+    flaw: str = Field(description="why it is in quarantine")
+    hold: str = Field(description="why it is kept for good; empty where retention may take it")
+
+
+class MediaHold(Message):
+    """That a picture is kept for good."""
+
+    reason: str = Field(min_length=1, max_length=500, description="as in a court's or an insurer's wish")
+
+
+class ExportRequest(Message):
+    """What is to be made unrecognisable in a picture that leaves the house."""
+
+    blur: list[Annotated[list[float], Field(min_length=4, max_length=4)]] = Field(
+        default_factory=list,
+        max_length=200,
+        description="people, number plates: boxes in pixels of this picture, each x1, y1, x2, y2",
+    )
+
+
+class Health(Message):
+    """Answered with 200 only when the station can take alerts."""
+
+    status: Literal["ok", "degraded", "failing"] = Field(
+        description="degraded: alerts are taken, and something else is not as it should be"
+    )
     problems: list[str]
 
 
@@ -170,3 +250,17 @@ class Problem(Message):
     """Why a request was refused."""
 
     detail: str
+
+
+class InvalidPart(Message):
+    """What is wrong with one part of a request."""
+
+    loc: list[str | int] = Field(description="where it stands, from the outside in")
+    msg: str
+    type: str
+
+
+class Invalid(Message):
+    """Why a request was not understood: each part that is wrong, or in words why they do not go together."""
+
+    detail: list[InvalidPart] | str

@@ -1,23 +1,20 @@
-"""The ground station as a web application, and how it is served.
+"""The ground station as a web application.
 
-Writing needs a drone's key, and orders an operator's. Reading does not: the station listens on loopback
-unless told otherwise, and checks there that it is asked by its own name, so that no web site can reach it
-through a browser.
+A drone writes with its key; people and programs read and order with a session or a token. On loopback, and
+where it has names, the station answers only to its own name, so that no web site can reach it through a
+browser.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import random
-import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-import uvicorn
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
@@ -25,29 +22,64 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from uplink.clock import elapsed_s
-from uplink.errors import StationError, StoreError
-from uplink.station.auth import KeyRing
+from uplink.errors import NotPossibleError, StoreError, UnknownNameError
+from uplink.order_signing import StationKey
+from uplink.station.access import Access
+from uplink.station.auth import DroneKeys
 from uplink.station.body_limit import BodyLimit
 from uplink.station.config import StationConfig
 from uplink.station.control import Control
 from uplink.station.crossings import Crossings
+from uplink.station.drone_links import DroneLinks
+from uplink.station.feeds.cap_book import CapBook
 from uplink.station.fleet import Fleet
+from uplink.station.health import HealthCheck
+from uplink.station.incidents import Incidents
 from uplink.station.live import LiveHub
-from uplink.station.operators import Operators
-from uplink.station.routes import alerts, deliveries, drones, health, live, media, orders
+from uplink.station.looks import Looks
+from uplink.station.metrics import Measured, Metrics
+from uplink.station.pictures import PictureChecker
+from uplink.station.retention import Retention
+from uplink.station.routes import (
+    alerts,
+    audit,
+    cap,
+    deliveries,
+    drone_link,
+    drones,
+    health,
+    live,
+    media,
+    ogc,
+    orders,
+    session,
+    suppressed,
+    uploads,
+    users,
+)
 from uplink.station.routes import crossings as crossing_routes
+from uplink.station.routes import incidents as incident_routes
 from uplink.station.routes import lease as control_routes
+from uplink.station.routes import metrics as metric_routes
+from uplink.station.routes import tips as tip_routes
+from uplink.station.routes import webhooks as webhook_routes
+from uplink.station.routes.dependencies import ANYWHERE
+from uplink.station.security import Security
 from uplink.station.services import SNAPSHOT_ALERTS, Services
 from uplink.station.store.store import Store
-from uplink.station.webhooks import WebhookDispatcher, load_endpoints
+from uplink.station.systemd import feed_watchdog, notify
+from uplink.station.tips import Tips
+from uplink.station.tls import check_certificate
+from uplink.station.uploads import Uploads
+from uplink.station.webhooks.dispatcher import WebhookDispatcher
+from uplink.station.webhooks.endpoints import load_endpoints
+from uplink.station.works import Works
 
 log = logging.getLogger(__name__)
 
 API = "/api/v1"
 PAGE_DIR = Path(__file__).parent / "ui" / "dist"
 SAVE_FLEET_EVERY_S = 1.0
-RESTART_PAUSE_S = 1.0
-SHUTDOWN_GRACE_S = 5
 
 _PAGE_NOT_BUILT = """<!doctype html><meta charset="utf-8"><title>Emberwatch</title>
 <h1>The station runs; its page is not built</h1>
@@ -69,141 +101,145 @@ def create_app(
 
     Raises ``StationError`` for whatever of these is not usable.
     """
-    keys = KeyRing("drone", ((drone.id, drone.key_file) for drone in config.drones))
-    operators = Operators(config)
-    endpoints = load_endpoints(config.webhooks)
-    store = Store(config.data_dir)
+    if config.tls_cert_file is not None and config.tls_key_file is not None:
+        check_certificate(config.tls_cert_file, config.tls_key_file)
+    keys = DroneKeys((drone.id, drone.key_file) for drone in config.drones)
+    endpoints = load_endpoints(config.webhooks, public_url=str(config.public_url or ""))
+    order_key = StationKey.open(config.data_dir)
+    metrics = Metrics()
+    store = Store(config.data_dir, on_commit=metrics.committed, rules=config.incident_rules)
     hub = LiveHub()
+    tell_tak = None
+    if config.tak is not None:  # else its geoid, and what that needs, are not loaded
+        from uplink.station.feeds.tak_station import prepare_tak
+
+        tell_tak = prepare_tak(config.tak)
+    access = Access(
+        store,
+        keys,
+        config.data_dir,
+        sign_in=config.sign_in,
+        secure=config.behind_https,
+        clock=clock,
+        monotonic=monotonic,
+    )
     webhooks = WebhookDispatcher(
         endpoints,
-        store.deliveries,
+        store.delivery_queue,
+        store.endpoints,
         on_change=lambda delivery: hub.publish("delivery", str(delivery.id), delivery),
         clock=clock,
+        monotonic=monotonic,
         rng=rng or random.Random(),  # noqa: S311 (jitter, no secret)
     )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         try:
+            await access.start()
             fleet = Fleet(await store.fleet.load())
-            control = Control(operators, store.orders, hub, clock=clock, monotonic=monotonic)
+            links = DroneLinks()
+            keys.on_key_gone(links.shut_out)
+            control = Control(store.orders, hub, links, order_key, clock=clock, monotonic=monotonic)
             await control.restore()
+            tips = Tips(
+                store.tips, store.orders, control, hub, clock=clock, expires_s=3600 * config.tip_expires_h
+            )
+            await tips.start()
+            incidents = Incidents(store, hub, webhooks, clock=clock)
             crossings = Crossings(reversed(await store.alerts.newest(SNAPSHOT_ALERTS)))
-            services = Services(store, keys, fleet, hub, webhooks, control, crossings, clock)
+            await store.uploads.load(now_s=clock())
+            pieces = Uploads(store.uploads, store.media, clock)
+            pictures = PictureChecker(store.media, clock=clock)
+            works = Works(monotonic)
+            check = HealthCheck(store, works, config.data_dir, clock=clock, monotonic=monotonic)
+            retention = Retention(store.retention, config.retention, clock=clock, monotonic=monotonic)
+            cap_book = CapBook(store.cap, config.cap, web=str(config.public_url or ""), clock=clock)
+            services = Services(
+                store,
+                keys,
+                access,
+                fleet,
+                hub,
+                webhooks,
+                pieces,
+                control,
+                tips,
+                incidents,
+                crossings,
+                pictures,
+                Looks(),
+                works,
+                check,
+                metrics,
+                clock,
+            )
             app.state.services = services
+            tak = tell_tak(services) if tell_tak is not None else None
             tasks = [
-                asyncio.create_task(_keep_running("webhooks", webhooks.run)),
-                asyncio.create_task(_keep_running("fleet", lambda: _save_fleet(services))),
-                asyncio.create_task(_keep_running("control", control.run)),
+                asyncio.create_task(works.keep("webhooks", webhooks.run)),
+                asyncio.create_task(works.keep("fleet", lambda: _save_fleet(services))),
+                asyncio.create_task(works.keep("control", control.run)),
+                asyncio.create_task(works.keep("tips", tips.run)),
+                asyncio.create_task(works.keep("incidents", incidents.run)),
+                asyncio.create_task(works.keep("pictures", pictures.run)),
+                asyncio.create_task(works.keep("retention", retention.run)),
+                asyncio.create_task(works.keep("watchdog", lambda: feed_watchdog(check.answers))),
+                asyncio.create_task(works.keep("access", access.run)),
+                asyncio.create_task(works.keep("cap", cap_book.run)),
+                *([asyncio.create_task(works.keep("tak", tak.run))] if tak is not None else []),
             ]
             try:
+                notify("READY=1")
                 yield
             finally:
+                notify("STOPPING=1")
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
+                await control.finish()
                 await services.save_fleet()
+                await access.save()
         finally:
             store.close()
 
     # No /docs: that page would load its scripts from a host of somebody else.
-    app = FastAPI(title="Emberwatch station", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Emberwatch station",
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        responses=ANYWHERE,
+    )
     api = APIRouter(prefix=API)
-    for part in (drones, control_routes, orders, alerts, crossing_routes, media, live, deliveries, health):
+    # Routes are tried one after the other: those that the most comes in by are first.
+    for part in (alerts, uploads):
+        api.include_router(part.router)
+    for part in (drones, control_routes, orders, crossing_routes, media, live, deliveries, health):
+        api.include_router(part.router)
+    api.include_router(drone_link.router)
+    for part in (incident_routes, suppressed, session, users, audit, webhook_routes, tip_routes):
         api.include_router(part.router)
     app.include_router(api)
+    app.include_router(ogc.router)
+    app.include_router(cap.router)
     app.include_router(health.router, include_in_schema=False)  # where load balancers look for it
+    app.include_router(metric_routes.router)
     app.add_exception_handler(StoreError, _cannot_store)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(UnknownNameError, _unknown)
+    app.add_exception_handler(NotPossibleError, _not_possible)
+    for refusal, answer in incident_routes.REFUSED.items():
+        app.add_exception_handler(refusal, answer)
     app.add_middleware(BodyLimit)
-    if config.on_loopback:
+    app.add_middleware(Measured, metrics=metrics)
+    if config.on_loopback or config.names:
         own_names = ["localhost", "127.0.0.1", "::1", "[::1]", config.host, *config.names]
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=own_names)
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=own_names, www_redirect=False)
+    app.add_middleware(Security, is_page=_is_page, monotonic=monotonic)
     _mount_page(app, page_dir)
     return app
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises ``StationError`` when the address cannot be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(2048)
-    except OSError as reason:
-        listener.close()
-        if reason.errno == errno.EADDRINUSE:
-            raise StationError(
-                f"port {port} on {host} is in use",
-                hint="Stop the program that has it (often another station), or choose another port.",
-            ) from None
-        raise StationError(
-            f"the station cannot listen on {host} port {port}: {reason.strerror}",
-            hint="host must be an address of this machine, and ports below 1024 need privileges.",
-        ) from None
-    return listener
-
-
-async def serve(config: StationConfig) -> None:
-    """Runs the station until cancelled. Raises ``StationError`` if it cannot start."""
-    async with _listening(config, None) as (url, served):
-        if not config.on_loopback:
-            log.warning("reading is open to everyone who can reach %s: trusted networks only", config.host)
-        log.info("station listens on %s", url)
-        await asyncio.shield(served)
-        raise StationError("the station ended by itself", hint="Its log says why.")
-
-
-@asynccontextmanager
-async def running(config: StationConfig, app: FastAPI | None = None) -> AsyncIterator[str]:
-    """The station inside this event loop; gives its URL. Requests may be made at once."""
-    async with _listening(config, app) as (url, _):
-        yield url
-
-
-@asynccontextmanager
-async def _listening(
-    config: StationConfig, app: FastAPI | None
-) -> AsyncIterator[tuple[str, asyncio.Task[None]]]:
-    listener = listen(config.host, config.port)
-    try:
-        server = _server(app or create_app(config))
-        task = asyncio.create_task(server.serve(sockets=[listener]))
-        try:
-            yield _url(listener), task
-        finally:
-            server.should_exit = True
-            await task
-    finally:
-        listener.close()
-
-
-class _Server(uvicorn.Server):
-    """uvicorn's, with the signals left to the program around it."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def _server(app: FastAPI) -> uvicorn.Server:
-    return _Server(
-        uvicorn.Config(
-            app,
-            log_config=None,
-            log_level="warning",  # a line for every page that opens or closes says nothing
-            access_log=False,
-            server_header=False,
-            ws_max_size=1024,  # pages have nothing to say
-            timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
-        )
-    )
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 async def _save_fleet(services: Services) -> None:
@@ -212,24 +248,17 @@ async def _save_fleet(services: Services) -> None:
         await services.save_fleet()
 
 
-async def _keep_running(name: str, work: Callable[[], Awaitable[None]]) -> None:
-    """A part that fails is started again; the others are not to suffer from it."""
-    said = False
-    while True:
-        try:
-            return await work()
-        except StoreError as reason:
-            if not said:
-                log.error("%s: %s", name, reason)  # noqa: TRY400 (its one line is the whole story)
-            said = True
-        except Exception:
-            log.exception("%s failed and is started again", name)
-        await asyncio.sleep(RESTART_PAUSE_S)
-
-
 async def _cannot_store(_: Request, error: Exception) -> JSONResponse:
     log.error("%s", error)
     return JSONResponse({"detail": "the station cannot write now; send it again"}, status_code=503)
+
+
+async def _unknown(_: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": str(error)}, status_code=404)
+
+
+async def _not_possible(_: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": str(error)}, status_code=409)
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
@@ -237,6 +266,11 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 (registered for nothing else)
     problems = [{name: problem[name] for name in ("loc", "msg", "type")} for problem in error.errors()]
     return JSONResponse({"detail": problems}, status_code=422)
+
+
+def _is_page(path: str) -> bool:
+    """Whether this is a part of the page; all else is data."""
+    return path in ("/", "/index.html", "/icon.svg", "/licences.md") or path.startswith("/assets/")
 
 
 def _mount_page(app: FastAPI, page_dir: Path) -> None:

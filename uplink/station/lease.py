@@ -6,18 +6,10 @@ end changes nothing in flight: the drone goes on with what it was granted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from uplink.station.people import Person
 
 LEASE_S = 60.0
 ASK_S = 30.0  # how long a wish to take over stands
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """A person at one page: the name is for people, the session tells two pages of one name apart."""
-
-    name: str
-    session: str
 
 
 class ControlLease:
@@ -26,16 +18,16 @@ class ControlLease:
     def __init__(self, lease_s: float = LEASE_S, ask_s: float = ASK_S) -> None:
         self._lease_s = lease_s
         self._ask_s = ask_s
-        self._holder: Holder | None = None
+        self._holder: Person | None = None
         self._until_s = 0.0
-        self._asking: Holder | None = None
+        self._asking: Person | None = None
         self._asking_until_s = 0.0
 
-    def holder(self, now_s: float) -> Holder | None:
+    def holder(self, now_s: float) -> Person | None:
         """Who holds it now."""
         return self._holder if now_s < self._until_s else None
 
-    def asking(self, now_s: float) -> Holder | None:
+    def asking(self, now_s: float) -> Person | None:
         """Who would like to have it from the holder."""
         waits = self.holder(now_s) is not None and now_s < self._asking_until_s
         return self._asking if waits else None
@@ -44,7 +36,7 @@ class ControlLease:
         """How long it still runs unless it is renewed."""
         return max(0.0, self._until_s - now_s) if self._holder else 0.0
 
-    def take(self, who: Holder, now_s: float) -> bool:
+    def take(self, who: Person, now_s: float) -> bool:
         """True if ``who`` has it now. Otherwise the holder is asked to hand it over."""
         if self.holder(now_s) in (None, who):
             self._give(who, now_s)
@@ -54,14 +46,14 @@ class ControlLease:
             self._asking, self._asking_until_s = who, now_s + self._ask_s
         return False
 
-    def renew(self, who: Holder, now_s: float) -> bool:
+    def renew(self, who: Person, now_s: float) -> bool:
         """Only a lease that is still held can be renewed: one that ran out is taken anew, by a person."""
         if self.holder(now_s) != who:
             return False
         self._until_s = now_s + self._lease_s
         return True
 
-    def hand_over(self, who: Holder, now_s: float) -> bool:
+    def hand_over(self, who: Person, now_s: float) -> bool:
         """The holder gives it to who asks for it."""
         asking = self.asking(now_s)
         if self.holder(now_s) != who or asking is None:
@@ -69,14 +61,14 @@ class ControlLease:
         self._give(asking, now_s)
         return True
 
-    def release(self, who: Holder, now_s: float) -> bool:
+    def release(self, who: Person, now_s: float) -> bool:
         """The holder lets go; who asks for it has to take it still."""
         if self.holder(now_s) != who:
             return False
         self._holder, self._until_s, self._asking_until_s = None, 0.0, 0.0
         return True
 
-    def _give(self, who: Holder, now_s: float) -> None:
+    def _give(self, who: Person, now_s: float) -> None:
         if who != self._holder or self._asking == who:
             self._asking, self._asking_until_s = None, 0.0
         self._holder, self._until_s = who, now_s + self._lease_s

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -26,3 +28,13 @@ class Person:
     name: str
     role: Role
     session: str
+
+
+def name_key(name: str) -> str:
+    """The same for names that only look different: `Ann` and `ann` are one user."""
+    return unicodedata.normalize("NFKC", name).casefold()
+
+
+def tag_of(session: str) -> str:
+    """A short name for a page that gives nothing away."""
+    return hashlib.sha256(session.encode()).hexdigest()[:12]

@@ -7,17 +7,29 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from uplink.errors import StoreError
-from uplink.messages import Alert
+from uplink.messages import Alert, DroneState
+from uplink.station.access import Access
 from uplink.station.answers import Crossed, Delivery, Snapshot
-from uplink.station.auth import KeyRing
+from uplink.station.auth import DroneKeys
 from uplink.station.control import Control
 from uplink.station.crossings import Crossings
+from uplink.station.drone_links import OpenLink
 from uplink.station.fleet import Fleet
+from uplink.station.health import HealthCheck
+from uplink.station.incidents import Incidents
 from uplink.station.live import LiveHub
+from uplink.station.looks import Looks
+from uplink.station.metrics import Metrics
+from uplink.station.pictures import PictureChecker
 from uplink.station.store.store import Store
-from uplink.station.webhooks import WebhookDispatcher
+from uplink.station.tips import Tips
+from uplink.station.uploads import Uploads
+from uplink.station.webhooks.dispatcher import WebhookDispatcher
+from uplink.station.works import Works
 
 SNAPSHOT_ALERTS = 500
+SNAPSHOT_INCIDENTS = 500
+SNAPSHOT_TRACK_POINTS = 40_000  # of all drones together
 
 
 @dataclass(slots=True)
@@ -25,12 +37,21 @@ class Services:
     """``clock`` gives seconds since 1970."""
 
     store: Store
-    keys: KeyRing
+    keys: DroneKeys
+    access: Access
     fleet: Fleet
     live: LiveHub
     webhooks: WebhookDispatcher
+    uploads: Uploads
     control: Control
+    tips: Tips
+    incidents: Incidents
     crossings: Crossings
+    pictures: PictureChecker
+    looks: Looks
+    works: Works
+    health: HealthCheck
+    metrics: Metrics
     clock: Callable[[], float]
 
     async def snapshot(self) -> Snapshot:
@@ -42,10 +63,19 @@ class Services:
             patrols=fleet.patrols,
             alerts=alerts,
             crossings=self.crossings.now,
-            tracks=fleet.tracks,
+            tracks=fleet.latest_tracks(SNAPSHOT_TRACK_POINTS),
             leases=self.control.leases,
             orders=self.control.orders,
+            tips=self.tips.unfinished,
+            incidents=await self.store.incidents.open(SNAPSHOT_INCIDENTS, now_s=self.clock()),
         )
+
+    async def heard(self, link: OpenLink, state: DroneState) -> None:
+        """A drone says how it is."""
+        self.fleet.put_state(state, self.control.now_s(), self.clock())
+        self.live.publish("drone", state.drone_id, state)
+        self.incidents.suppressed.take(state)
+        await self.control.heard(link, state)
 
     async def save_fleet(self) -> None:
         """Writes down what is new of the drones."""

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DroneState, OrderKind, PatrolPhase, PatrolProgress } from "../../../uplink/station/ui/src/messages.ts";
-import { holding, may, permit, reasonOf, renews, type Circumstances } from "../../../uplink/station/ui/src/permits.ts";
+import { holding, may, mayOrder, permit, reasonOf, renews, YES, type Circumstances } from "../../../uplink/station/ui/src/permits.ts";
 import { EMPTY_WORLD, ordersOf, reduce } from "../../../uplink/station/ui/src/state.ts";
-import type { LeaseState, LoggedOrder, OperatorState } from "../../../uplink/station/ui/src/station.ts";
+import type { LeaseState, LoggedOrder, SessionState } from "../../../uplink/station/ui/src/station.ts";
 
-const ME: OperatorState = { name: "Ann", tag: "me", needs_key: true, orders_possible: true };
-const MINE: Circumstances = { holding: "mine", heard: true, orders: [] };
+const ME: SessionState =
+  { name: "Ann", role: "pilot", tag: "me", sign_in_needed: true, csrf_token: "", ends_at: null };
+const MINE: Circumstances = { role: YES, holding: "mine", heard: true, orders: [] };
 const KINDS: OrderKind[] = ["grant", "revoke", "start", "pause", "resume", "look again", "no look"];
 
 function lease(change: Partial<LeaseState> = {}): LeaseState {
@@ -29,6 +30,7 @@ test("a lease is mine by the tag of this page, never by the name alone", () => {
   assert.equal(holding(lease({ holder: "Ann", holder_tag: "me" }), ME), "mine");
   assert.equal(holding(lease({ holder: "Ann", holder_tag: "her other page" }), ME), "other");
   assert.equal(holding(lease({ holder: "Ann", holder_tag: "me" }), null), "other");
+  assert.equal(holding(lease({ holder: "Bo", holder_tag: "me" }), ME), "other", "who sat here before");
 });
 
 test("without control, or of a drone that is not heard, nothing is ordered but a stand-down", () => {
@@ -36,6 +38,14 @@ test("without control, or of a drone that is not heard, nothing is ordered but a
     for (const kind of KINDS) assert.equal(may(permit(kind, drone(), now)), false, kind);
     assert.equal(may(permit("stand down", drone(), now)), true);
   }
+});
+
+test("a viewer orders nothing, not even a stand-down, and is told why", () => {
+  const role = mayOrder({ ...ME, role: "viewer" });
+  for (const kind of [...KINDS, "stand down"] as const) {
+    assert.equal(permit(kind, drone(), { ...MINE, role }).why, "whyRole", kind);
+  }
+  for (const able of ["pilot", "admin"] as const) assert.ok(may(mayOrder({ ...ME, role: able })));
 });
 
 test("a grant waits until nothing stands against it, and says what does", () => {

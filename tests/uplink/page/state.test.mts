@@ -16,7 +16,7 @@ function drone(lon_deg: number, change: Partial<DroneState> = {}): DroneState {
 }
 
 function delivery(change: Partial<Delivery>): Delivery {
-  return { id: 1, alert_id: "a", revision: 1, url_host: "hooks.example", state: "waiting", ...change } as Delivery;
+  return { id: 1, subject_id: "a", revision: 1, endpoint: "hooks", state: "waiting", ...change } as Delivery;
 }
 
 function after(events: LiveEvent[], world: World = EMPTY_WORLD): World {
@@ -92,11 +92,11 @@ test("of an alert's deliveries the newest revision speaks, for each endpoint", (
   const world = after([
     { type: "delivery", data: delivery({ id: 3, revision: 2, state: "waiting" }) },
     { type: "delivery", data: delivery({ id: 1, revision: 1, state: "delivered" }) },
-    { type: "delivery", data: delivery({ id: 2, revision: 1, url_host: "other.example", state: "dead" }) },
-    { type: "delivery", data: delivery({ id: 4, alert_id: "b" }) },
+    { type: "delivery", data: delivery({ id: 2, revision: 1, endpoint: "other", state: "dead" }) },
+    { type: "delivery", data: delivery({ id: 4, subject_id: "b" }) },
   ]);
-  const states = deliveriesOf(world, "a").map((item) => [item.url_host, item.state]);
-  assert.deepEqual(states, [["hooks.example", "waiting"], ["other.example", "dead"]]);
+  const states = deliveriesOf(world, "a").map((item) => [item.endpoint, item.state]);
+  assert.deepEqual(states, [["hooks", "waiting"], ["other", "dead"]]);
 });
 
 test("a message of a newer station is passed over", () => {

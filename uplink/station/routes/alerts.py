@@ -6,18 +6,20 @@ import logging
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, Depends, HTTPException, Query
 
 from uplink.gcj02 import in_datum
 from uplink.messages import Alert
 from uplink.station.answers import AlertReceipt, Problem, StoredAlert
 from uplink.station.routes.dependencies import (
     REFUSALS,
+    WHO,
     DatumQuery,
     Sender,
     ServicesDep,
     refuse_mismatch,
     refuse_other_datum,
+    viewer,
 )
 
 log = logging.getLogger(__name__)
@@ -39,17 +41,21 @@ async def put_alert(alert_id: UUID, alert: Alert, drone: Sender, services: Servi
     if put.owner != drone:
         raise HTTPException(409, "another drone has an alert with this id")
     if put.is_first:
-        log.info("new alert of %s: %s", drone, _in_short(alert))
+        told = {"event": "alert.new", "drone": drone, "alert": str(alert.id)}
+        log.info("new alert of %s: %s", drone, _in_short(alert), extra=told)
     if put.stored is not None:
         services.live.publish("alert", str(alert_id), put.stored)
         services.join_bearings(put.stored)
-        for delivery in put.deliveries:
-            services.publish_delivery(delivery)
-        services.webhooks.wake()
+        await services.tips.alert_came(put.stored, is_first=put.is_first)
+        services.incidents.tell(put.incidents, put.deliveries)
     return AlertReceipt(id=alert_id, revision=put.revision)
 
 
-@router.get("", responses={404: {"model": Problem, "description": "no alert has the id given as before"}})
+@router.get(
+    "",
+    dependencies=[Depends(viewer)],
+    responses={**WHO, 404: {"model": Problem, "description": "no alert has the id given as before"}},
+)
 async def alerts(
     services: ServicesDep,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
@@ -61,7 +67,11 @@ async def alerts(
     return [in_datum(alert, datum) for alert in await services.store.alerts.newest(limit, last)]
 
 
-@router.get("/{alert_id}", responses={404: {"model": Problem, "description": "no alert has this id"}})
+@router.get(
+    "/{alert_id}",
+    dependencies=[Depends(viewer)],
+    responses={**WHO, 404: {"model": Problem, "description": "no alert has this id"}},
+)
 async def alert_by_id(alert_id: UUID, services: ServicesDep, datum: DatumQuery = "wgs84") -> StoredAlert:
     """One alert in its highest revision."""
     return in_datum(await _get(services, alert_id), datum)

@@ -1,20 +1,31 @@
-"""What several routes need: the station's parts and the drone behind a key."""
+"""What several routes need: the station's parts, the drone behind a key, the person behind a session.
+
+These are coroutines though they wait for nothing: anything else would be run in a thread, for every request.
+"""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Path, Query, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
 from uplink.gcj02 import Datum, is_wgs84
 from uplink.messages import DroneId, Message, Sha256
-from uplink.station.answers import Problem
-from uplink.station.lease import Holder
+from uplink.station.answers import Invalid, Problem
 from uplink.station.people import Person, Role
 from uplink.station.services import Services
 
-_bearer = HTTPBearer(auto_error=False, description="the drone's key")
+_bearer = HTTPBearer(auto_error=False, scheme_name="drone", description="the drone's key")
+# For the description of the interface: `Access` looks at the request itself.
+_token = HTTPBearer(auto_error=False, scheme_name="token", description="of a program")
+_session = APIKeyCookie(
+    name="__Host-emberwatch",
+    auto_error=False,
+    scheme_name="session",
+    description="of a person who signed in; `emberwatch` where the station speaks http. What changes "
+    "something needs the headers X-Emberwatch-Session and X-Emberwatch-Csrf beside it.",
+)
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"model": Problem, "description": "no key, or one that no drone has"},
@@ -22,9 +33,35 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
     413: {"model": Problem, "description": "the body is too large"},
     503: {"model": Problem, "description": "the station cannot write now; send it again"},
 }
+ANYWHERE: dict[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "the request cannot be read"},
+    413: {"model": Problem, "description": "the body is too large"},
+    422: {"model": Invalid, "description": "the request does not make sense"},
+    503: {"model": Problem, "description": "the station cannot do it now; send it again"},
+}
+WHO: dict[int | str, dict[str, Any]] = {
+    401: {"model": Problem, "description": "not signed in, or no token that is known"},
+    403: {
+        "model": Problem,
+        "description": "from another site, without the page's headers, or not this role's",
+    },
+}
 
 
-def services_of(request: Request) -> Services:
+def as_problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For routes whose answer is no JSON: that these refusals are, all the same."""
+    said = {**ANYWHERE, **WHO, 404: {"description": "there is none"}}
+    return {
+        status: {
+            "description": said[status]["description"],
+            "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}},
+        }
+        for status in statuses
+        for name in ("Invalid" if status == 422 else "Problem",)
+    }
+
+
+async def services_of(request: Request) -> Services:
     """The running station's parts."""
     services: Services = request.app.state.services
     return services
@@ -33,7 +70,7 @@ def services_of(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(services_of)]
 
 
-def sender(
+async def sender(
     services: ServicesDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> str:
     """The drone whose key the request carries; 401 without one."""
@@ -45,24 +82,41 @@ def sender(
     return drone_id
 
 
-def operator(request: Request, services: ServicesDep) -> Holder:
-    """The person at the page that asks; 401 or 403 when it is nobody who may give orders."""
-    return services.control.operators.identify(request)
+async def viewer(
+    request: Request,
+    services: ServicesDep,
+    _by_token: Annotated[HTTPAuthorizationCredentials | None, Depends(_token)],
+    _by_session: Annotated[str | None, Depends(_session)],
+) -> Person:
+    """Who asks, and may look; 401 or 403 otherwise."""
+    return services.access.identify(request)
 
 
-def pilot(request: Request, services: ServicesDep) -> Person:
-    """The person that asks, who may order drones and work incidents; 401 or 403 otherwise."""
-    holder = services.control.operators.identify(request)
-    return Person(holder.name, Role.ADMIN, holder.session)
+ViewerDep = Annotated[Person, Depends(viewer)]
 
 
-OperatorDep = Annotated[Holder, Depends(operator)]
+async def pilot(person: ViewerDep) -> Person:
+    """Who asks, and may order drones and work incidents; 401 or 403 otherwise."""
+    return _who_may(person, Role.PILOT)
+
+
+async def admin(person: ViewerDep) -> Person:
+    """Who asks, and looks after the station; 401 or 403 otherwise."""
+    return _who_may(person, Role.ADMIN)
+
+
+def _who_may(person: Person, role: Role) -> Person:
+    if not person.role.covers(role):
+        raise HTTPException(403, f"this needs the role {role}; {person.name} is {person.role}")
+    return person
+
+
 PilotDep = Annotated[Person, Depends(pilot)]
-AdminDep = Annotated[Person, Depends(pilot)]
+AdminDep = Annotated[Person, Depends(admin)]
 Sender = Annotated[str, Depends(sender)]
 
 
-def sender_on_its_own_path(drone_id: Annotated[DroneId, Path()], drone: Sender) -> str:
+async def sender_on_its_own_path(drone_id: Annotated[DroneId, Path()], drone: Sender) -> str:
     """The sender, which may write about itself only; 403 otherwise."""
     if drone_id != drone:
         raise HTTPException(403, f"this key is not drone {drone_id}'s")

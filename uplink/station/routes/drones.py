@@ -1,36 +1,48 @@
-"""Drones say how they are and what they fly."""
+"""The drones: how they are, where they were, what they fly."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
 
-from uplink.messages import DroneState, Orders, PatrolRoute
+from fastapi import APIRouter, Depends, Query
+
+from uplink.messages import DroneId, DroneState, PatrolRoute, UtcTime
+from uplink.station.answers import TrackPoint
 from uplink.station.routes.dependencies import (
     REFUSALS,
+    WHO,
     SenderOnItsOwnPath,
     ServicesDep,
     refuse_mismatch,
-    refuse_other_datum,
+    viewer,
 )
 
 router = APIRouter(prefix="/drones", tags=["drones"])
 
+SQLITE_MAX_INTEGER = 2**63 - 1
 
-@router.get("")
+
+@router.get("", dependencies=[Depends(viewer)], responses=WHO)
 async def drones(services: ServicesDep) -> list[DroneState]:
     """The last state of each drone."""
     return services.fleet.states
 
 
-@router.put("/{drone_id}/state", responses=REFUSALS)
-async def put_state(drone_id: SenderOnItsOwnPath, state: DroneState, services: ServicesDep) -> Orders:
-    """The newest state of a drone; it replaces the one before. The answer holds what people ask of it."""
-    refuse_mismatch("drone_id", drone_id, state.drone_id)
-    refuse_other_datum(state)
-    services.fleet.put_state(state, services.control.now_s())
-    services.live.publish("drone", drone_id, state)
-    await services.control.heard(state)
-    return Orders(orders=services.control.waiting_for(drone_id))
+@router.get("/{drone_id}/track", dependencies=[Depends(viewer)], responses=WHO)
+async def track(
+    drone_id: DroneId,
+    services: ServicesDep,
+    since: Annotated[UtcTime | None, Query(description="by the drone's clock")] = None,
+    until: Annotated[UtcTime | None, Query(description="by the drone's clock, this instant left out")] = None,
+    limit: Annotated[int, Query(ge=1, le=5000)] = 500,
+    before: Annotated[
+        int | None, Query(ge=0, le=SQLITE_MAX_INTEGER, description="id of the last point of the page before")
+    ] = None,
+) -> list[TrackPoint]:
+    """Where a drone was, the newest first: a point every few seconds or metres."""
+    return await services.store.telemetry.track(
+        drone_id, since=since, until=until, before=before, limit=limit
+    )
 
 
 @router.put("/{drone_id}/patrol", status_code=204, responses=REFUSALS)

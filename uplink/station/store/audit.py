@@ -24,8 +24,9 @@ _AT_ONCE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """``who`` is a person's name, `drone <id>` or `station`; ``what`` a verb as in `incident.acknowledged`;
-    ``about`` the id of the thing. ``detail`` holds whatever else must be answerable later, and no secret."""
+    """``who`` is a person's name, `token <name>`, `drone <id>`, `shell <login>` or `station`; ``what`` a verb
+    as in `incident.acknowledged`; ``about`` the id of the thing. ``detail`` holds whatever else must be
+    answerable later, and no secret."""
 
     who: str
     what: str
@@ -38,7 +39,7 @@ def write_deed(db: Connection, deed: Deed, *, now_s: float) -> None:
     last = next(iter(db.query("select seq, hash from audit order by seq desc limit 1")), None)
     seq, before = (1, NO_HASH) if last is None else (last["seq"] + 1, last["hash"])
     detail = json.dumps(deed.detail, sort_keys=True, ensure_ascii=False)
-    row = [seq, now_s, deed.who, deed.what, deed.about, detail]
+    row = [seq, float(now_s), deed.who, deed.what, deed.about, detail]
     db.execute(
         "insert into audit (seq, at_s, who, what, about, detail, hash) values (?, ?, ?, ?, ?, ?, ?)",
         [*row, _hash(before, row)],
@@ -66,13 +67,13 @@ class AuditLog:
             )
             return [_entry(row) for row in rows]
 
-        return await self._database.run(work)
+        return await self._database.read(work)
 
     async def first_break(self) -> int | None:
         """The number of the first row that does not follow from the one before; none in a whole chain."""
         before, seq = NO_HASH, 0
         while True:
-            rows = await self._database.run(
+            rows = await self._database.read(
                 lambda db, after=seq: list(  # type: ignore[misc]
                     db.query("select * from audit where seq > ? order by seq limit ?", [after, _AT_ONCE])
                 )

@@ -60,11 +60,183 @@ begin select raise(abort, 'the audit log is only added to'); end""",
 create trigger audit_is_not_deleted before delete on audit
 begin select raise(abort, 'the audit log is only added to'); end""",
 )
-_ACCESS: tuple[str, ...] = ()
-_INCIDENTS: tuple[str, ...] = ()
-_WEBHOOKS: tuple[str, ...] = ()
-_MEDIA: tuple[str, ...] = ()
-_TELEMETRY: tuple[str, ...] = ()
+# A key is a name without the difference of capitals. Passwords, sessions, tokens and keys of drones are here
+# as what they hash to. A drone of the configuration has a row only once its key was revoked or replaced.
+_ACCESS = (
+    """
+create table users (
+    key text primary key, name text not null, role text not null, password_hash text not null,
+    created_at_s real not null, changed_at_s real not null
+)""",
+    """
+create table sessions (
+    digest text primary key, user_key text not null, begun_at_s real not null, used_at_s real not null
+)""",
+    "create index sessions_by_user on sessions (user_key, begun_at_s)",
+    """
+create table tokens (
+    key text primary key, name text not null, role text not null, digest text not null unique,
+    created_at_s real not null, created_by text not null
+)""",
+    """
+create table drone_keys (
+    drone_id text primary key, digest text unique, revoked integer not null, changed_at_s real not null
+)""",
+)
+# A footprint is where and when alerts are; those in one cluster may have to do with one another, and an
+# incident is a part of a cluster. pin and cut_s of an alert are what people said of it. An incident that
+# became part of another keeps its row, which says where it moved to. news counts what its alerts said, told
+# how much of that evidence knows.
+_INCIDENTS = (
+    """
+create table footprints (
+    id integer primary key autoincrement, key text not null unique, cluster integer not null,
+    incident_id text not null, is_plain integer not null
+)""",
+    "create index footprints_by_cluster on footprints (cluster, is_plain)",
+    "create index footprints_by_incident on footprints (incident_id)",
+    "create virtual table reaches using rtree (id, west, east, south, north, start_s, end_s)",
+    "alter table alerts add column footprint_id integer",
+    "alter table alerts add column pin text",
+    "alter table alerts add column cut_s real",
+    "alter table alerts add column first_seen_s real",
+    "alter table alerts add column last_seen_s real",
+    "alter table alerts add column spread_m2 real",
+    "alter table alerts add column state text",
+    "alter table alerts add column label text",
+    "alter table alerts add column probability real",
+    "alter table alerts add column area_m2 real",
+    "alter table alerts add column growth_m2_per_min real",
+    "create index alerts_by_footprint on alerts (footprint_id, confirmed_at_s, id)",
+    "create index alerts_by_pin on alerts (pin) where pin is not null",
+    "create index alerts_unlinked on alerts (confirmed_at_s, id) where footprint_id is null",
+    """
+create table alert_revisions (
+    alert_id text not null, revision integer not null, received_at_s real not null, state text not null,
+    last_seen_s real not null, primary key (alert_id, revision)
+) without rowid""",
+    """
+create table incidents (
+    id text primary key, moved_to text, first_alert_id text not null, first_confirmed_s real not null,
+    state text not null, life text not null, evidence text not null default '',
+    first_seen_s real not null default 0, last_seen_s real not null default 0, lat_deg real, lon_deg real,
+    due_s real, news integer not null default 1, told integer not null default 0, updated_at_s real not null
+)""",
+    "create index incidents_by_time on incidents (first_confirmed_s, id) where moved_to is null",
+    "create index incidents_by_state on incidents (state) where moved_to is null",
+    "create index incidents_due on incidents (due_s) where due_s is not null and moved_to is null",
+    "create index incidents_with_news on incidents (updated_at_s) where news > told",
+    "create index incidents_moved on incidents (moved_to) where moved_to is not null",
+    """
+create table incident_steps (
+    seq integer primary key, incident_id text not null, at_s real not null, what text not null,
+    who text not null, reason text not null, decision_id text, origin integer
+)""",
+    "create index incident_steps_by_incident on incident_steps (incident_id, seq)",
+    """
+create table decisions (
+    id text primary key, what text not null, pins_before text not null, pins_after text not null,
+    undone integer not null default 0
+)""",
+    "create table apart (pin text not null, other text not null, primary key (pin, other)) without rowid",
+    """
+create table suppressed (
+    drone_id text not null, hotspot_id text not null, zone text not null, reason text not null,
+    label text not null, position text not null, first_seen_s real not null, last_seen_s real not null,
+    primary key (drone_id, hotspot_id)
+)""",
+    "create index suppressed_by_time on suppressed (last_seen_s, hotspot_id)",
+    """
+create table tips (
+    id text primary key, source text not null, external_id text not null, state text not null,
+    received_at_s real not null, body text not null, unique (source, external_id)
+)""",
+    "create index tips_by_time on tips (received_at_s, id)",
+    "create index tips_by_state on tips (state, received_at_s, id)",
+)
+# What a delivery is about need not be an alert. ``step`` is how far it is in the schedule: where an endpoint
+# is broken, one attempt speaks for all that were due.
+_WEBHOOKS: tuple[str, ...] = (
+    "alter table deliveries rename column alert_id to subject_id",
+    "alter table deliveries add column step integer not null default 0",
+    "update deliveries set step = attempts",
+    "drop index deliveries_due",
+    "create index deliveries_waiting on deliveries (endpoint_id, id) where state = 'waiting'",
+    "create index deliveries_by_subject on deliveries (subject_id, endpoint_id)",
+    """
+create table delivery_attempts (
+    id integer primary key, delivery_id integer not null, at_s real not null, took_ms real,
+    status integer, error text
+)""",
+    "create index delivery_attempts_by_delivery on delivery_attempts (delivery_id, id)",
+    """
+create table disabled_endpoints (
+    id text primary key, disabled_at_s real not null, reason text not null
+)""",
+)
+# Which alert names which picture is asked when a picture's time is over; triggers keep it, whoever writes
+# alerts. hold says why a picture is kept for good.
+_MEDIA = (
+    """
+create table uploads (
+    drone_id text not null, sha256 text not null, offset_bytes integer not null, size_bytes integer not null,
+    touched_at_s real not null, primary key (drone_id, sha256)
+)""",
+    "alter table media add column state text not null default 'unchecked'",
+    "alter table media add column flaw text not null default ''",
+    "alter table media add column hold text not null default ''",
+    "create table beats (one integer primary key check (one = 1), at_s real not null)",
+    "create index media_unchecked on media (received_at_s) where state = 'unchecked'",
+    "create index media_by_time on media (received_at_s, sha256)",
+    """
+create table evidence (
+    sha256 text not null, alert_id text not null, primary key (sha256, alert_id)
+) without rowid""",
+    """
+insert or ignore into evidence
+select value ->> 'sha256', alerts.id from alerts, json_each(alerts.body, '$.evidence')""",
+    """
+create trigger evidence_of_new_alerts after insert on alerts
+begin
+    insert or ignore into evidence select value ->> 'sha256', new.id from json_each(new.body, '$.evidence');
+end""",
+    """
+create trigger evidence_of_changed_alerts after update of body on alerts
+begin
+    insert or ignore into evidence select value ->> 'sha256', new.id from json_each(new.body, '$.evidence');
+end""",
+)
+# at_s is the drone's time, heard_at_s ours.
+_TELEMETRY = (
+    """
+create table telemetry (
+    id integer primary key autoincrement, drone_id text not null,
+    at_s real not null, heard_at_s real not null, lat_deg real, lon_deg real, alt_amsl_m real,
+    height_agl_m real, heading_deg real, ground_speed_m_s real, battery_percent real,
+    mode text not null, armed integer, seeing text not null
+)""",
+    "create index telemetry_by_drone on telemetry (drone_id, at_s, id)",
+    "create index telemetry_by_age on telemetry (heard_at_s)",
+)
+
+# cap_due: incidents that have changed since somebody looked whether warning systems have to hear of it.
+_FEEDS = (
+    """
+create table cap_messages (
+    seq integer primary key, incident_id text not null, number integer not null, kind text not null,
+    sent_s real not null, headline text not null, body text not null, incident text not null,
+    unique (incident_id, number)
+)""",
+    "create table cap_due (incident_id text primary key) without rowid",
+    "insert into cap_due select id from incidents",
+    """
+create trigger cap_due_of_new_incidents after insert on incidents
+begin insert or ignore into cap_due values (new.id); end""",
+    """
+create trigger cap_due_of_changed_incidents after update of moved_to, life, evidence on incidents
+when new.moved_to is not old.moved_to or new.life <> old.life or new.evidence <> old.evidence
+begin insert or ignore into cap_due values (new.id); end""",
+)
 
 STEPS: tuple[tuple[str, ...], ...] = (
     _FIRST,
@@ -75,4 +247,5 @@ STEPS: tuple[tuple[str, ...], ...] = (
     _WEBHOOKS,
     _MEDIA,
     _TELEMETRY,
+    _FEEDS,
 )

@@ -2,35 +2,49 @@
 
 import type { OrderKind } from "./messages.ts";
 import { renews } from "./permits.ts";
-import { stationUrl, type LeaseState, type OperatorState } from "./station.ts";
+import { stationUrl, type Delivery, type LeaseState, type SessionState, type WebhookState } from "./station.ts";
 
 const SESSION_KEY = "emberwatch.session";
-const OPERATOR_KEY = "emberwatch.operator-key";
 const ANSWER_MS = 5_000;
+const SIGN_IN_MS = 20_000; // a password is slow to check, and others may be before us
+const WEBHOOK_MS = 20_000; // the receiver has ten seconds
 const RENEW_EVERY_MS = 10_000;
 
+export interface Refusal {
+  /** 0: no answer at all. */
+  status: number;
+  reason: string;
+  waitS: number;
+}
+
 export class Control {
-  operator = $state.raw<OperatorState | null>(null);
+  /** Who the station says we are; null until it has answered. */
+  session = $state.raw<SessionState | null>(null);
+  /** Whether it was asked, so that an answer or none is known. */
+  asked = $state(false);
+  wasSignedIn = $state(false);
   /** Why the last request was not taken; null when it was. An empty text means no answer at all. */
   failure = $state<string | null>(null);
-  wrongKey = $state(false);
+  readonly mustSignIn = $derived(this.session !== null && this.session.sign_in_needed && this.session.name === null);
 
-  #session = session();
-  #key = recall(OPERATOR_KEY) ?? "";
+  #number = session();
   #usedAt = Date.now();
+  #onSession: (mayLook: boolean) => void = () => {};
 
-  start(leases: () => Readonly<Record<string, LeaseState>>): () => void {
+  /** `onSession` hears whether the station shows us anything, each time that we know. */
+  start(leases: () => Readonly<Record<string, LeaseState>>, onSession: (mayLook: boolean) => void): () => void {
     const used = (): void => {
       this.#usedAt = Date.now();
     };
     addEventListener("pointerdown", used);
     addEventListener("keydown", used);
+    this.#onSession = onSession;
     void this.identify();
     const keeping = setInterval(() => {
-      if (this.operator === null) void this.identify();
+      if (this.session === null) void this.identify();
       const idle = Date.now() - this.#usedAt;
       for (const lease of Object.values(leases())) {
-        if (renews(lease, this.operator, idle)) void this.#ask("PUT", leasePath(lease.drone_id), {}, true);
+        if (renews(lease, this.session, idle)) void this.#ask("PUT", leasePath(lease.drone_id), {}, true);
       }
     }, RENEW_EVERY_MS);
     return () => {
@@ -41,15 +55,31 @@ export class Control {
   }
 
   async identify(): Promise<void> {
-    const answer = await this.#fetch("GET", "operator");
-    if (answer?.ok) this.operator = (await answer.json()) as OperatorState;
+    const answer = await this.#fetch("GET", "session");
+    if (answer?.ok) this.#know((await answer.json()) as SessionState);
+    else if (!this.asked) this.#onSession(true); // it tries until there is a station
+    this.asked = true;
   }
 
-  async signIn(key: string): Promise<void> {
-    this.#key = key.trim();
-    keep(OPERATOR_KEY, this.#key);
+  /** Null when it worked. */
+  async signIn(name: string, password: string): Promise<Refusal | null> {
+    const answer = await this.#fetch("POST", "session", { name: name.trim(), password }, SIGN_IN_MS);
+    if (!answer?.ok) return refusal(answer);
+    this.#know((await answer.json()) as SessionState);
+    return null;
+  }
+
+  async signOut(): Promise<void> {
+    await this.#fetch("DELETE", "session");
     await this.identify();
-    this.wrongKey = key !== "" && this.operator?.name === null;
+    this.wasSignedIn = false; // by their own wish: nothing to explain
+  }
+
+  /** Null when it worked. */
+  async changePassword(old: string, fresh: string): Promise<Refusal | null> {
+    const body = { old_password: old, new_password: fresh };
+    const answer = await this.#fetch("PUT", "session/password", body, SIGN_IN_MS);
+    return answer?.ok ? null : refusal(answer);
   }
 
   take(droneId: string): Promise<boolean> {
@@ -73,8 +103,37 @@ export class Control {
     return this.#ask("POST", `drones/${droneId}/orders`, { kind, alert_id: alertId });
   }
 
+  sendTo(droneId: string, tipId: string): Promise<boolean> {
+    return this.#ask("POST", `drones/${droneId}/orders`, { kind: "look at", tip_id: tipId });
+  }
+
+  settleTip(tipId: string, step: "close" | "dismiss", reason: string): Promise<boolean> {
+    return this.#ask("POST", `tips/${tipId}/steps`, { step, reason });
+  }
+
   standDown(): Promise<boolean> {
     return this.#ask("POST", "stand-down");
+  }
+
+  /** How the webhooks fare; null when that cannot be known. */
+  async webhooks(): Promise<WebhookState[] | null> {
+    const answer = await this.#fetch("GET", "webhooks");
+    return answer?.ok ? ((await answer.json()) as WebhookState[]) : null;
+  }
+
+  /** What came of a test. */
+  async testWebhook(id: string): Promise<Delivery | Refusal> {
+    const answer = await this.#fetch("POST", `webhooks/${id}/test`, undefined, WEBHOOK_MS);
+    return answer?.ok ? ((await answer.json()) as Delivery) : refusal(answer);
+  }
+
+  enableWebhook(id: string): Promise<boolean> {
+    return this.#ask("POST", `webhooks/${id}/enable`);
+  }
+
+  /** Sends again whatever was given up. */
+  replayWebhook(id: string): Promise<boolean> {
+    return this.#ask("POST", `webhooks/${id}/replay`, { since: "1970-01-01T00:00:00Z" });
   }
 
   async #ask(method: string, path: string, body?: object, quiet = false): Promise<boolean> {
@@ -84,16 +143,22 @@ export class Control {
     return answer?.ok ?? false;
   }
 
-  async #fetch(method: string, path: string, body?: object): Promise<Response | null> {
-    const headers: Record<string, string> = { "X-Emberwatch-Session": this.#session };
-    if (this.#key) headers["Authorization"] = `Bearer ${this.#key}`;
+  #know(session: SessionState): void {
+    this.wasSignedIn ||= this.session?.name != null;
+    this.session = session;
+    this.#onSession(session.name !== null);
+  }
+
+  async #fetch(method: string, path: string, body?: object, patienceMs = ANSWER_MS): Promise<Response | null> {
+    const headers: Record<string, string> = { "X-Emberwatch-Session": this.#number };
+    if (this.session?.csrf_token) headers["X-Emberwatch-Csrf"] = this.session.csrf_token;
     if (body) headers["Content-Type"] = "application/json";
     try {
       return await fetch(stationUrl(`api/v1/${path}`), {
         method,
         headers,
         cache: "no-store",
-        signal: AbortSignal.timeout(ANSWER_MS),
+        signal: AbortSignal.timeout(patienceMs),
         ...(body ? { body: JSON.stringify(body) } : {}),
       });
     } catch {
@@ -104,6 +169,12 @@ export class Control {
 
 function leasePath(droneId: string): string {
   return `drones/${droneId}/lease`;
+}
+
+async function refusal(answer: Response | null): Promise<Refusal> {
+  if (answer === null) return { status: 0, reason: "", waitS: 0 };
+  const waitS = Number(answer.headers.get("Retry-After") ?? 0);
+  return { status: answer.status, reason: await reason(answer), waitS };
 }
 
 async function reason(answer: Response): Promise<string> {

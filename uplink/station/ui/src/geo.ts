@@ -32,6 +32,18 @@ export function ellipseRing(centre: Position, ellipse: ErrorEllipse, points = 72
   return ring;
 }
 
+/** A circle on the ground, true to scale. */
+export function circleRing(centre: Position, radius_m: number): LonLat[] {
+  return ellipseRing(centre, { semi_major_m: radius_m, semi_minor_m: radius_m, orientation_deg: 0, confidence: 1 });
+}
+
+/** Metres between two places that are not further apart than a day's flight. */
+export function apart(a: Position, b: Position): number {
+  const [lon1, lat1] = offset(a, 1, 1);
+  const east = (((b.lon_deg - a.lon_deg + 540) % 360) - 180) / (lon1 - a.lon_deg);
+  return Math.hypot(east, (b.lat_deg - a.lat_deg) / (lat1 - a.lat_deg));
+}
+
 /** The line of sight from `observer`, for what is known by its bearing only. */
 export function sightLine(observer: Position, bearing_deg: number, length_m: number): LonLat[] {
   const angle = bearing_deg * RAD;

@@ -6,7 +6,7 @@ export type AlertState = "confirmed" | "lost" | "withdrawn";
 export type Method = "dem" | "flat" | "bearing-only";
 export type ControlState = "hands off" | "granted" | "read only";
 export type SeeingState = "seeing" | "blind";
-export type OrderKind = "grant" | "revoke" | "start" | "pause" | "resume" | "stand down" | "look again" | "no look";
+export type OrderKind = "grant" | "revoke" | "start" | "pause" | "resume" | "stand down" | "look again" | "no look" | "look at";
 export type OrderState = "accepted" | "done" | "refused";
 export type PatrolPhase = "waiting" | "ready" | "flying" | "paused" | "looking again" | "returning" | "done" | "interrupted";
 export type ResponsePhase = "idle" | "asked" | "flying there" | "looking" | "returning" | "given up";
@@ -106,7 +106,12 @@ export interface Order {
   by: string;
   at: string;
   alert_id: string | null;
+  place: Position | null;
+  radius_m: number | null;
+  tip_id: string | null;
   run: string | null;
+  sequence: number | null;
+  expires_s: number | null;
 }
 
 export interface OrderResult {
@@ -114,6 +119,7 @@ export interface OrderResult {
   kind: OrderKind;
   state: OrderState;
   reason: string;
+  alert_ids: string[];
   at: string;
 }
 
@@ -132,6 +138,7 @@ export interface PatrolProgress {
 export interface ResponseState {
   phase: ResponsePhase;
   alert_id: string | null;
+  tip_id: string | null;
   reason: string;
 }
 
@@ -168,6 +175,7 @@ export interface OutboxHealth {
   refused: number;
   refused_reason: string;
   pictures_dropped: number;
+  pictures_waiting: number;
 }
 
 export interface SuppressedHotspot {
@@ -183,6 +191,8 @@ export interface DroneState {
   drone_id: string;
   at: string;
   run: string | null;
+  clock_s: number | null;
+  order_sequence: number;
   name: string;
   fixed: boolean;
   linked: boolean;

@@ -3,7 +3,7 @@
 import { firstLanguage, HTML_LANG, translator, type Language } from "./i18n.ts";
 import { LiveLink, type LinkStatus } from "./live.ts";
 import { Control } from "./control.svelte.ts";
-import { EMPTY_WORLD, queue, reduce, type World } from "./state.ts";
+import { EMPTY_WORLD, queue, reduce, tipsOf, type World } from "./state.ts";
 import type { LiveEvent } from "./station.ts";
 
 const DIGEST_MS = 40;
@@ -26,6 +26,7 @@ class Page {
 
   readonly t = $derived(translator(this.language));
   readonly alerts = $derived(queue(this.world));
+  readonly tips = $derived(tipsOf(this.world));
   readonly drones = $derived(Object.values(this.world.drones).sort((a, b) => byId(a.state.drone_id, b.state.drone_id)));
   readonly drone = $derived(this.drones.find((d) => d.state.drone_id === this.chosenDrone) ?? this.drones[0] ?? null);
   readonly everHeard = $derived(this.link.heardAt !== null);
@@ -36,20 +37,35 @@ class Page {
   start(): () => void {
     const link = new LiveLink(
       (event) => this.#receive(event),
-      (status) => (this.link = status),
+      (status) => {
+        this.link = status;
+        // The station is away, or it shut the door on a session that is over.
+        if (status.state === "offline") void this.control.identify();
+      },
     );
-    const stopLink = link.start();
+    let stopLink: (() => void) | null = null;
     const clock = setInterval(() => (this.now = Date.now()), 1000);
-    const stopControl = this.control.start(() => this.world.leases);
+    const stopControl = this.control.start(
+      () => this.world.leases,
+      (mayLook) => {
+        if (mayLook) stopLink ??= link.start();
+        else {
+          stopLink?.();
+          stopLink = null;
+          this.#forget();
+        }
+      },
+    );
     return () => {
-      stopLink();
+      stopLink?.();
       stopControl();
       clearInterval(clock);
     };
   }
 
-  toggle(alertId: string): void {
-    this.selected = this.selected === alertId ? null : alertId;
+  /** Of an alert or a tip. */
+  toggle(id: string): void {
+    this.selected = this.selected === id ? null : id;
   }
 
   speak(language: Language): void {
@@ -60,6 +76,16 @@ class Page {
     } catch {
       // a private window forgets; so be it
     }
+  }
+
+  /** What one person saw is not for the next one at this page. */
+  #forget(): void {
+    this.#inbox = [];
+    this.#greeted = false;
+    this.world = EMPTY_WORLD;
+    this.link = { state: "connecting", heardAt: null, retryAt: null };
+    this.selected = this.chosenDrone = null;
+    this.fresh = new Set();
   }
 
   /** Events of one moment change the page once. */

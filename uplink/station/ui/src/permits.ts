@@ -2,13 +2,18 @@
 
 import type { Key } from "./i18n.ts";
 import type { DroneState, OrderKind, PatrolPhase } from "./messages.ts";
-import type { LeaseState, LoggedOrder, OperatorState } from "./station.ts";
+import type { LeaseState, LoggedOrder, SessionState } from "./station.ts";
 
 export type Holding = "mine" | "other" | "free";
 
-export function holding(lease: LeaseState | undefined, operator: OperatorState | null): Holding {
+export function holding(lease: LeaseState | undefined, session: SessionState | null): Holding {
   if (!lease || lease.holder === null) return "free";
-  return operator?.tag != null && lease.holder_tag === operator.tag ? "mine" : "other";
+  return isMe(session, lease.holder, lease.holder_tag) ? "mine" : "other";
+}
+
+/** By both: two pages of one person are two, and so are two people one after the other at one page. */
+export function isMe(session: SessionState | null, name: string | null, tag: string | null): boolean {
+  return session?.tag != null && session.tag === tag && session.name === name;
 }
 
 /** Empty texts: it may be ordered. `detail` is the drone's own word and comes as it is, after `why`. */
@@ -28,13 +33,21 @@ export function may(permit: Permit): boolean {
   return permit.why === "" && permit.detail === "";
 }
 
+/** Whether this person may order anything at all. */
+export function mayOrder(session: SessionState | null): Permit {
+  return session?.role === "viewer" ? no("whyRole") : YES;
+}
+
 const PHASES: Partial<Record<OrderKind, readonly PatrolPhase[]>> = {
   start: ["waiting", "ready", "done"],
   pause: ["flying", "looking again", "returning"],
   resume: ["paused", "interrupted"],
+  "look at": ["flying"],
 };
 
 export interface Circumstances {
+  /** By `mayOrder`. */
+  role: Permit;
   holding: Holding;
   heard: boolean;
   /** Of this drone. */
@@ -42,6 +55,7 @@ export interface Circumstances {
 }
 
 export function permit(kind: OrderKind, state: DroneState, now: Circumstances): Permit {
+  if (!may(now.role)) return now.role;
   if (kind === "stand down") return YES;
   if (now.holding !== "mine") return no("whyLease");
   if (!now.heard) return no("whyNotHeard");
@@ -55,6 +69,8 @@ export function permit(kind: OrderKind, state: DroneState, now: Circumstances): 
       return YES;
     case "look again":
       return state.control === "granted" ? YES : no("whyGrantFirst");
+    case "look at":
+      return state.fixed ? no("whyFixed") : patrol(kind, state);
     default:
       return patrol(kind, state);
   }
@@ -66,11 +82,11 @@ function grant(state: DroneState): Permit {
   return { why: "", detail: state.veto || state.objection };
 }
 
-function patrol(kind: "start" | "pause" | "resume", state: DroneState): Permit {
+function patrol(kind: "start" | "pause" | "resume" | "look at", state: DroneState): Permit {
   if (state.control !== "granted") return no("whyGrantFirst");
   if (!state.patrol) return no("whyNoPatrol");
   if (!PHASES[kind]?.includes(state.patrol.phase)) return no("whyPhase");
-  if (kind === "pause") return YES;
+  if (kind === "pause" || kind === "look at") return YES;
   if (state.patrol.plan_matches === false) return no("whyPlan");
   const failed = state.preflight.find((line) => line.passed === false);
   if (kind === "start" && failed) return { why: "whyPreflight", detail: `${failed.name}: ${failed.detail}` };
@@ -81,10 +97,22 @@ function no(why: Key): Permit {
   return { why, detail: "" };
 }
 
+/** Which drone would be sent to a place: one that may be, the nearest of them; else the one in hand, or none. */
+export function droneFor<D extends { readonly state: DroneState }>(
+  drones: readonly D[],
+  inHand: D | null,
+  distance_m: (drone: D) => number,
+  allowed: (drone: D) => Permit,
+): D | null {
+  const flying = drones.filter(({ state }) => !state.fixed);
+  const [nearest] = flying.filter((drone) => may(allowed(drone))).sort((a, b) => distance_m(a) - distance_m(b));
+  return nearest ?? (inHand && !inHand.state.fixed ? inHand : null) ?? flying[0] ?? null;
+}
+
 const IDLE_MS = 300_000;
 const IDLE_WHEN_ASKED_MS = 30_000;
 
 /** A page that nobody uses lets its control run out, and sooner when somebody else asks for it. */
-export function renews(lease: LeaseState, operator: OperatorState | null, idleMs: number): boolean {
-  return holding(lease, operator) === "mine" && idleMs < (lease.asking === null ? IDLE_MS : IDLE_WHEN_ASKED_MS);
+export function renews(lease: LeaseState, session: SessionState | null, idleMs: number): boolean {
+  return holding(lease, session) === "mine" && idleMs < (lease.asking === null ? IDLE_MS : IDLE_WHEN_ASKED_MS);
 }

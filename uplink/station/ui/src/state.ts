@@ -2,7 +2,7 @@
 // A part that a message does not touch keeps its identity, so that the map redraws only what changed.
 
 import type { Alert, DroneState, LonLat, PatrolRoute } from "./messages.ts";
-import type { CrossedAlerts, Delivery, LeaseState, LiveEvent, LoggedOrder, Snapshot, StoredAlert } from "./station.ts";
+import type { CrossedAlerts, Delivery, LeaseState, LiveEvent, LoggedOrder, Snapshot, StoredAlert, Tip, TipState } from "./station.ts";
 
 export interface HeardDrone {
   readonly state: DroneState;
@@ -23,6 +23,8 @@ export interface World {
   readonly leases: Readonly<Record<string, LeaseState>>;
   /** By id. */
   readonly orders: Readonly<Record<string, LoggedOrder>>;
+  /** By id: those that somebody may still do something about. */
+  readonly tips: Readonly<Record<string, Tip>>;
 }
 
 export const EMPTY_WORLD: World = {
@@ -34,6 +36,7 @@ export const EMPTY_WORLD: World = {
   deliveries: {},
   leases: {},
   orders: {},
+  tips: {},
 };
 
 const ORDERS_MAX = 100;
@@ -56,6 +59,8 @@ export function reduce(world: World, event: LiveEvent, now: number): World {
       return { ...world, leases: { ...world.leases, [event.data.drone_id]: event.data } };
     case "order":
       return { ...world, orders: withOrder(world.orders, event.data) };
+    case "tip":
+      return { ...world, tips: withTip(world.tips, event.data) };
     case "crossings":
       return { ...world, crossings: event.data.crossings };
     default:
@@ -77,6 +82,7 @@ function fromSnapshot(world: World, snapshot: Snapshot, now: number): World {
     deliveries: world.deliveries,
     leases: Object.fromEntries((snapshot.leases ?? []).map((lease) => [lease.drone_id, lease])),
     orders: (snapshot.orders ?? []).reduce(withOrder, {} as World["orders"]),
+    tips: (snapshot.tips ?? []).reduce(withTip, {} as World["tips"]),
   };
   for (const alert of snapshot.alerts) next = withAlert(next, alert);
   return next;
@@ -115,6 +121,21 @@ function withOrder(orders: World["orders"], order: LoggedOrder): World["orders"]
   return all;
 }
 
+const SETTLED: readonly TipState[] = ["closed", "dismissed", "expired"];
+
+function withTip(tips: World["tips"], tip: Tip): World["tips"] {
+  const { [tip.id]: _, ...others } = tips;
+  return SETTLED.includes(tip.state) ? others : { ...others, [tip.id]: tip };
+}
+
+/** What waits for somebody before what is under way or was looked at; the newest first. */
+export function tipsOf(world: World): Tip[] {
+  const rank = (tip: Tip): number => (tip.state === "open" ? 0 : 1);
+  return Object.values(world.tips).sort(
+    (a, b) => rank(a) - rank(b) || Date.parse(b.received_at) - Date.parse(a.received_at),
+  );
+}
+
 /** What was asked of one drone, the newest first. */
 export function ordersOf(world: World, droneId: string): LoggedOrder[] {
   return Object.values(world.orders)
@@ -142,9 +163,9 @@ function rank(alert: Alert): number {
 export function deliveriesOf(world: World, alertId: string): Delivery[] {
   const newest = new Map<string, Delivery>();
   for (const delivery of Object.values(world.deliveries)) {
-    if (delivery.alert_id !== alertId) continue;
-    const known = newest.get(delivery.url_host);
-    if (!known || known.revision <= delivery.revision) newest.set(delivery.url_host, delivery);
+    if (delivery.subject_id !== alertId) continue;
+    const known = newest.get(delivery.endpoint);
+    if (!known || known.revision <= delivery.revision) newest.set(delivery.endpoint, delivery);
   }
   return [...newest.values()];
 }

@@ -24,8 +24,9 @@ export interface Delivery {
   id: number;
   event_id: string;
   type: string;
-  alert_id: string;
+  subject_id: string;
   revision: number;
+  endpoint: string;
   url_host: string;
   state: "waiting" | "delivered" | "dead";
   attempts: number;
@@ -41,6 +42,68 @@ export type OrderFate = "waiting" | "accepted" | "done" | "refused" | "expired" 
 export interface LoggedOrder extends Order {
   fate: OrderFate;
   reason: string;
+  alert_ids: string[];
+}
+
+export type TipKind = "call" | "sensor" | "satellite" | "other";
+export type TipState = "open" | "taken" | "looked at" | "closed" | "dismissed" | "expired";
+
+export interface TipLook {
+  drone_id: string;
+  order_id: string;
+  by: string;
+  at: string;
+  place: Position;
+  radius_m: number;
+  ended_at: string | null;
+  result: string;
+}
+
+export interface TipNear {
+  alert_id: string;
+  incident_id: string | null;
+  label: "fire" | "smoke";
+  distance_m: number;
+}
+
+/** A place that another system, or a caller, says something of. */
+export interface Tip {
+  id: string;
+  source: string;
+  external_id: string;
+  kind: TipKind;
+  text: string;
+  observed_at: string;
+  place: Position;
+  radius_m: number;
+  told_by: string;
+  received_at: string;
+  updated_at: string;
+  expires_at: string;
+  state: TipState;
+  state_at: string;
+  state_by: string;
+  reason: string;
+  look: TipLook | null;
+  alert_ids: string[];
+  near: TipNear[];
+}
+
+/** An endpoint of the configuration and how it fares. */
+export interface WebhookState {
+  id: string;
+  url_host: string;
+  events: string[];
+  has_area: boolean;
+  datum: "wgs84" | "gcj02";
+  two_secrets: boolean;
+  disabled_at: string | null;
+  disabled_because: string | null;
+  last_error: string | null;
+  waiting: number;
+  dead: number;
+  oldest_waiting_at: string | null;
+  last_delivered_at: string | null;
 }
 
 export interface LeaseState {
@@ -52,21 +115,70 @@ export interface LeaseState {
   asking_tag: string | null;
 }
 
-export interface OperatorState {
+export interface SessionState {
   name: string | null;
+  role: "viewer" | "pilot" | "admin" | null;
   tag: string | null;
-  needs_key: boolean;
-  orders_possible: boolean;
+  sign_in_needed: boolean;
+  csrf_token: string;
+  ends_at: string | null;
+}
+
+export interface Target {
+  due_at: string;
+  met_at: string | null;
+  by: string | null;
+  missed: boolean;
+  level: string | null;
+}
+
+export type IncidentState = "new" | "acknowledged" | "dispatched" | "resolved" | "false alarm";
+export type Certainty = "observed" | "likely" | "possible";
+export type Severity = "extreme" | "severe" | "moderate" | "minor" | "unknown";
+
+/** Alerts of one or many cameras that are one event, and how far people are with it. */
+export interface Incident {
+  id: string;
+  version: number;
+  state: IncidentState;
+  label: "fire" | "smoke";
+  certainty: Certainty;
+  severity: Severity;
+  probability: number;
+  evidence: "seen" | "lost" | "withdrawn";
+  first_seen_at: string;
+  confirmed_at: string;
+  last_seen_at: string;
+  reported_at: string;
+  position: Position | null;
+  ellipse: ErrorEllipse | null;
+  covariance_m2: [number, number, number] | null;
+  area_m2: number | null;
+  growth_m2_per_min: number | null;
+  alerts: number;
+  alert_ids: string[];
+  drone_ids: string[];
+  acknowledge: Target;
+  dispatch: Target;
+  level: string | null;
+  confirmed_by: string | null;
+  closed_at: string | null;
+  closed_because: string | null;
+  related: string | null;
+  aliases: string[];
+  updated_at: string;
 }
 
 export interface Snapshot {
   drones: DroneState[];
   patrols: PatrolRoute[];
   alerts: StoredAlert[];
+  incidents: Incident[];
   crossings: CrossedAlerts[];
   tracks: Record<string, LonLat[]>;
   leases: LeaseState[];
   orders: LoggedOrder[];
+  tips: Tip[];
 }
 
 export type LiveEvent =
@@ -77,6 +189,8 @@ export type LiveEvent =
   | { type: "delivery"; data: Delivery }
   | { type: "lease"; data: LeaseState }
   | { type: "order"; data: LoggedOrder }
+  | { type: "tip"; data: Tip }
+  | { type: "incident"; data: Incident }
   | { type: "crossings"; data: Crossed };
 
 /** An address of the station, wherever it is mounted. */
@@ -96,4 +210,14 @@ export async function inGcj02(id: string, signal: AbortSignal): Promise<StoredAl
 
 export function mediaUrl(sha256: string): string {
   return stationUrl(`api/v1/media/${sha256}`).href;
+}
+
+/** Why a picture is not shown and will not be; null while it may still come, or be checked. */
+export async function whyNoPhoto(url: string): Promise<"photoGone" | "photoHeldBack" | null> {
+  try {
+    const { status } = await fetch(url);
+    return status === 410 ? "photoGone" : status === 403 ? "photoHeldBack" : null;
+  } catch {
+    return null;
+  }
 }

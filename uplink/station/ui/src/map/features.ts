@@ -1,9 +1,9 @@
 // From what the page knows to what the map draws. Pure.
 
-import { ellipseRing, offset, sightLine } from "../geo.ts";
+import { circleRing, ellipseRing, offset, sightLine } from "../geo.ts";
 import type { Alert, LonLat, PatrolRoute, Position } from "../messages.ts";
 import type { HeardDrone, World } from "../state.ts";
-import type { CrossedAlerts } from "../station.ts";
+import type { CrossedAlerts, Tip } from "../station.ts";
 
 type Features = GeoJSON.FeatureCollection;
 
@@ -72,6 +72,22 @@ export function crossingFeatures(crossings: readonly CrossedAlerts[], selected: 
   );
 }
 
+/** The circles that somebody asks to be looked at. */
+export function tipFeatures(tips: readonly Tip[], selected: string | null): Features {
+  return collect(
+    tips.map(({ id, place, radius_m, state }) =>
+      feature(
+        { type: "Polygon", coordinates: [circleRing(place, radius_m)] },
+        { id, waits: state === "open", selected: id === selected },
+      ),
+    ),
+  );
+}
+
+export function tipExtent(tip: Tip): LonLat[] {
+  return circleRing(tip.place, tip.radius_m);
+}
+
 function alertGeometry(alert: Alert): GeoJSON.Geometry | null {
   if (alert.position && alert.ellipse) {
     return { type: "Polygon", coordinates: [ellipseRing(alert.position, alert.ellipse)] };
@@ -95,7 +111,7 @@ export function worldExtent(world: World): LonLat[] {
   const drones = Object.values(world.drones).flatMap(({ state }) => (state.position ? around(state.position, 150) : []));
   const routes = Object.values(world.patrols).flatMap((patrol) => patrol.route);
   const alerts = Object.values(world.alerts).filter((alert) => alert.position);
-  return [...drones, ...routes, ...alerts.flatMap(alertExtent)];
+  return [...drones, ...routes, ...alerts.flatMap(alertExtent), ...Object.values(world.tips).flatMap(tipExtent)];
 }
 
 function around(position: Position, reach_m: number): LonLat[] {

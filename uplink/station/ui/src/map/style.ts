@@ -2,9 +2,10 @@
 
 import type { ExpressionSpecification, LayerSpecification, StyleSpecification } from "maplibre-gl";
 
-export const SOURCES = ["gridMinor", "gridMajor", "patrols", "tracks", "footprints", "alerts"] as const;
+export const SOURCES = ["gridMinor", "gridMajor", "patrols", "tracks", "footprints", "tips", "alerts"] as const;
 export type SourceName = (typeof SOURCES)[number];
 export const ALERT_AREA = "alert-area";
+export const TIP_AREA = "tip-area";
 
 const COLOURS = {
   ground: "#0c131a",
@@ -17,6 +18,7 @@ const COLOURS = {
   fire: "#ff8a3d",
   smoke: "#c9d5e3",
   past: "#8494a4",
+  tip: "#d99bff",
 };
 
 const TONE: ExpressionSpecification = [
@@ -69,6 +71,22 @@ const layers: LayerSpecification[] = [
     source: "tracks",
     layout: { "line-join": "round", "line-cap": "round" },
     paint: { "line-color": COLOURS.air, "line-width": 3, "line-opacity": 0.65 },
+  },
+  {
+    id: TIP_AREA,
+    type: "fill",
+    source: "tips",
+    paint: { "fill-color": COLOURS.tip, "fill-opacity": ["case", ["get", "selected"], 0.16, 0.07] },
+  },
+  {
+    id: "tip-edge",
+    type: "line",
+    source: "tips",
+    paint: {
+      "line-color": ["case", ["get", "waits"], COLOURS.tip, COLOURS.past],
+      "line-width": ["case", ["get", "selected"], 2.5, 1.5],
+      "line-dasharray": [2, 2],
+    },
   },
   {
     id: ALERT_AREA,
