@@ -28,7 +28,8 @@ UNSENT_BYTES = 64 * 1024  # that the kernel keeps of one connection: what waits 
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket. Raises ``StationError`` when the address cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # By its protocol's name: only then does asyncio switch off the wait for more to send with (TCP_NODELAY).
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
     try:
