@@ -256,8 +256,9 @@ async def copter(
     ``port`` is the serial port of ArduCopter's that the router is joined to; it enforces signing on all but
     the first; ``ports`` says where others of them go. ``traffic`` flies past the virtual one; ArduCopter
     makes its own (``SIM_ADSB_COUNT``)."""
-    # A busy machine may keep the station silent for a second, which is much in simulation time.
-    wanted = {**SET_UP, "FS_GCS_TIMEOUT": 5.0 * speed, **(parameters or {})}
+    # A busy machine may keep the station or the agent silent for a second, which is much in simulation time.
+    patience = {"FS_GCS_TIMEOUT": 5.0 * speed, "DISARM_DELAY": min(10.0 * speed, 127.0)}
+    wanted = {**SET_UP, **patience, **(parameters or {})}
     async with contextlib.AsyncExitStack() as stack:
         router = await stack.enter_async_context(Router(companion_port, heartbeat_period_s=1.0 / speed))
         if kind == "virtual":
