@@ -8,22 +8,35 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import httpx
 import pytest
 import pytest_asyncio
 
-from uplink.messages import Alert, OrderKind, OrderResult, OrderState
+from uplink.messages import OrderState
 from uplink.station import tips as tips_module
 from uplink.station.app import create_app
 
 from .drone import linked, state_of, tell
-from .makers import DRONE, HOME, KEY, NOON, OTHER_DRONE, as_json, auth, eventually, make_alert, make_config
+from .makers import DRONE, HOME, NOON, OTHER_DRONE, as_json, auth, make_config
 from .people import Station, station_with_people
+from .tip_makers import (
+    AGENT,
+    alert_in_it,
+    becomes,
+    deeds,
+    feature,
+    in_control,
+    put,
+    result,
+    send,
+    sent,
+    tip_now,
+    told,
+)
 
 ANN = {"X-Emberwatch-Session": "a" * 32}
-RUN = uuid4()
 HOUR_S = 3600.0
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -55,8 +68,7 @@ async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shar
 @asynccontextmanager
 async def cleared(shared: Shared) -> AsyncIterator[httpx.AsyncClient]:
     """It knows nothing of the stories before, and its drones' agents have started anew."""
-    global RUN
-    RUN = uuid4()
+    AGENT.run = uuid4()
     shared.wall.s = NOON.timestamp()
     services = shared.http.app.state.services  # type: ignore[attr-defined]
 
@@ -91,83 +103,6 @@ async def station_at(folder: Path, wall: Wall) -> AsyncIterator[httpx.AsyncClien
     ):
         http.app = app  # type: ignore[attr-defined]
         yield http
-
-
-def feature(external_id: str = "call-7", **said: Any) -> dict[str, Any]:
-    properties = {
-        "source": "control room",
-        "external_id": external_id,
-        "kind": "call",
-        "observed_at": NOON.isoformat(),
-        "text": "smoke behind the barn",
-        "radius_m": 200.0,
-        **said,
-    }
-    place = {"type": "Point", "coordinates": [HOME.lon_deg, HOME.lat_deg + 0.002]}
-    return {"type": "Feature", "geometry": place, "properties": properties}
-
-
-async def told(http: httpx.AsyncClient, **said: Any) -> dict[str, Any]:
-    answer = await http.post("/tips", json=feature(**said))
-    assert answer.status_code in (200, 201), answer.text
-    tip: dict[str, Any] = answer.json()
-    return tip
-
-
-async def in_control(http: httpx.AsyncClient, drone_id: str = DRONE) -> None:
-    await tell(http, state_of(drone_id, run=RUN))
-    assert (await http.post(f"/drones/{drone_id}/lease")).status_code == 200
-
-
-async def send(http: httpx.AsyncClient, tip: dict[str, Any], drone_id: str = DRONE) -> httpx.Response:
-    return await http.post(f"/drones/{drone_id}/orders", json={"kind": "look at", "tip_id": tip["id"]})
-
-
-async def sent(http: httpx.AsyncClient, tip: dict[str, Any]) -> UUID:
-    """The order's id."""
-    answer = await send(http, tip)
-    assert answer.status_code == 202, answer.text
-    return UUID(answer.json()["id"])
-
-
-async def tip_now(http: httpx.AsyncClient, tip: dict[str, Any]) -> dict[str, Any]:
-    now: dict[str, Any] = (await http.get(f"/tips/{tip['id']}")).json()
-    return now
-
-
-async def becomes(http: httpx.AsyncClient, tip: dict[str, Any], state: str) -> dict[str, Any]:
-    async def is_so() -> bool:
-        return bool((await tip_now(http, tip))["state"] == state)
-
-    await eventually(is_so)
-    return await tip_now(http, tip)
-
-
-async def deeds(http: httpx.AsyncClient, tip: dict[str, Any]) -> list[tuple[str, str]]:
-    entries = await http.app.state.services.store.audit.newest(50, about=tip["id"])  # type: ignore[attr-defined]
-    return [(entry.who, entry.what) for entry in reversed(entries)]
-
-
-def result(order_id: UUID, state: OrderState, reason: str = "", *alert_ids: UUID) -> OrderResult:
-    return OrderResult(
-        order_id=order_id,
-        kind=OrderKind.LOOK_AT,
-        state=state,
-        reason=reason,
-        alert_ids=list(alert_ids),
-        at=datetime.now(UTC),
-    )
-
-
-def alert_in_it(*, minutes: float = 0.0, drone_id: str = DRONE, north_deg: float = 0.002) -> Alert:
-    alert = make_alert(drone_id=drone_id, minutes=minutes)
-    at = HOME.model_copy(update={"lat_deg": HOME.lat_deg + north_deg})
-    return alert.model_copy(update={"position": at})
-
-
-async def put(http: httpx.AsyncClient, alert: Alert) -> None:
-    answer = await http.put(f"/alerts/{alert.id}", json=as_json(alert), headers=auth(KEY))
-    assert answer.status_code == 200, answer.text
 
 
 # --- they come in -------------------------------------------------------------------------------------
@@ -280,7 +215,7 @@ async def test_one_click_sends_a_drone_and_what_it_saw_comes_back(shared: Shared
         tip = await told(http)
         await in_control(http)
         order_id = await sent(http, tip)
-        (order,) = await tell(http, state_of(run=RUN))
+        (order,) = await tell(http, state_of(run=AGENT.run))
         assert (order["kind"], order["tip_id"], order["radius_m"]) == ("look at", tip["id"], 200.0)
         assert order["place"]["lat_deg"] == tip["place"]["lat_deg"]
         taken = await tip_now(http, tip)
@@ -289,9 +224,9 @@ async def test_one_click_sends_a_drone_and_what_it_saw_comes_back(shared: Shared
             DRONE,
             "operator",
         )
-        await tell(http, state_of(DRONE, result(order_id, OrderState.ACCEPTED), run=RUN))
+        await tell(http, state_of(DRONE, result(order_id, OrderState.ACCEPTED), run=AGENT.run))
         seen = result(order_id, OrderState.DONE, "nothing seen; 97 % of the circle was in view")
-        await tell(http, state_of(DRONE, seen, run=RUN))
+        await tell(http, state_of(DRONE, seen, run=AGENT.run))
         looked = await becomes(http, tip, "looked at")
         assert looked["reason"] == looked["look"]["result"] == seen.reason
         assert looked["state_by"] == f"drone {DRONE}"
@@ -307,11 +242,11 @@ async def test_the_alerts_that_the_drone_names_are_the_tips_whether_it_got_done_
         tip = await told(http)
         await in_control(http)
         refused = result(await sent(http, tip), OrderState.REFUSED, "1 alert; the pilot took over", first)
-        await tell(http, state_of(DRONE, refused, run=RUN))
+        await tell(http, state_of(DRONE, refused, run=AGENT.run))
         tip = await becomes(http, tip, "open")
         assert (tip["alert_ids"], tip["reason"]) == ([str(first)], refused.reason)
         done = result(await sent(http, tip), OrderState.DONE, "2 alerts", first, second)
-        await tell(http, state_of(DRONE, done, run=RUN))
+        await tell(http, state_of(DRONE, done, run=AGENT.run))
         tip = await becomes(http, tip, "looked at")
         assert tip["alert_ids"] == [str(first), str(second)]
         logged = (await http.get("/orders")).json()[0]
@@ -334,7 +269,9 @@ async def test_an_alert_confirmed_in_the_circle_while_the_drone_looks_is_linked_
         assert (await tip_now(http, tip))["alert_ids"] == [str(inside.id)]
         assert (await tip_now(http, tip))["state"] == "taken"
         wall.s += 120.0
-        await tell(http, state_of(DRONE, result(order_id, OrderState.DONE, "1 alert", inside.id), run=RUN))
+        await tell(
+            http, state_of(DRONE, result(order_id, OrderState.DONE, "1 alert", inside.id), run=AGENT.run)
+        )
         await becomes(http, tip, "looked at")
         backlog, later = alert_in_it(minutes=1.5), alert_in_it(minutes=10.0)
         await put(http, backlog)
@@ -361,14 +298,14 @@ async def test_two_tips_for_one_drone_are_two_orders(shared: Shared) -> None:
         await in_control(http)
         one, two = await told(http, external_id="1"), await told(http, external_id="2")
         assert await sent(http, one) != await sent(http, two)
-        tips = {order["tip_id"] for order in await tell(http, state_of(run=RUN))}
+        tips = {order["tip_id"] for order in await tell(http, state_of(run=AGENT.run))}
         assert tips == {one["id"], two["id"]}
 
 
 async def test_control_is_needed_and_the_order_says_what_is_looked_at(shared: Shared) -> None:
     async with cleared(shared) as http:
         tip = await told(http)
-        await tell(http, state_of(run=RUN))
+        await tell(http, state_of(run=AGENT.run))
         assert (await send(http, tip)).status_code == 409
         await in_control(http)
         place = {"lat_deg": -35.3, "lon_deg": 149.1}
@@ -403,7 +340,7 @@ async def test_an_order_that_came_to_nothing_leaves_the_tip_open(tmp_path: Path,
         if why == "overtaken":
             await http.post("/stand-down")
         elif why == "lost":
-            await tell(http, state_of(DRONE, result(order_id, OrderState.ACCEPTED), run=RUN))
+            await tell(http, state_of(DRONE, result(order_id, OrderState.ACCEPTED), run=AGENT.run))
             await tell(http, state_of(run=uuid4()))
         else:
             monotonic.s += 20.0
@@ -433,7 +370,7 @@ async def test_a_station_that_died_before_it_wrote_down_what_was_found_does_so_a
         order_id = await sent(http, tip)
         monkeypatch.setattr(tips_module.Tips, "_settle", dies)
         seen = result(order_id, OrderState.DONE, "1 alert", uuid4())
-        await tell(http, state_of(DRONE, seen, run=RUN))
+        await tell(http, state_of(DRONE, seen, run=AGENT.run))
     monkeypatch.undo()
     async with station_at(tmp_path, wall) as http:
         looked = await tip_now(http, tip)
@@ -479,7 +416,7 @@ async def test_what_nobody_works_on_expires_and_opens_again_with_news(
         await in_control(http)
         tip, taken = await told(http), await told(http, external_id="2")
         order_id = await sent(http, taken)
-        await tell(http, state_of(DRONE, result(order_id, OrderState.ACCEPTED), run=RUN))
+        await tell(http, state_of(DRONE, result(order_id, OrderState.ACCEPTED), run=AGENT.run))
         wall.s += 23.9 * HOUR_S
         await asyncio.sleep(0.05)
         assert (await tip_now(http, tip))["state"] == "open"
@@ -512,11 +449,11 @@ async def test_it_says_which_alerts_are_near(tmp_path: Path, wall: Wall) -> None
 
 async def test_a_page_that_opens_while_a_drone_answers_never_shows_a_tip_twice(shared: Shared) -> None:
     async with cleared(shared) as http, linked(http) as drone:
-        await drone.say(state_of(run=RUN))
+        await drone.say(state_of(run=AGENT.run))
         await http.post(f"/drones/{DRONE}/lease")
         tip = await told(http)
         order_id = await sent(http, tip)
-        await drone.say(state_of(DRONE, result(order_id, OrderState.DONE, "nothing seen"), run=RUN))
+        await drone.say(state_of(DRONE, result(order_id, OrderState.DONE, "nothing seen"), run=AGENT.run))
         await becomes(http, tip, "looked at")
         assert len((await http.get("/snapshot")).json()["tips"]) == 1
         again = await sent(http, tip)

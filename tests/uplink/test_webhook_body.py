@@ -19,7 +19,7 @@ from uplink.station.webhooks.body import MAX_BYTES, body_of
 
 from .largest import largest
 from .makers import NOON, make_alert, make_picture, sha256_of
-from .webhook_bench import make_incident
+from .webhook_bench import incident_of_one
 
 NOW_S = NOON.timestamp()
 PUBLIC_URL = "https://station.example.org/"
@@ -57,14 +57,14 @@ def test_links_begin_with_the_address_of_the_configuration() -> None:
 
 
 def test_without_one_they_are_paths() -> None:
-    incident = make_incident()
+    incident = incident_of_one()
     body = told(incident_event("incident.opened", incident, now_s=NOW_S))
     assert body["url"] == f"/api/v1/incidents/{incident.id}"
     assert told(ping())["url"] is None
 
 
 def test_what_was_sent_reads_as_what_was_meant() -> None:
-    alert, incident = make_alert(pictures=(make_picture(),)), make_incident()
+    alert, incident = make_alert(pictures=(make_picture(),)), incident_of_one()
     for event in (alert_event(alert), incident_event("incident.merged", incident, now_s=NOW_S), ping()):
         read = WebhookEvent.model_validate_json(body_of(event, datum="wgs84", public_url=""))
         assert (read.type, read.data, read.left_out) == (event.type, event.data, [])
@@ -110,7 +110,7 @@ def test_an_ordinary_alert_loses_nothing() -> None:
 
 def test_an_incident_says_who_did_it_and_why() -> None:
     event = incident_event(
-        "incident.resolved", make_incident(), now_s=NOW_S, who="Pia", reason="extinguished", level=None
+        "incident.resolved", incident_of_one(), now_s=NOW_S, who="Pia", reason="extinguished", level=None
     )
     body = told(event)
     assert (body["who"], body["reason"], body["level"]) == ("Pia", "extinguished", None)
@@ -118,7 +118,7 @@ def test_an_incident_says_who_did_it_and_why() -> None:
 
 def test_positions_are_in_the_datum_of_the_endpoint() -> None:
     beijing = {"lat_deg": 39.9, "lon_deg": 116.4}
-    incident = make_incident(position=beijing)
+    incident = incident_of_one(position=beijing)
     body = told(incident_event("incident.opened", incident, now_s=NOW_S), datum="gcj02")
     assert body["data"]["position"]["datum"] == "GCJ02"
     assert body["data"]["position"]["lat_deg"] != beijing["lat_deg"]
@@ -130,7 +130,7 @@ def test_the_schema_takes_what_is_sent() -> None:
         alert_event(largest(Alert)),
         alert_event(make_alert()),
         incident_event("incident.opened", largest(Incident), now_s=NOW_S),
-        incident_event("incident.escalated", make_incident(), now_s=NOW_S, who="station", level="city"),
+        incident_event("incident.escalated", incident_of_one(), now_s=NOW_S, who="station", level="city"),
         ping(),
     ):
         validator.validate(told(event, public_url=PUBLIC_URL))
@@ -145,7 +145,7 @@ def test_the_schema_refuses_what_is_not(wrong: dict[str, Any]) -> None:
 
 
 def test_an_event_has_one_name_and_no_other_event_has_it() -> None:
-    alert, incident = make_alert(), make_incident()
+    alert, incident = make_alert(), incident_of_one()
     later_s = NOW_S + 60.0
     assert event_id(alert_event(alert)) == f"msg_{alert.id}_1"
     events = [
@@ -155,7 +155,7 @@ def test_an_event_has_one_name_and_no_other_event_has_it() -> None:
         incident_event("incident.escalated", incident, now_s=NOW_S, level="team"),
         incident_event("incident.escalated", incident, now_s=NOW_S, level="district"),
         incident_event("incident.escalated", incident, now_s=later_s, level="team"),  # nobody did anything
-        incident_event("incident.acknowledged", make_incident(id=incident.id, version=2), now_s=later_s),
+        incident_event("incident.acknowledged", incident_of_one(id=incident.id, version=2), now_s=later_s),
     ]
     names = [event_id(event) for event in events]
     assert len(set(names)) == len(names)

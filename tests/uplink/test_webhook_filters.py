@@ -14,7 +14,7 @@ from uplink.station.events import WebhookEvent, event_for, incident_event
 from uplink.station.webhooks.config import WebhookConfig
 
 from .makers import HOME, NOON, SECRET, make_alert, make_config, write_secret
-from .webhook_bench import announce, make_incident, webhook_bench
+from .webhook_bench import announce, incident_of_one, webhook_bench
 
 NOW_S = NOON.timestamp()
 AROUND_HOME = (149.0, -36.0, 150.0, -35.0)
@@ -34,7 +34,7 @@ def alert_event(position: Position | None = HOME, ellipse: ErrorEllipse | None =
 
 
 def escalated_to(level: str) -> WebhookEvent:
-    return incident_event("incident.escalated", make_incident(level="city"), now_s=NOW_S, level=level)
+    return incident_event("incident.escalated", incident_of_one(level="city"), now_s=NOW_S, level=level)
 
 
 def test_without_filters_everything_is_told(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_without_filters_everything_is_told(tmp_path: Path) -> None:
 )
 def test_events_are_chosen_by_name_or_family(tmp_path: Path, events: list[str], told: set[str]) -> None:
     wants = make_webhook(tmp_path, events=events).filter
-    opened = incident_event("incident.opened", make_incident(), now_s=NOW_S)
+    opened = incident_event("incident.opened", incident_of_one(), now_s=NOW_S)
     found = {
         event.type
         for event in (alert_event(), opened, escalated_to("team"))
@@ -69,7 +69,7 @@ def test_escalations_are_chosen_by_level_and_nothing_else_is(tmp_path: Path) -> 
     wants = make_webhook(tmp_path, levels=["city"]).filter
     assert wants.wants(escalated_to("city"), told_before=False)
     assert not wants.wants(escalated_to("district"), told_before=True)
-    opened = incident_event("incident.opened", make_incident(level=None), now_s=NOW_S)
+    opened = incident_event("incident.opened", incident_of_one(level=None), now_s=NOW_S)
     assert wants.wants(opened, told_before=False)
 
 

@@ -24,7 +24,8 @@ from uplink.station.webhooks.dispatcher import WebhookDispatcher
 from uplink.station.webhooks.endpoints import Endpoint, load_endpoints
 from uplink.station.webhooks.sender import guarded_transport, new_http
 
-from .makers import HOME, NOON, make_alert, make_config
+from .feeds.incidents import make_incident
+from .makers import NOON, make_alert, make_config
 
 
 @dataclass(slots=True)
@@ -112,40 +113,7 @@ async def webhook_bench(
         store.close()
 
 
-def make_incident(**changes: Any) -> Incident:
-    """An incident of one alert at home."""
-    target = {"due_at": NOON, "met_at": None, "by": None, "missed": False, "level": None}
-    return Incident.model_validate(
-        {
-            "id": uuid6.uuid7(),
-            "version": 1,
-            "state": "new",
-            "label": "fire",
-            "certainty": "likely",
-            "severity": "unknown",
-            "probability": 0.9,
-            "evidence": "seen",
-            "first_seen_at": NOON,
-            "confirmed_at": NOON,
-            "last_seen_at": NOON,
-            "reported_at": NOON,
-            "position": HOME,
-            "ellipse": None,
-            "covariance_m2": None,
-            "area_m2": None,
-            "growth_m2_per_min": None,
-            "alerts": 1,
-            "alert_ids": [uuid6.uuid7()],
-            "drone_ids": ["ember-1"],
-            "acknowledge": target,
-            "dispatch": target,
-            "level": None,
-            "confirmed_by": None,
-            "closed_at": None,
-            "closed_because": None,
-            "related": None,
-            "aliases": [],
-            "updated_at": NOON,
-            **changes,
-        }
-    )
+def incident_of_one(**changes: Any) -> Incident:
+    """A new incident of one alert at home; ``changes`` are fields."""
+    new = {"id": uuid6.uuid7(), "severity": "unknown", "ellipse": None, "alert_ids": [uuid6.uuid7()]}
+    return make_incident(**(new | changes))

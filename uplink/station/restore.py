@@ -7,7 +7,6 @@ there, no station starts: a restore that was cut off is simply made again.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from uplink.errors import StationError
 from uplink.station.backup import DATABASE, MEDIA, RESTORING, SET_ASIDE, Progress, check_backup, read_manifest
 from uplink.station.store.backup import record_restore
 from uplink.station.store.copies import PART, sync_file, sync_folder
+from uplink.station.store.lock import open_lock, take
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +102,10 @@ def _set_aside(data_dir: Path, now: datetime) -> Path | None:
 @contextmanager
 def _stopped(data_dir: Path) -> Iterator[None]:
     """Holds the lock that a running station holds."""
-    lock = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = open_lock(data_dir, hint="Run this as the user that the station runs as.")
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StationError(
-                f"a station uses {data_dir}", hint="Stop it, restore, and start it again."
-            ) from None
+        if not take(lock):
+            raise StationError(f"a station uses {data_dir}", hint="Stop it, restore, and start it again.")
         yield
     finally:
         os.close(lock)

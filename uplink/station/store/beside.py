@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 from pathlib import Path
 
-from uplink.errors import StationError, StoreError
+from uplink.errors import StoreError
 from uplink.station.store.audit import AuditLog
 from uplink.station.store.database import StationDatabase
 from uplink.station.store.deliveries import DeliveryStore
 from uplink.station.store.delivery_queue import DeliveryQueue
 from uplink.station.store.endpoints import EndpointStore
 from uplink.station.store.keys import KeyStore
+from uplink.station.store.lock import open_lock, take
 from uplink.station.store.schema import STEPS
 from uplink.station.store.users import UserStore
 
@@ -26,16 +26,9 @@ class StoreBeside:
     """
 
     def __init__(self, data_dir: Path) -> None:
+        self._lock = open_lock(data_dir, hint="Run this as the user that the station runs as.")
         try:
-            data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as reason:
-            raise StationError(
-                f"the data folder {data_dir} cannot be used: {reason.strerror}",
-                hint="Run this as the user that the station runs as.",
-            ) from None
-        try:
-            if not self._is_alone():
+            if not take(self._lock):
                 _must_have_our_layout(data_dir / "station.db")
             self._database = StationDatabase(data_dir / "station.db")
         except BaseException:
@@ -52,13 +45,6 @@ class StoreBeside:
         """Lets the folder go."""
         self._database.close()
         os.close(self._lock)
-
-    def _is_alone(self) -> bool:
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
 
 
 def _must_have_our_layout(path: Path) -> None:

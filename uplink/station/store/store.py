@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +20,7 @@ from uplink.station.store.features import FeatureStore
 from uplink.station.store.fleet import FleetStore
 from uplink.station.store.incidents import IncidentStore
 from uplink.station.store.keys import KeyStore
+from uplink.station.store.lock import open_lock, take
 from uplink.station.store.media import MediaStore
 from uplink.station.store.orders import OrderLog
 from uplink.station.store.retention import RetentionStore
@@ -45,29 +45,19 @@ class Store:
         rules: IncidentRules | None = None,
     ) -> None:
         rules = rules or IncidentRules()
+        self._lock = open_lock(data_dir, hint="Give data_dir a folder that belongs to this user.")
         try:
-            data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as reason:
-            raise StationError(
-                f"the data folder {data_dir} cannot be used: {reason.strerror}",
-                hint="Give data_dir a folder that belongs to this user.",
-            ) from None
-        try:
-            # The kernel lets go of it when the process dies, however it dies.
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not take(self._lock):
+                raise StationError(
+                    f"another station uses the data folder {data_dir}",
+                    hint="Stop it first, or give this one another data_dir.",
+                )
             if (data_dir / "restoring").exists():
                 raise StationError(
                     f"a restore into {data_dir} was cut off", hint="Make it again: emberwatch station restore"
                 )
             self._database = StationDatabase(data_dir / "station.db", on_commit=on_commit)
             self.media = MediaStore(self._database, data_dir / "media", data_dir / "shown")
-        except BlockingIOError:
-            os.close(self._lock)
-            raise StationError(
-                f"another station uses the data folder {data_dir}",
-                hint="Stop it first, or give this one another data_dir.",
-            ) from None
         except BaseException:
             os.close(self._lock)
             raise
