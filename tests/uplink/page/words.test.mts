@@ -1,25 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ago, coordinates, duration, lossPercent, plusMinus, squareMetres } from "../../../uplink/station/ui/src/format.ts";
+import { ago, coordinates, duration, lossPercent } from "../../../uplink/station/ui/src/format.ts";
 import { firstLanguage, translator } from "../../../uplink/station/ui/src/i18n.ts";
 import { backOff } from "../../../uplink/station/ui/src/live.ts";
 
 const en = translator("en");
 const zh = translator("zh");
 const NOW = Date.parse("2026-07-01T12:00:00Z");
-
-test("an error is never rounded down", () => {
-  const plus = (semi_major_m: number): string =>
-    plusMinus({ semi_major_m, semi_minor_m: 1, orientation_deg: 0, confidence: 0.9 });
-  assert.deepEqual([3.21, 9.99, 11.01, 1234].map(plus), ["± 3.3 m", "± 10.0 m", "± 12 m", "± 1.3 km"]);
-});
-
-test("an area shows no more digits than its error bears", () => {
-  assert.equal(squareMetres(123.4, 41.2), "123 ± 42 m²");
-  assert.equal(squareMetres(12345, 678), "12350 ± 680 m²");
-  assert.equal(squareMetres(-3.4, 0.6), "-3 ± 1 m²");
-  assert.equal(squareMetres(12.6, null), "13 m²");
-});
 
 test("what was lost is never rounded to nothing", () => {
   assert.deepEqual([0, 0.004, 1.21, 100].map(lossPercent), ["0.0", "0.1", "1.3", "100.0"]);

@@ -1,31 +1,7 @@
-// Numbers and times in words that a pilot reads at a glance. Nothing here rounds an error down.
+// Shares, places and times in words that a pilot reads at a glance; measures.ts has what is measured.
 
 import type { Translate } from "./i18n.ts";
-import type { ErrorEllipse, Position } from "./messages.ts";
-
-const NONE = "–";
-
-export function metres(value: number | null, digits = 0): string {
-  return value === null ? NONE : `${value.toFixed(digits)} m`;
-}
-
-/** "± 12 m": the semi-major axis, rounded up. */
-export function plusMinus(ellipse: ErrorEllipse): string {
-  const m = ellipse.semi_major_m;
-  if (m >= 1000) return `± ${(Math.ceil(m / 100) / 10).toFixed(1)} km`;
-  return `± ${m >= 10 ? Math.ceil(m) : (Math.ceil(m * 10) / 10).toFixed(1)} m`;
-}
-
-/** "120 ± 40 m²": two digits of the error, no more of the value than it bears. */
-export function squareMetres(value: number, sigma: number | null): string {
-  if (sigma === null || sigma <= 0) return `${Math.round(value)} m²`;
-  const step = 10 ** Math.max(0, Math.floor(Math.log10(sigma)) - 1);
-  return `${Math.round(value / step) * step} ± ${Math.ceil(sigma / step) * step} m²`;
-}
-
-export function distance(value: number): string {
-  return value < 1000 ? `${Math.round(value)} m` : `${(value / 1000).toFixed(2)} km`;
-}
+import type { Position } from "./messages.ts";
 
 const MOST_CERTAIN = 0.99;
 

@@ -1,7 +1,7 @@
 // In which language the page speaks, and how its words are filled in.
 
-import { en } from "./words/en.ts";
-import { zh } from "./words/zh.ts";
+import { en } from "./words/en/all.ts";
+import { zh } from "./words/zh/all.ts";
 
 export type Key = keyof typeof en;
 export type Translate = (key: Key, values?: Record<string, string | number>) => string;

@@ -5,6 +5,5 @@ import "./theme.css";
 
 const target = document.getElementById("page");
 if (!target) throw new Error("index.html has no #page");
-page.speak(page.language);
 mount(App, { target });
 page.start();

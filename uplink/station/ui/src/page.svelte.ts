@@ -1,13 +1,17 @@
-// What the page shows: the world, the line to the station, what is selected, and the language.
+// What the page shows: the world, the line to the station, who looks, where, and what is selected.
 
-import { firstLanguage, HTML_LANG, translator, type Language } from "./i18n.ts";
+import { translator } from "./i18n.ts";
 import { LiveLink, type LinkStatus } from "./live.ts";
 import { Control } from "./control.svelte.ts";
+import { measuresIn } from "./measures.ts";
+import type { PickedPlace } from "./picked.ts";
+import { Router } from "./router.svelte.ts";
+import { Session } from "./session.svelte.ts";
+import { settings } from "./settings.svelte.ts";
 import { EMPTY_WORLD, queue, reduce, tipsOf, type World } from "./state.ts";
 import type { LiveEvent } from "./station.ts";
 
 const DIGEST_MS = 40;
-const LANGUAGE_KEY = "emberwatch.language";
 /** A drone speaks twice a second; after this long its numbers are history. */
 export const DRONE_STALE_MS = 5_000;
 
@@ -20,11 +24,15 @@ class Page {
   chosenDrone = $state<string | null>(null);
   /** Alerts that came while the page was looking, for a moment of glow. */
   fresh = $state.raw<ReadonlySet<string>>(new Set());
-  language = $state<Language>(firstLanguage(recall(), navigator.languages));
+  /** A place on the ground that somebody pointed at, for whatever can be done with one. */
+  picked = $state.raw<PickedPlace | null>(null);
 
-  readonly control = new Control();
+  readonly session = new Session();
+  readonly control = new Control(this.session);
+  readonly router = new Router();
 
-  readonly t = $derived(translator(this.language));
+  readonly t = $derived(translator(settings.language));
+  readonly measures = $derived(measuresIn(settings.units));
   readonly alerts = $derived(queue(this.world));
   readonly tips = $derived(tipsOf(this.world));
   readonly drones = $derived(Object.values(this.world.drones).sort((a, b) => byId(a.state.drone_id, b.state.drone_id)));
@@ -40,25 +48,27 @@ class Page {
       (status) => {
         this.link = status;
         // The station is away, or it shut the door on a session that is over.
-        if (status.state === "offline") void this.control.identify();
+        if (status.state === "offline") void this.session.identify();
       },
     );
     let stopLink: (() => void) | null = null;
     const clock = setInterval(() => (this.now = Date.now()), 1000);
-    const stopControl = this.control.start(
-      () => this.world.leases,
-      (mayLook) => {
+    const stops = [
+      settings.start(),
+      this.router.start(),
+      this.control.start(() => this.world.leases),
+      this.session.start((mayLook) => {
         if (mayLook) stopLink ??= link.start();
         else {
           stopLink?.();
           stopLink = null;
           this.#forget();
         }
-      },
-    );
+      }),
+    ];
     return () => {
       stopLink?.();
-      stopControl();
+      for (const stop of stops) stop();
       clearInterval(clock);
     };
   }
@@ -68,23 +78,13 @@ class Page {
     this.selected = this.selected === id ? null : id;
   }
 
-  speak(language: Language): void {
-    this.language = language;
-    document.documentElement.lang = HTML_LANG[language];
-    try {
-      localStorage.setItem(LANGUAGE_KEY, language);
-    } catch {
-      // a private window forgets; so be it
-    }
-  }
-
   /** What one person saw is not for the next one at this page. */
   #forget(): void {
     this.#inbox = [];
     this.#greeted = false;
     this.world = EMPTY_WORLD;
     this.link = { state: "connecting", heardAt: null, retryAt: null };
-    this.selected = this.chosenDrone = null;
+    this.selected = this.chosenDrone = this.picked = null;
     this.fresh = new Set();
   }
 
@@ -112,14 +112,6 @@ class Page {
 
 function byId(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function recall(): string | null {
-  try {
-    return localStorage.getItem(LANGUAGE_KEY);
-  } catch {
-    return null;
-  }
 }
 
 export const page = new Page();

@@ -1,0 +1,54 @@
+// Lengths, heights, speeds and areas as the user wants them. Nothing here rounds an error down.
+
+import type { ErrorEllipse } from "./messages.ts";
+
+export const UNITS = ["metric", "imperial"] as const;
+export type Units = (typeof UNITS)[number];
+
+const NONE = "–";
+const M_PER_FT = 0.3048;
+const M_PER_MILE = 1609.344;
+const M_S_PER_MPH = 0.44704;
+const M2_PER_FT2 = M_PER_FT ** 2;
+
+export interface Measures {
+  /** Of something small or a height: "72 m", "236 ft". */
+  height: (m: number | null, digits?: number) => string;
+  /** Along the ground: "850 m", "2.31 km", "1.44 mi". */
+  distance: (m: number | null) => string;
+  /** "± 12 m": the semi-major axis, rounded up. */
+  plusMinus: (ellipse: ErrorEllipse) => string;
+  /** "120 ± 40 m²": two digits of the error, no more of the value than it bears. */
+  area: (m2: number, sigmaM2: number | null) => string;
+  speed: (mPerS: number | null) => string;
+}
+
+export function measuresIn(units: Units): Measures {
+  const [unit, m] = units === "metric" ? (["m", 1] as const) : (["ft", M_PER_FT] as const);
+  const [far, farM] = units === "metric" ? (["km", 1000] as const) : (["mi", M_PER_MILE] as const);
+  const [fast, mPerS] = units === "metric" ? (["m/s", 1] as const) : (["mph", M_S_PER_MPH] as const);
+  const [wide, m2] = units === "metric" ? (["m²", 1] as const) : (["ft²", M2_PER_FT2] as const);
+  return {
+    height: (value, digits = 0) => (value === null ? NONE : `${(value / m).toFixed(digits)} ${unit}`),
+    distance: (value) =>
+      value === null ? NONE
+      : value < farM ? `${Math.round(value / m)} ${unit}`
+      : `${(value / farM).toFixed(2)} ${far}`,
+    plusMinus: ({ semi_major_m }) => {
+      if (semi_major_m >= farM) return `± ${roundedUp(semi_major_m / farM, 1)} ${far}`;
+      const error = semi_major_m / m;
+      return `± ${roundedUp(error, error >= 10 ? 0 : 1)} ${unit}`;
+    },
+    area: (value, sigma) => {
+      if (sigma === null || sigma <= 0) return `${Math.round(value / m2)} ${wide}`;
+      const step = 10 ** Math.max(0, Math.floor(Math.log10(sigma / m2)) - 1);
+      return `${Math.round(value / m2 / step) * step} ± ${Math.ceil(sigma / m2 / step) * step} ${wide}`;
+    },
+    speed: (value) => (value === null ? NONE : `${(value / mPerS).toFixed(1)} ${fast}`),
+  };
+}
+
+function roundedUp(value: number, digits: number): string {
+  const step = 10 ** digits;
+  return (Math.ceil(value * step) / step).toFixed(digits);
+}

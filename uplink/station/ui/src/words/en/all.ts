@@ -1,0 +1,17 @@
+// Every word of the page in English, a file for each area. Its keys are those that every other language must have.
+
+import { common } from "./common.ts";
+import { session } from "./session.ts";
+import { map } from "./map.ts";
+import { queue } from "./queue.ts";
+import { aircraft } from "./aircraft.ts";
+import { admin } from "./admin.ts";
+
+export const en = {
+  ...common,
+  ...session,
+  ...map,
+  ...queue,
+  ...aircraft,
+  ...admin,
+};

@@ -1,0 +1,18 @@
+// Every word of the page in simplified Chinese. A key that it lacks does not compile.
+
+import type { Key } from "../../i18n.ts";
+import { common } from "./common.ts";
+import { session } from "./session.ts";
+import { map } from "./map.ts";
+import { queue } from "./queue.ts";
+import { aircraft } from "./aircraft.ts";
+import { admin } from "./admin.ts";
+
+export const zh: Record<Key, string> = {
+  ...common,
+  ...session,
+  ...map,
+  ...queue,
+  ...aircraft,
+  ...admin,
+};

@@ -1,0 +1,38 @@
+// What every view says.
+
+import type { common as words } from "../en/common.ts";
+
+export const common: Record<keyof typeof words, string> = {
+  language: "语言",
+  live: "实时",
+  connecting: "正在连接…",
+  stale: "数据已过时",
+  lastHeard: "{age}前收到",
+  offline: "无连接",
+  ago: "{age}前",
+  seconds: "{n} 秒",
+  minutes: "{n} 分钟",
+  hours: "{h} 小时 {min} 分",
+  days: "{n} 天",
+  fire: "火",
+  smoke: "烟",
+  position: "位置",
+  noPosition: "仅有方向",
+  copy: "复制坐标",
+  copied: "已复制",
+  drone: "无人机",
+  area: "燃烧面积",
+  growth: "蔓延速度",
+  cancel: "取消",
+  close: "关闭",
+  passed: "通过",
+  failed: "未通过",
+  unchecked: "未检查",
+  orderFailed: "未发送：{reason}",
+  noAnswer: "地面站无响应",
+  viewFly: "飞行",
+  views: "视图",
+  loadingView: "正在加载…",
+  viewBroken: "无法加载此视图",
+  viewBrokenHint: "请刷新页面重试。其他视图可正常使用。",
+};
