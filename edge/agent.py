@@ -18,6 +18,7 @@ from edge.drone_state import drone_state
 from edge.fixed_agent import FixedAgent
 from edge.flying.deck import FlightDeck
 from edge.flying.flight import PatrolFlight
+from edge.ground_told import GroundTeller
 from edge.patrols.load import load_patrol
 from edge.watch import Watch
 from flight.arbiter import RcSwitches
@@ -137,6 +138,8 @@ class Agent:
             tasks.create_task(link.run(), name="drone link")
             await self._vehicle.wait_for_autopilot(self._config.mavlink.wait_s)
             tasks.create_task(self.deck.run(), name="flight deck")
+            teller = GroundTeller(self._config, self.deck, self._vehicle.telemetry, client)
+            tasks.create_task(teller.run(), name="ground")
 
     async def _supervise(self, link: DroneLink) -> None:
         """The loop whose turning is the agent's heartbeat on the link."""

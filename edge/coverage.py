@@ -25,10 +25,12 @@ from shapely.geometry import Polygon
 
 from edge.depth import DepthPicture
 from edge.hotspot import Look
+from flight.elevation_grid import applied
 from flight.local_frame import LocalFrame
 from flight.terrain import FlatTerrain, Terrain
 
 FloatArray = NDArray[np.float64]
+Box = tuple[float, float, float, float]
 
 CELL_M = 5.0
 HALF_CELLS = 500  # 2.5 km each way; 12 MB in all
@@ -41,6 +43,7 @@ DEPTH_SLACK_M = 8.0
 # Centimetres of ground on one pixel, up to which ground counts as seen this finely.
 CLASSES_CM = (5.0, 10.0, 20.0, 50.0)
 SLICE_S, MOST_SLICES = 60.0, 60  # of time, in what is written
+LEAST_SHARE = 0.5  # of a larger square, for it to count as seen
 
 
 class Coverage:
@@ -179,6 +182,30 @@ class Coverage:
             return None
         seen = np.isfinite(self._resolution_cm) & (self._resolution_cm <= finer_than_cm)
         return 100.0 * int((seen & inside).sum()) / cells
+
+    def last_seen(self, cells: int) -> tuple[NDArray[np.float32], Box, datetime] | None:
+        """When ground was seen last, in squares of ``cells`` each way: seconds after the third value, the
+        oldest of the square, and NaN where less than half of it was seen. North is up. Only as much as was
+        seen, which is the box of west, south, east, north in degrees. None before the first look.
+
+        May be called from another thread while looks come in.
+        """
+        grid, began = self._frame, self._began
+        last_s = self._last_s.copy()
+        seen = np.isfinite(last_s)
+        if grid is None or began is None or not seen.any():
+            return None
+        size = last_s.shape[0] // cells
+        shares = seen.reshape(size, cells, size, cells).mean(axis=(1, 3))
+        oldest_s = np.where(seen, last_s, np.inf).reshape(size, cells, size, cells).min(axis=(1, 3))
+        rows, columns = np.nonzero(shares >= LEAST_SHARE)
+        if not rows.size:
+            return None
+        (south, north), (west, east) = (rows.min(), rows.max() + 1), (columns.min(), columns.max() + 1)
+        raster = np.where(shares >= LEAST_SHARE, oldest_s, np.nan)[south:north, west:east][::-1]
+        ends = cells * np.array([[west, east], [south, north]], np.float64)
+        (west_deg, east_deg), (south_deg, north_deg) = applied(_transform(grid), *ends)
+        return raster.astype(np.float32), (west_deg, south_deg, east_deg, north_deg), began
 
     def to_geojson(self) -> bytes:
         """A FeatureCollection of MultiPolygons: ground seen as finely, and last seen in the same minute.

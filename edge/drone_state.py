@@ -12,6 +12,7 @@ from edge.flying.deck import FlightDeck
 from edge.flying.situation import Phase
 from edge.footprint import footprint
 from edge.optics import Camera
+from edge.pose import Pose
 from edge.watch import Watch
 from edge.zones import Suppressed
 from flight.link import AUTOPILOT_COMPONENT
@@ -20,6 +21,7 @@ from flight.terrain import Terrain
 from flight.traffic import TrafficWarning
 from flight.vehicle import Vehicle
 from uplink.messages import (
+    CameraView,
     ControlState,
     DroneState,
     LinkHealth,
@@ -30,10 +32,12 @@ from uplink.messages import (
     ResponseState,
     SuppressedHotspot,
     TrafficReport,
+    Wind,
 )
 from uplink.outbox import Outbox
 
 FOOTPRINT_RANGE_M = 600.0
+WIND_STALE_S = 30.0
 MOST_TRAFFIC, MOST_LINES, MOST_ALARMS, MOST_SUPPRESSED = 16, 24, 8, 16
 
 _RESPONSE = {
@@ -83,6 +87,8 @@ def drone_state(
         veto=arbiter.veto[:256],
         granted_by=arbiter.granted_by[:64],
         footprint=ring,
+        view=None if watch.pose is None else camera_view(watch.pose, camera),
+        wind=_wind(vehicle, now_s),
         link=_link(vehicle),
         firmware=_firmware(vehicle),
         alarms=[alarm[:256] for alarm in [*facts.pop("alarms"), *vehicle.alarms][:MOST_ALARMS]],
@@ -128,6 +134,22 @@ def _suppressed(one: Suppressed) -> SuppressedHotspot:
         position=Position(lat_deg=one.lat_deg, lon_deg=one.lon_deg),
         last_seen_at=one.last_seen_at,
     )
+
+
+def camera_view(pose: Pose, camera: Camera) -> CameraView:
+    """Where the camera looks."""
+    return CameraView(
+        azimuth_deg=pose.look_azimuth_deg % 360.0,
+        elevation_deg=pose.look_elevation_deg,
+        hfov_deg=camera.hfov_deg,
+    )
+
+
+def _wind(vehicle: Vehicle, now_s: float) -> Wind | None:
+    wind = vehicle.telemetry.wind
+    if wind is None or now_s - wind.received_s > WIND_STALE_S:
+        return None
+    return Wind(from_deg=wind.from_deg, speed_m_s=max(0.0, wind.speed_m_s))
 
 
 def _height_agl_m(vehicle: Vehicle, terrain: Terrain | None) -> float | None:

@@ -11,16 +11,18 @@ import time
 from asyncio.subprocess import Process
 
 from edge.config import AgentConfig
-from edge.drone_state import watch_facts
+from edge.drone_state import camera_view, watch_facts
 from edge.fixed import FixedMount
 from edge.fixed_section import FixedSection
 from edge.flying.orders import OrderDesk
 from edge.footprint import footprint
+from edge.ground_told import ignore_zones
 from edge.locate import MAX_RANGE_M
 from edge.watch import Watch
 from flight.errors import EmberwatchError
 from uplink.client import UplinkClient
 from uplink.drone_link import DroneLink
+from uplink.ground import DroneGround
 from uplink.messages import ControlState, DroneState, Order, OrderKind, Position
 from uplink.outbox import Outbox
 
@@ -48,7 +50,7 @@ class FixedAgent:
         self._config = config
         self._outbox = outbox
         terrain = config.terrain.open()
-        camera = config.camera.optics()
+        self._camera = camera = config.camera.optics()
         self.mount = FixedMount(section, terrain)
         self.watch = Watch(config, self.mount, outbox, camera, terrain, first_child=first_child)
         self.desk = OrderDesk(dict.fromkeys(OrderKind, _refuse))
@@ -61,6 +63,9 @@ class FixedAgent:
 
     async def run(self, client: UplinkClient, link: DroneLink) -> None:
         """Until cancelled."""
+        client.show(
+            DroneGround(drone_id=self._config.drone.id, ignore_zones=ignore_zones(self._config.zones))
+        )
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._tell_state(link), name="state")
             tasks.create_task(self.watch.run(), name="watch")
@@ -82,6 +87,7 @@ class FixedAgent:
             control=ControlState.READ_ONLY,
             control_reason=NO_VEHICLE,
             footprint=[] if facts["blind_reason"] else self._footprint,
+            view=camera_view(mount.pose_at(now_s), self._camera),
             orders=self.desk.results,
         )
 

@@ -14,7 +14,9 @@ from collections.abc import Callable
 from uplink.backoff import Backoff
 from uplink.clock import elapsed_s
 from uplink.courier import Courier
+from uplink.ground import DroneGround, SearchedGround
 from uplink.link import StationLink
+from uplink.messages import Message
 from uplink.metering import Metering, unmetered
 from uplink.outbox import Outbox
 from uplink.station_requests import checked, station_http
@@ -55,6 +57,7 @@ class UplinkClient:
         self._clock = clock
         self._link = StationLink(self._station_url, link_backoff, self._rng)
         self._courier: Courier | None = None
+        self._shown: dict[str, Message] = {}
 
     @property
     def connected(self) -> bool:
@@ -66,9 +69,16 @@ class UplinkClient:
         """Whether larger pictures wait for a better link."""
         return self._metering.metered
 
-    def station_is_heard(self) -> None:
-        """It was heard another way, after a loss: nothing waits any longer, and it is told the patrol again.
+    def show(self, ground: DroneGround | SearchedGround) -> None:
+        """Tells the station, when there is a link and unless it has it already; it replaces the one before.
         Call it on the event loop."""
+        self._shown["searched" if isinstance(ground, SearchedGround) else "ground"] = ground
+        if self._courier is not None:
+            self._courier.wake()
+
+    def station_is_heard(self) -> None:
+        """It was heard another way, after a loss: nothing waits any longer, and it is told again what it
+        shows of the drone. Call it on the event loop."""
         if self._courier is not None:
             self._courier.hurry()
 
@@ -84,6 +94,7 @@ class UplinkClient:
                 http,
                 self._link,
                 self._metering,
+                shown=self._shown,
                 item_backoff=self._item_backoff,
                 rng=self._rng,
                 clock=self._clock,

@@ -1,4 +1,5 @@
-"""Empties the outbox: the patrol, then alerts, then their media, one request at a time.
+"""Empties the outbox: the patrol and what else the station shows of the drone, then alerts, then their media,
+one request at a time.
 
 An item that fails by itself is postponed alone, so that it holds up nothing behind it; only an answer that no
 repetition can change moves it to the dead letters. Pictures travel in pieces, and after each piece an alert
@@ -13,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 
 import httpx
 
@@ -21,7 +22,7 @@ from uplink.backoff import Backoff
 from uplink.errors import OutboxError
 from uplink.link import StationLink
 from uplink.media_upload import MediaUpload
-from uplink.messages import PatrolRoute
+from uplink.messages import Message
 from uplink.metering import Metering
 from uplink.outbox import Outbox, OutboxItem
 from uplink.station_requests import Reply, StationRequests
@@ -30,12 +31,13 @@ from uplink.verdict import Verdict
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 5.0  # at what was put by no call of ours: a person at the command line, another link
-_PATROL = "patrol"
+PATROL, SEARCHED = "patrol", "searched"
 _JSON = {"Content-Type": "application/json"}
 
 
 class Courier:
-    """``clock`` gives monotonic seconds. ``metering`` says what may go over the link that there is."""
+    """``clock`` gives monotonic seconds. ``metering`` says what may go over the link that there is. ``shown``
+    is what the station shows of the drone beside its patrol, by the last part of its path: the newest."""
 
     def __init__(
         self,
@@ -45,11 +47,13 @@ class Courier:
         link: StationLink,
         metering: Metering,
         *,
+        shown: Mapping[str, Message],
         item_backoff: Backoff,
         rng: random.Random,
         clock: Callable[[], float],
     ) -> None:
         self._drone_id = drone_id
+        self._shown = shown
         self._outbox = outbox
         self._link = link
         self._metering = metering
@@ -60,7 +64,7 @@ class Courier:
         self._upload = MediaUpload(self._requests)
         self._work = asyncio.Event()
         self._hurried = asyncio.Event()
-        self._patrol_settled: PatrolRoute | None = None  # what the station has, or has refused
+        self._shown_there: dict[str, Message] = {}  # what the station has, or has refused
         self._failures: dict[str, int] = {}
         self._postponed: dict[str, float] = {}  # key of an item -> when it may go again
         self._in_vain: set[str] = set()  # keys tried since the link went down: others have their turn first
@@ -85,7 +89,7 @@ class Courier:
             # Once per round, so that what is skipped and what is waited for are the same.
             now_s = self._clock()
             self._postponed = {key: until_s for key, until_s in self._postponed.items() if until_s > now_s}
-            if await self._deliver_patrol():
+            if await self._deliver_shown():
                 continue
             try:
                 item = await self._next_item(now_s)
@@ -123,27 +127,32 @@ class Courier:
             largest_media_bytes=largest_bytes,
         )
 
-    async def _deliver_patrol(self) -> bool:
+    async def _deliver_shown(self) -> bool:
         """True if a request was made: then the link is looked at again before the next one."""
+        for what, message in self._to_show():
+            if message == self._shown_there.get(what) or what in self._postponed.keys() | self._in_vain:
+                continue
+            was_down = self._link.up is False
+            reply = await self._requests.send(
+                "PUT", f"/drones/{self._drone_id}/{what}", message.model_dump_json().encode(), headers=_JSON
+            )
+            if reply.verdict in (Verdict.DELIVERED, Verdict.REFUSED):
+                if reply.verdict is Verdict.REFUSED:
+                    log.error("the station refuses the drone's %s: %s", what, reply.reason)
+                self._settle(what)
+                self._shown_there[what] = message
+            else:
+                self._try_again(what, f"the drone's {what}", reply, was_down=was_down)
+            return True
+        return False
+
+    def _to_show(self) -> Iterator[tuple[str, Message]]:
         patrol = self._outbox.patrol()
-        if (
-            patrol is None
-            or patrol == self._patrol_settled
-            or _PATROL in self._postponed.keys() | self._in_vain
-        ):
-            return False
-        was_down = self._link.up is False
-        reply = await self._requests.send(
-            "PUT", f"/drones/{self._drone_id}/patrol", patrol.model_dump_json().encode(), headers=_JSON
-        )
-        if reply.verdict in (Verdict.DELIVERED, Verdict.REFUSED):
-            if reply.verdict is Verdict.REFUSED:
-                log.error("the station refuses patrol %r: %s", patrol.name, reply.reason)
-            self._settle(_PATROL)
-            self._patrol_settled = patrol
-        else:
-            self._try_again(_PATROL, "the patrol", reply, was_down=was_down)
-        return True
+        if patrol is not None:
+            yield PATROL, patrol
+        for what, message in self._shown.items():
+            if what != SEARCHED or not self._outbox.waiting():  # an alert waits for none of its kilobytes
+                yield what, message
 
     async def _deliver(self, item: OutboxItem) -> None:
         was_down = self._link.up is False
@@ -195,7 +204,7 @@ class Courier:
 
     def _station_is_back(self) -> None:
         self._in_vain.clear()
-        self._patrol_settled = None  # a station that was away may have lost it
+        self._shown_there.clear()  # a station that was away may have lost it
         self._work.set()
 
     async def _wait_for_work(self) -> None:

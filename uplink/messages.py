@@ -380,6 +380,21 @@ class SuppressedHotspot(Message):
     last_seen_at: UtcTime = Field(description="capture time of the latest sighting")
 
 
+class CameraView(Message):
+    """Where a camera looks."""
+
+    azimuth_deg: float = Field(ge=0, lt=360, description="of the boresight, true north")
+    elevation_deg: float = Field(ge=-90, le=90, description="of the boresight above the horizontal")
+    hfov_deg: float = Field(gt=0, le=360, description="across the picture")
+
+
+class Wind(Message):
+    """The autopilot's own estimate, at the drone."""
+
+    from_deg: float = Field(ge=0, lt=360, description="where it blows from, true north")
+    speed_m_s: float = Field(ge=0)
+
+
 AlarmText = Annotated[str, Field(max_length=256)]
 
 
@@ -425,6 +440,8 @@ class DroneState(Message):
     footprint: list[tuple[LonDeg, LatDeg]] = Field(
         default_factory=list, max_length=32, description="ground that the camera sees now, a ring of lon, lat"
     )
+    view: CameraView | None = Field(None, description="of its camera at the latest frame")
+    wind: Wind | None = None
     alerts_waiting: int = Field(0, ge=0, description="in the outbox, not yet at the station")
     outbox: OutboxHealth | None = None
     link: LinkHealth | None = None

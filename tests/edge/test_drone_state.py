@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from edge.drone_state import drone_state
 from edge.hotspot import Look
@@ -13,6 +14,7 @@ from edge.optics import Camera
 from flight.link import AUTOPILOT_COMPONENT
 from flight.plans.items import Command
 from flight.signing import Verdict
+from flight.telemetry import WindSample
 from tests.edge.flying.simulation import Companion, hotspot, in_simulation_time, now_s, scene, until
 from tests.edge.ground_truth import pose_at
 from tests.uplink.makers import make_alert
@@ -171,3 +173,22 @@ async def test_the_share_of_the_area_that_was_seen_is_told(tmp_path: Path) -> No
         assert told.patrol is not None
         assert told.patrol.coverage_percent is not None
         assert np.isclose(told.patrol.coverage_percent, 100.0)
+
+
+@in_simulation_time
+async def test_it_tells_of_the_wind_while_the_autopilot_does_and_of_where_the_camera_looks(
+    tmp_path: Path,
+) -> None:
+    async with scene(tmp_path) as (_, companion):
+        await companion.ready()
+        assert state(companion).view is None
+        companion.watch.pose = pose_at(0.0, 0.0, height_m=60.0, pitch_deg=-40.0)
+        companion.vehicle.telemetry.wind = WindSample(now_s(), 270.0, 6.5)
+        told = state(companion)
+        assert told.view is not None
+        assert told.view.elevation_deg == pytest.approx(-40.0, abs=0.1)
+        assert told.view.hfov_deg == pytest.approx(CAMERA.hfov_deg)
+        assert told.wind is not None
+        assert (told.wind.from_deg, told.wind.speed_m_s) == (270.0, 6.5)
+        companion.vehicle.telemetry.wind = WindSample(now_s() - 60.0, 270.0, 6.5)
+        assert state(companion).wind is None

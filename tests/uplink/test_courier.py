@@ -22,6 +22,7 @@ from uplink.verdict import LONGEST_RETRY_AFTER_S, retry_after_s
 
 from .jumping_clock import now_s, run_at_once
 from .makers import DRONE, KEY, by_hash, make_alert, make_patrol, make_picture, sha256_of
+from .test_ground import GROUND, searched
 
 HOUR_S = 3600.0
 SMALL, LARGE = make_picture("small", size=1000), make_picture("large", size=3 * PIECE_BYTES)
@@ -408,5 +409,32 @@ def test_when_the_station_is_heard_another_way_nothing_waits_for_the_next_try_an
         await asyncio.sleep(0.001)
         assert outbox.waiting() == 0
         assert station.patrols == 2
+
+    _tell(outbox, story)
+
+
+def test_what_the_station_shows_of_the_drone_goes_once_each_and_searched_ground_after_alerts(
+    station: Station, outbox: Outbox
+) -> None:
+    refusing = True
+    station.before = lambda request: (
+        httpx.Response(500) if refusing and "/alerts" in request.url.path else None
+    )
+
+    async def story(client: UplinkClient) -> None:
+        nonlocal refusing
+        outbox.put_alert(make_alert())
+        client.show(GROUND)
+        client.show(searched())
+        await asyncio.sleep(30)
+        shown = [path for _, _, path in station.asked if path.startswith("/drones")]
+        assert shown == [f"/drones/{DRONE}/ground"], "an alert waits"
+        refusing = False
+        await asyncio.sleep(600)
+        client.show(searched())
+        client.show(GROUND.model_copy(update={"rally": []}))
+        await asyncio.sleep(60)
+        shown = [path.rpartition("/")[2] for _, _, path in station.asked if path.startswith("/drones")]
+        assert shown == ["ground", "searched", "ground"]
 
     _tell(outbox, story)

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import pytest
 
-from uplink import messages
+from uplink import ground, messages
 from uplink.messages import Message
 from uplink.station import access_answers, answers, incident, tip_answers
 from uplink.station.webhooks import answers as webhook_answers
@@ -39,6 +39,12 @@ MODELS: list[type[Message]] = [
     messages.SuppressedHotspot,
     messages.DroneState,
     messages.PatrolRoute,
+    messages.CameraView,
+    messages.Wind,
+    ground.FenceZone,
+    ground.IgnoreZone,
+    ground.DroneGround,
+    ground.SearchedGround,
     answers.StoredAlert,
     answers.CrossedAlerts,
     answers.Crossed,

@@ -44,7 +44,9 @@ ROUTES: dict[str, tuple[str, int]] = {
     "GET /api/v1/webhooks/schema": (PUBLIC, 200),
     # Drones.
     "PUT /api/v1/alerts/{alert_id}": (DRONES, 422),
+    "PUT /api/v1/drones/{drone_id}/ground": (DRONES, 422),
     "PUT /api/v1/drones/{drone_id}/patrol": (DRONES, 422),
+    "PUT /api/v1/drones/{drone_id}/searched": (DRONES, 422),
     "PUT /api/v1/media/{sha256}": (DRONES, 415),
     "HEAD /api/v1/media/{sha256}/upload": (DRONES, 200),
     "PATCH /api/v1/media/{sha256}/upload": (DRONES, 422),

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from uplink.ground import DroneGround, SearchedGround
 from uplink.messages import (
     FARTHEST_LOOK_M,
     Alert,
@@ -159,6 +160,8 @@ class Snapshot(Message):
 
     drones: list[DroneState]
     patrols: list[PatrolRoute]
+    grounds: list[DroneGround] = Field(description="fence, zones and home of each drone that told them")
+    searched: list[SearchedGround] = Field(description="what each drone's camera has seen of the ground")
     alerts: list[StoredAlert] = Field(description="the newest by time of confirmation")
     crossings: list[CrossedAlerts] = Field(description="of the alerts that have no position of their own")
     tracks: dict[str, list[tuple[LonDeg, LatDeg]]] = Field(description="by drone, the oldest point first")

@@ -13,6 +13,7 @@ from array import array
 from collections import deque
 from itertools import chain
 
+from uplink.ground import DroneGround, SearchedGround
 from uplink.messages import DroneState, PatrolRoute, Position
 from uplink.station.store.fleet import DroneChange, LonLat, SavedFleet
 from uplink.station.store.telemetry import Sample
@@ -94,6 +95,8 @@ class Fleet:
     def __init__(self, saved: SavedFleet) -> None:
         self._states = {state.drone_id: state for state in saved.states}
         self._patrols = {patrol.drone_id: patrol for patrol in saved.patrols}
+        self._grounds = {ground.drone_id: ground for ground in saved.grounds}
+        self._searched = {ground.drone_id: ground for ground in saved.searched}
         self._tracks = {drone_id: Track(*track) for drone_id, track in saved.tracks.items()}
         self._saved_to = {drone_id: track.next_number for drone_id, track in self._tracks.items()}
         self._changed: set[str] = set()
@@ -109,6 +112,16 @@ class Fleet:
     def patrols(self) -> list[PatrolRoute]:
         """The plan of each drone that told one."""
         return list(self._patrols.values())
+
+    @property
+    def grounds(self) -> list[DroneGround]:
+        """Fence, zones and home of each drone that told them."""
+        return list(self._grounds.values())
+
+    @property
+    def searched(self) -> list[SearchedGround]:
+        """What each drone's camera has seen of the ground."""
+        return list(self._searched.values())
 
     def knows(self, drone_id: str) -> bool:
         """Whether this drone has ever spoken."""
@@ -144,6 +157,13 @@ class Fleet:
     def put_patrol(self, patrol: PatrolRoute) -> None:
         """The plan that a drone flies now."""
         self._patrols[patrol.drone_id] = patrol
+
+    def put_ground(self, ground: DroneGround | SearchedGround) -> None:
+        """It replaces what the drone told of it before."""
+        if isinstance(ground, SearchedGround):
+            self._searched[ground.drone_id] = ground
+        else:
+            self._grounds[ground.drone_id] = ground
 
     def take_changes(self) -> list[DroneChange]:
         """What is new since the last call."""

@@ -15,7 +15,19 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-Kind = Literal["drone", "patrol", "alert", "delivery", "lease", "order", "tip", "incident", "crossings"]
+Kind = Literal[
+    "drone",
+    "patrol",
+    "ground",
+    "searched",
+    "alert",
+    "delivery",
+    "lease",
+    "order",
+    "tip",
+    "incident",
+    "crossings",
+]
 
 LINE_LENGTH = 4000
 FRAME_CHARACTERS = 512 * 1024  # of one text on the socket; the rest comes in the next

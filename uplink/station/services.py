@@ -61,6 +61,8 @@ class Services:
         return Snapshot(
             drones=fleet.states,
             patrols=fleet.patrols,
+            grounds=fleet.grounds,
+            searched=fleet.searched,
             alerts=alerts,
             crossings=self.crossings.now,
             tracks=fleet.latest_tracks(SNAPSHOT_TRACK_POINTS),

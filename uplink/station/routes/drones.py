@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
+from uplink.ground import DroneGround, SearchedGround
 from uplink.messages import DroneId, DroneState, PatrolRoute, UtcTime
 from uplink.station.answers import TrackPoint
 from uplink.station.routes.dependencies import (
@@ -14,6 +15,7 @@ from uplink.station.routes.dependencies import (
     SenderOnItsOwnPath,
     ServicesDep,
     refuse_mismatch,
+    refuse_other_datum,
     viewer,
 )
 
@@ -52,3 +54,22 @@ async def put_patrol(drone_id: SenderOnItsOwnPath, patrol: PatrolRoute, services
     await services.store.fleet.save_patrol(patrol)
     services.fleet.put_patrol(patrol)
     services.live.publish("patrol", drone_id, patrol)
+
+
+@router.put("/{drone_id}/ground", status_code=204, responses=REFUSALS)
+async def put_ground(drone_id: SenderOnItsOwnPath, ground: DroneGround, services: ServicesDep) -> None:
+    """A drone's fence, ignore zones, home and places to land, and the area of its patrol."""
+    refuse_mismatch("drone_id", drone_id, ground.drone_id)
+    refuse_other_datum(ground)
+    await services.store.fleet.save_ground(ground)
+    services.fleet.put_ground(ground)
+    services.live.publish("ground", drone_id, ground)
+
+
+@router.put("/{drone_id}/searched", status_code=204, responses=REFUSALS)
+async def put_searched(drone_id: SenderOnItsOwnPath, ground: SearchedGround, services: ServicesDep) -> None:
+    """Which ground a drone's camera has seen, and when last."""
+    refuse_mismatch("drone_id", drone_id, ground.drone_id)
+    await services.store.fleet.save_ground(ground)
+    services.fleet.put_ground(ground)
+    services.live.publish("searched", drone_id, ground)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from sqlite_utils import Database as Connection
 
-from uplink.messages import DroneState, PatrolRoute
+from uplink.ground import DroneGround, SearchedGround
+from uplink.messages import DroneState, Message, PatrolRoute
 from uplink.station.store.database import StationDatabase
 from uplink.station.store.telemetry import Sample, add_samples
 
 LonLat = tuple[float, float]
+Shown = TypeVar("Shown", bound=Message)
+_GROUND, _SEARCHED = "ground", "searched"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class SavedFleet:
     states: list[DroneState]
     patrols: list[PatrolRoute]
     tracks: dict[str, tuple[int, list[LonLat]]]
+    grounds: list[DroneGround] = field(default_factory=list)
+    searched: list[SearchedGround] = field(default_factory=list)
 
 
 class FleetStore:
@@ -55,7 +61,13 @@ class FleetStore:
             for row in db.query("select * from track_points order by drone_id, number"):
                 _, points = tracks.setdefault(row["drone_id"], (row["number"], []))
                 points.append((row["lon_deg"], row["lat_deg"]))
-            return SavedFleet(states, patrols, tracks)
+            return SavedFleet(
+                states,
+                patrols,
+                tracks,
+                _shown(db, _GROUND, DroneGround),
+                _shown(db, _SEARCHED, SearchedGround),
+            )
 
         return await self._database.run(work)
 
@@ -95,3 +107,20 @@ class FleetStore:
             )
 
         await self._database.run(work)
+
+    async def save_ground(self, ground: DroneGround | SearchedGround) -> None:
+        """The newest of its kind of one drone."""
+        what = _SEARCHED if isinstance(ground, SearchedGround) else _GROUND
+
+        def work(db: Connection) -> None:
+            db.execute(
+                "insert or replace into shown (drone_id, what, body) values (?, ?, ?)",
+                [ground.drone_id, what, ground.model_dump_json()],
+            )
+
+        await self._database.run(work)
+
+
+def _shown(db: Connection, what: str, model: type[Shown]) -> list[Shown]:
+    rows = db.query("select body from shown where what = ? order by drone_id", [what])
+    return [model.model_validate_json(row["body"]) for row in rows]

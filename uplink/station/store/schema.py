@@ -237,6 +237,13 @@ create trigger cap_due_of_changed_incidents after update of moved_to, life, evid
 when new.moved_to is not old.moved_to or new.life <> old.life or new.evidence <> old.evidence
 begin insert or ignore into cap_due values (new.id); end""",
 )
+# What a drone tells of its ground: one of each kind, the newest.
+_GROUND = (
+    """
+create table shown (
+    drone_id text not null, what text not null, body text not null, primary key (drone_id, what)
+) without rowid""",
+)
 
 STEPS: tuple[tuple[str, ...], ...] = (
     _FIRST,
@@ -248,4 +255,5 @@ STEPS: tuple[tuple[str, ...], ...] = (
     _MEDIA,
     _TELEMETRY,
     _FEEDS,
+    _GROUND,
 )

@@ -187,6 +187,17 @@ export interface SuppressedHotspot {
   last_seen_at: string;
 }
 
+export interface CameraView {
+  azimuth_deg: number;
+  elevation_deg: number;
+  hfov_deg: number;
+}
+
+export interface Wind {
+  from_deg: number;
+  speed_m_s: number;
+}
+
 export interface DroneState {
   drone_id: string;
   at: string;
@@ -219,6 +230,8 @@ export interface DroneState {
   frame_age_s: number | null;
   frames_dropped: number;
   footprint: LonLat[];
+  view: CameraView | null;
+  wind: Wind | null;
   alerts_waiting: number;
   outbox: OutboxHealth | null;
   link: LinkHealth | null;
@@ -239,4 +252,42 @@ export interface PatrolRoute {
   plan_sha256: string;
   aboard: boolean;
   route: LonLat[];
+}
+
+export interface FenceZone {
+  keep: "in" | "out";
+  ring: LonLat[];
+}
+
+export interface IgnoreZone {
+  name: string;
+  reason: string;
+  ring: LonLat[];
+  begins: string | null;
+  ends: string | null;
+}
+
+/** Where a drone may fly, where it starts from and may land, and what ground it has to watch. */
+export interface DroneGround {
+  drone_id: string;
+  fence: FenceZone[];
+  ignore_zones: IgnoreZone[];
+  home: Position | null;
+  rally: Position[];
+  area: LonLat[];
+}
+
+/** Which ground a camera has seen, and when last: a raster, north up; its cells are zlib in base64. */
+export interface SearchedGround {
+  drone_id: string;
+  west_deg: number;
+  south_deg: number;
+  east_deg: number;
+  north_deg: number;
+  columns: number;
+  rows: number;
+  began: string;
+  slot_s: number;
+  cells: string;
+  seen_m2: number;
 }

@@ -1,7 +1,7 @@
 // What the page knows of the world, and how a message changes it. Pure: no clock, no socket, no page.
 // A part that a message does not touch keeps its identity, so that the map redraws only what changed.
 
-import type { Alert, DroneState, LonLat, PatrolRoute } from "./messages.ts";
+import type { Alert, DroneGround, DroneState, LonLat, PatrolRoute, SearchedGround } from "./messages.ts";
 import type { CrossedAlerts, Delivery, LeaseState, LiveEvent, LoggedOrder, Snapshot, StoredAlert, Tip, TipState } from "./station.ts";
 
 export interface HeardDrone {
@@ -13,6 +13,10 @@ export interface HeardDrone {
 export interface World {
   readonly drones: Readonly<Record<string, HeardDrone>>;
   readonly patrols: Readonly<Record<string, PatrolRoute>>;
+  /** By drone: fence, zones, home. */
+  readonly grounds: Readonly<Record<string, DroneGround>>;
+  /** By drone: what its camera has seen of the ground. */
+  readonly searched: Readonly<Record<string, SearchedGround>>;
   readonly alerts: Readonly<Record<string, StoredAlert>>;
   /** Of alerts that know only a direction; of the most cameras first. */
   readonly crossings: readonly CrossedAlerts[];
@@ -30,6 +34,8 @@ export interface World {
 export const EMPTY_WORLD: World = {
   drones: {},
   patrols: {},
+  grounds: {},
+  searched: {},
   alerts: {},
   crossings: [],
   tracks: {},
@@ -51,6 +57,10 @@ export function reduce(world: World, event: LiveEvent, now: number): World {
       return withDrone(world, event.data, now);
     case "patrol":
       return { ...world, patrols: { ...world.patrols, [event.data.drone_id]: event.data } };
+    case "ground":
+      return { ...world, grounds: { ...world.grounds, [event.data.drone_id]: event.data } };
+    case "searched":
+      return { ...world, searched: { ...world.searched, [event.data.drone_id]: event.data } };
     case "alert":
       return withAlert(world, event.data);
     case "delivery":
@@ -76,6 +86,8 @@ function fromSnapshot(world: World, snapshot: Snapshot, now: number): World {
   let next: World = {
     drones,
     patrols: Object.fromEntries(snapshot.patrols.map((patrol) => [patrol.drone_id, patrol])),
+    grounds: Object.fromEntries((snapshot.grounds ?? []).map((ground) => [ground.drone_id, ground])),
+    searched: Object.fromEntries((snapshot.searched ?? []).map((ground) => [ground.drone_id, ground])),
     tracks: { ...snapshot.tracks },
     alerts: {},
     crossings: snapshot.crossings ?? [],

@@ -1,6 +1,6 @@
 // What the station adds to the drones' words (uplink/station/answers.py) and its live events. A test compares.
 
-import type { Alert, DroneState, ErrorEllipse, LonLat, Order, PatrolRoute, Position } from "./messages.ts";
+import type { Alert, DroneGround, DroneState, ErrorEllipse, LonLat, Order, PatrolRoute, Position, SearchedGround } from "./messages.ts";
 
 export interface StoredAlert extends Alert {
   received_at: string;
@@ -172,6 +172,8 @@ export interface Incident {
 export interface Snapshot {
   drones: DroneState[];
   patrols: PatrolRoute[];
+  grounds: DroneGround[];
+  searched: SearchedGround[];
   alerts: StoredAlert[];
   incidents: Incident[];
   crossings: CrossedAlerts[];
@@ -185,6 +187,8 @@ export type LiveEvent =
   | { type: "snapshot"; data: Snapshot }
   | { type: "drone"; data: DroneState }
   | { type: "patrol"; data: PatrolRoute }
+  | { type: "ground"; data: DroneGround }
+  | { type: "searched"; data: SearchedGround }
   | { type: "alert"; data: StoredAlert }
   | { type: "delivery"; data: Delivery }
   | { type: "lease"; data: LeaseState }
