@@ -13,7 +13,10 @@ from uplink.station.app import create_app
 from uplink.station.server import running
 
 from .makers import make_config
+from .page_harness import browsers, ground, open_ground
 from .people import Station, station_with_people
+
+__all__ = ["browsers", "ground", "open_ground"]
 
 
 @pytest_asyncio.fixture

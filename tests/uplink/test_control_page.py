@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any
-
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import expect
 
-from uplink.drone_link import DroneLink
-from uplink.messages import DroneState, Order, OrderKind, OrderResult, OrderState
-from uplink.order_sequence import OrderSequence
-from uplink.order_signing import StationKey, StationPublicKey
+from uplink.messages import OrderKind
 
-from .makers import DRONE, KEY, NOON, OTHER_DRONE, OTHER_KEY, as_json, eventually, make_alert, make_state
-from .test_page import (  # noqa: F401 (fixtures)
-    CUT_OFF,
-    SIZES,
-    Drone,
-    Watch,
-    browser,
-    drone,
-    pytestmark,
-    url,
-)
+from .makers import OTHER_DRONE, eventually, make_alert
+from .page_checks import fits
+from .page_harness import BROWSER, PREFLIGHT, READY, DroneStandIn, Ground
 
-PATROL = {"name": "North ridge", "phase": "ready", "item": 0, "items": 31, "plan_matches": True}
-PREFLIGHT = [
-    {"name": "Position", "passed": True, "detail": "3D fix"},
-    {"name": "Battery", "passed": True, "detail": "92 %, 71 % needed"},
-]
+pytestmark = BROWSER
+
 TRAFFIC = {
     "icao": "7C1234",
     "callsign": "HELITAK 3",
@@ -47,87 +27,18 @@ TRAFFIC = {
 }
 
 
-class FakeDrone:
-    """The real link with an agent behind it that obeys, and does not forget what it was asked."""
-
-    def __init__(self, station_url: str, drone_id: str, key: str, name: str, folder: Path) -> None:
-        self.orders: list[Order] = []
-        self.says: dict[str, Any] = {
-            "name": name,
-            "seeing": "seeing",
-            "control": "hands off",
-            "patrol": PATROL,
-            "preflight": PREFLIGHT,
-        }
-        self._drone_id = drone_id
-        self._link = DroneLink(
-            station_url,
-            drone_id,
-            key,
-            on_order=self._obey,
-            station_key=StationPublicKey.parse(StationKey.open(folder / "station").public),
-            sequence=OrderSequence(folder / f"{drone_id}.sequence"),
-        )
-
-    @property
-    def kinds(self) -> list[OrderKind]:
-        return [order.kind for order in self.orders]
-
-    def _obey(self, order: Order) -> None:
-        self.orders.append(order)
-        if order.kind is OrderKind.GRANT:
-            self.says |= {"control": "granted", "granted_by": order.by}
-        if order.kind is OrderKind.START:
-            self.says["patrol"] = PATROL | {"phase": "flying", "item": 1}
-
-    async def run(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._link.run())
-            while True:
-                results = [
-                    OrderResult(order_id=one.id, kind=one.kind, state=OrderState.DONE, at=NOON)
-                    for one in self.orders[-8:]
-                ]
-                said = as_json(make_state(self._drone_id)) | self.says | {"orders": as_jsons(results)}
-                self._link.set_state(DroneState.model_validate(said))
-                await asyncio.sleep(0.05)
-
-
-def as_jsons(messages: list[Any]) -> list[Any]:
-    return [as_json(message) for message in messages]
-
-
-@pytest_asyncio.fixture
-async def fleet(url: str, tmp_path: Path) -> AsyncIterator[tuple[FakeDrone, FakeDrone]]:  # noqa: F811
-    base = url.rstrip("/")
-    drones = (
-        FakeDrone(base, DRONE, KEY, "Kestrel", tmp_path),
-        FakeDrone(base, OTHER_DRONE, OTHER_KEY, "Merlin", tmp_path),
-    )
-    tasks = [asyncio.create_task(one.run()) for one in drones]
-    yield drones
-    for task in tasks:
-        task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def person(browser: Browser, url: str) -> Page:  # noqa: F811
-    """A page with a session of its own, as on another machine."""
-    page = await (await browser.new_context(locale="en-GB", reduced_motion="reduce")).new_page()
-    await page.set_viewport_size({"width": 1440, "height": 900})
-    await page.goto(url)
-    return page
+@pytest_asyncio.fixture(loop_scope="session")
+async def fleet(open_ground: Ground) -> tuple[DroneStandIn, DroneStandIn]:
+    return await open_ground.drone("Kestrel"), await open_ground.drone("Merlin", OTHER_DRONE)
 
 
 async def test_take_control_grant_and_start_by_keyboard_alone(
-    browser: Browser,  # noqa: F811
-    url: str,  # noqa: F811
-    fleet: tuple[FakeDrone, FakeDrone],
+    open_ground: Ground,
+    fleet: tuple[DroneStandIn, DroneStandIn],
 ) -> None:
     kestrel, merlin = fleet
     kestrel.says["objection"] = "the mode has been stable for 2 s of 5 s"
-    page = await person(browser, url)
+    page = await open_ground.page()
     dock = page.get_by_role("region", name="Control of Kestrel")
     await expect(dock).to_contain_text("Nobody has control")
     await expect(dock.get_by_role("button", name="Start…")).to_be_disabled()
@@ -165,11 +76,10 @@ async def test_take_control_grant_and_start_by_keyboard_alone(
 
 
 async def test_the_second_person_waits_for_a_hand_over(
-    browser: Browser,  # noqa: F811
-    url: str,  # noqa: F811
-    fleet: tuple[FakeDrone, FakeDrone],
+    open_ground: Ground,
+    fleet: tuple[DroneStandIn, DroneStandIn],
 ) -> None:
-    first, second = await person(browser, url), await person(browser, url)
+    first, second = await open_ground.page(), await open_ground.page()
     await first.get_by_role("button", name="Take control").click()
     await expect(second.get_by_text("operator has control", exact=True)).to_be_visible()
     await expect(second.get_by_role("button", name="Take control")).to_have_count(0)
@@ -189,11 +99,10 @@ async def test_the_second_person_waits_for_a_hand_over(
 
 
 async def test_stand_down_reaches_every_drone_in_two_steps_without_control(
-    browser: Browser,  # noqa: F811
-    url: str,  # noqa: F811
-    fleet: tuple[FakeDrone, FakeDrone],
+    open_ground: Ground,
+    fleet: tuple[DroneStandIn, DroneStandIn],
 ) -> None:
-    owner, other = await person(browser, url), await person(browser, url)
+    owner, other = await open_ground.page(), await open_ground.page()
     await owner.get_by_role("button", name="Take control").click()
     await expect(other.get_by_text("operator has control", exact=True)).to_be_visible()
     await other.get_by_role("button", name="Stand down", exact=True).click()
@@ -209,16 +118,14 @@ async def test_stand_down_reaches_every_drone_in_two_steps_without_control(
 
 
 async def test_the_drone_asks_to_look_again_and_a_person_answers(
-    browser: Browser,  # noqa: F811
-    url: str,  # noqa: F811
-    drone: Drone,  # noqa: F811
-    fleet: tuple[FakeDrone, FakeDrone],
+    open_ground: Ground,
+    fleet: tuple[DroneStandIn, DroneStandIn],
 ) -> None:
     kestrel, _ = fleet
     alert = make_alert()
     kestrel.says |= {"control": "granted", "response": {"phase": "asked", "alert_id": str(alert.id)}}
-    await drone.alert(alert)
-    page = await person(browser, url)
+    await open_ground.alert(alert)
+    page = await open_ground.page()
     card = page.locator(f"[data-alert='{alert.id}']")
     await expect(card.get_by_role("button", name="Look again")).to_be_disabled()
     await page.get_by_role("button", name="Take control").click()
@@ -230,40 +137,35 @@ async def test_the_drone_asks_to_look_again_and_a_person_answers(
 
 
 async def test_traffic_and_a_plan_that_differs_are_alarms_and_nothing_is_cut_off(
-    browser: Browser,  # noqa: F811
-    url: str,  # noqa: F811
-    fleet: tuple[FakeDrone, FakeDrone],
+    open_ground: Ground,
+    fleet: tuple[DroneStandIn, DroneStandIn],
 ) -> None:
     kestrel, _ = fleet
     kestrel.says |= {
         "traffic": [TRAFFIC],
-        "patrol": PATROL | {"plan_matches": False},
+        "patrol": READY | {"plan_matches": False},
         "alarms": ["another ground station speaks as system 255"],
         "objection": "the mode has been stable for 2 s of 5 s",
         "preflight": [*PREFLIGHT, {"name": "Fence", "passed": False, "detail": "none aboard"}],
     }
-    page = await person(browser, url)
+    page = await open_ground.page()
     alarms = page.locator(".alarms")
     await expect(alarms).to_contain_text("HELITAK 3 (rotorcraft)")
     await expect(alarms).to_contain_text("closest 160 m in 41 s · 35 m above")
     await expect(alarms).to_contain_text("The plan aboard is not the plan shown")
     await expect(alarms).to_contain_text("another ground station")
     await page.get_by_role("button", name="Take control").click()
-    for width, height in SIZES:
-        await page.set_viewport_size({"width": width, "height": height})
-        assert await page.evaluate(CUT_OFF.replace("aside *", "aside *, .dock *")) == [], (width, height)
-        await expect(page.get_by_role("button", name="Stand down", exact=True)).to_be_in_viewport()
+    await fits(page, "alarms", fingers=False)
 
 
 async def test_what_was_lost_and_refused_stands_under_the_drone(
-    browser: Browser,  # noqa: F811
-    url: str,  # noqa: F811
-    fleet: tuple[FakeDrone, FakeDrone],
+    open_ground: Ground,
+    fleet: tuple[DroneStandIn, DroneStandIn],
 ) -> None:
     link = {"received": 48211, "lost_percent": 0.31, "unreadable": 0, "refused": 3, "unsent": 0}
     outbox = {"refused": 2, "refused_reason": "HTTP 409: another drone's", "pictures_dropped": 0}
     fleet[0].says |= {"firmware": "ArduCopter 4.6.3", "link": link, "outbox": outbox}
-    page = await person(browser, url)
+    page = await open_ground.page()
     health = page.get_by_role("region", name="Links of the drone")
     await expect(health.locator("span")).to_have_text(
         [
@@ -278,12 +180,11 @@ async def test_what_was_lost_and_refused_stands_under_the_drone(
 
 
 async def test_what_is_refused_says_why_in_words_and_a_long_dialog_begins_at_its_top(
-    browser: Browser,  # noqa: F811
-    url: str,  # noqa: F811
-    fleet: tuple[FakeDrone, FakeDrone],
+    open_ground: Ground,
+    fleet: tuple[DroneStandIn, DroneStandIn],
 ) -> None:
     kestrel, _ = fleet
-    page = await person(browser, url)
+    page = await open_ground.page()
     dock = page.get_by_role("region", name="Control of Kestrel")
     await expect(dock.get_by_text("Start: Take control first", exact=True)).to_be_visible()
     await page.get_by_role("button", name="Take control").click()
@@ -305,6 +206,6 @@ async def test_what_is_refused_says_why_in_words_and_a_long_dialog_begins_at_its
 
     because = "the mode changed from AUTO to LOITER, which the agent had not asked for"
     kestrel.says |= {"control": "hands off", "control_reason": because, "armed": True}
-    kestrel.says["patrol"] = PATROL | {"phase": "interrupted", "item": 9}
+    kestrel.says["patrol"] = READY | {"phase": "interrupted", "item": 9}
     await expect(page.locator(".alarms")).to_contain_text("Kestrel: Hands off")
     await expect(page.locator(".alarms")).to_contain_text(because)

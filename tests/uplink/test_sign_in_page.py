@@ -2,55 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-import pytest
 import pytest_asyncio
-from fastapi import FastAPI
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Page, expect
 
-from uplink.station.app import create_app
-from uplink.station.server import running
+from .makers import DRONE
+from .page_checks import fits
+from .page_harness import BROWSER, Ground
+from .people import password_of
 
-from .drone import state_of, tell
-from .makers import DRONE, as_json, auth, make_alert, make_config
-from .people import cheap_passwords, password_of, settle_in
-from .test_page import (  # noqa: F401 (fixtures)
-    CUT_OFF,
-    NO_WEBGL,
-    SIZES,
-    Watch,
-    browser,
-    pytestmark,
-)
+pytestmark = BROWSER
 
 
-class Served:
-    """A station with people, over a real socket."""
-
-    def __init__(self, url: str, app: FastAPI) -> None:
-        self.url = url
-        self.services: Any = app.state.services
-
-
-@pytest_asyncio.fixture
-async def served_people(tmp_path: Path) -> AsyncIterator[Served]:
-    config = make_config(tmp_path).model_copy(update={"sign_in": True})
-    await settle_in(config.data_dir)
-    app = create_app(config)
-    with cheap_passwords():
-        async with (
-            running(config, app) as url,
-            httpx.AsyncClient(base_url=f"{url}/api/v1", trust_env=False) as http,
-        ):
-            alert = make_alert()
-            await tell(http, state_of())
-            (await http.put(f"/alerts/{alert.id}", json=as_json(alert), headers=auth())).raise_for_status()
-            yield Served(url, app)
+@pytest_asyncio.fixture(loop_scope="session")
+async def door(ground: Ground) -> Ground:
+    """Behind it: a drone, and an alert."""
+    await ground.state(name="")
+    await ground.alert()
+    return ground
 
 
 async def enter(page: Page, name: str, password: str | None = None) -> None:
@@ -64,13 +36,8 @@ def alerts(page: Page) -> Any:
     return page.locator("[data-alert]")
 
 
-@pytest.mark.parametrize("browser", [NO_WEBGL], indirect=True, ids=["no-webgl"])
-async def test_nothing_is_shown_before_somebody_signs_in_nor_after_they_left(
-    browser: Browser,  # noqa: F811
-    served_people: Served,
-) -> None:
-    watch = Watch()
-    page = await watch.open(browser, served_people.url)
+async def test_nothing_is_shown_before_somebody_signs_in_nor_after_they_left(door: Ground) -> None:
+    page = await door.page()
     await expect(page.get_by_role("form", name="Sign in to the station")).to_be_visible()
     await expect(page.get_by_label("Name")).to_be_focused()
     asked = await page.evaluate("performance.getEntriesByType('resource').map((one) => one.name)")
@@ -97,27 +64,18 @@ async def test_nothing_is_shown_before_somebody_signs_in_nor_after_they_left(
     await expect(page.get_by_role("form", name="Sign in to the station")).to_be_visible()
 
 
-@pytest.mark.parametrize("browser", [NO_WEBGL], indirect=True, ids=["no-webgl"])
-async def test_the_page_goes_back_to_the_door_when_the_station_ends_the_session(
-    browser: Browser,  # noqa: F811
-    served_people: Served,
-) -> None:
-    page = await Watch().open(browser, served_people.url)
+async def test_the_page_goes_back_to_the_door_when_the_station_ends_the_session(door: Ground) -> None:
+    page = await door.page()
     await enter(page, "Vera")
     await expect(alerts(page)).to_have_count(1)
-    await served_people.services.access.remove_user("Vera", by="Ada")
+    await door.services.access.remove_user("Vera", by="Ada")
     await expect(page.get_by_role("form", name="Sign in to the station")).to_be_visible()
     await expect(page.get_by_text("You were signed out.")).to_be_visible()
     await expect(alerts(page)).to_have_count(0)
 
 
-@pytest.mark.parametrize("browser", [NO_WEBGL], indirect=True, ids=["no-webgl"])
-async def test_a_viewer_sees_everything_and_is_told_why_no_button_does_anything(
-    browser: Browser,  # noqa: F811
-    served_people: Served,
-) -> None:
-    watch = Watch()
-    page = await watch.open(browser, served_people.url)
+async def test_a_viewer_sees_everything_and_is_told_why_no_button_does_anything(door: Ground) -> None:
+    page = await door.page()
     await enter(page, "Vera")
     await expect(alerts(page)).to_have_count(1)
     dock = page.get_by_role("region", name=f"Control of {DRONE}")
@@ -127,15 +85,10 @@ async def test_a_viewer_sees_everything_and_is_told_why_no_button_does_anything(
     dialog = page.get_by_role("dialog", name="Stand down every drone?")
     await expect(dialog.get_by_role("button", name="Stand down all")).to_be_disabled()
     await expect(dialog).to_contain_text("Viewers cannot give orders")
-    assert watch.errors == []
 
 
-@pytest.mark.parametrize("browser", [NO_WEBGL], indirect=True, ids=["no-webgl"])
-async def test_a_pilot_takes_control_and_changes_the_password(
-    browser: Browser,  # noqa: F811
-    served_people: Served,
-) -> None:
-    page = await Watch().open(browser, served_people.url)
+async def test_a_pilot_takes_control_and_changes_the_password(door: Ground) -> None:
+    page = await door.page()
     await enter(page, "Pia")
     await page.get_by_role("button", name="Take control").click()
     await expect(page.get_by_text("You have control", exact=True)).to_be_visible()
@@ -156,36 +109,25 @@ async def test_a_pilot_takes_control_and_changes_the_password(
     await expect(alerts(page)).to_have_count(1)
 
 
-async def test_the_door_speaks_both_languages_and_fits_every_screen(
-    browser: Browser,  # noqa: F811
-    served_people: Served,
-) -> None:
-    page = await Watch().open(browser, served_people.url)
+async def test_the_door_speaks_both_languages_and_fits_every_screen(door: Ground) -> None:
+    page = await door.page()
     await page.get_by_role("button", name="简体中文").click()
     await expect(page.get_by_role("heading")).to_have_text("登录地面站")
     await page.get_by_role("button", name="English").click()
-    for width, height in SIZES:
-        await page.set_viewport_size({"width": width, "height": height})
-        await expect(page.get_by_role("button", name="Sign in")).to_be_in_viewport(ratio=1)
+    await fits(page, "door", fingers=False)
     await enter(page, "Vera")
     await expect(alerts(page)).to_have_count(1)
-    for width, height in SIZES:
-        await page.set_viewport_size({"width": width, "height": height})
-        assert await page.evaluate(CUT_OFF) == [], (width, height)
-        await expect(page.get_by_role("button", name="Vera")).to_be_in_viewport(ratio=1)
+    await fits(page, "viewer", fingers=False)
 
 
-async def test_the_map_is_drawn_and_no_rule_of_the_page_is_broken(
-    browser: Browser,  # noqa: F811
-    served_people: Served,
-) -> None:
+async def test_the_map_is_drawn_and_no_rule_of_the_page_is_broken(door: Ground) -> None:
     """The policy allows no script, style or picture but our own; the map's worker is a blob."""
-    page = await (await browser.new_context(locale="en-GB")).new_page()
+    page = await door.page(with_map=True, reduced_motion="no-preference")
     await page.add_init_script(
         "window.broken = []; addEventListener('securitypolicyviolation', "
         "(told) => broken.push(`${told.violatedDirective} ${told.blockedURI} ${told.sourceFile}`));"
     )
-    answer = await page.goto(served_people.url)
+    answer = await page.goto(door.url)
     assert answer is not None
     assert "script-src 'self';" in answer.headers["content-security-policy"]
     assert "'unsafe" not in answer.headers["content-security-policy"]
@@ -202,10 +144,11 @@ async def test_the_map_is_drawn_and_no_rule_of_the_page_is_broken(
     await page.evaluate("fetch('https://evil.example/').catch(() => 0)")
     await page.wait_for_function("broken.length >= 2")
     assert await page.evaluate("window.hit") is None
+    door.errors.clear()  # the browser told of what it did not let through
 
 
-async def test_no_other_page_frames_ours(served_people: Served) -> None:
+async def test_no_other_page_frames_ours(door: Ground) -> None:
     async with httpx.AsyncClient(trust_env=False) as http:
-        headers = (await http.get(served_people.url)).headers
+        headers = (await http.get(door.url)).headers
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
     assert headers["x-frame-options"] == "DENY"

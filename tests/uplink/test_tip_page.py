@@ -5,19 +5,21 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
-from playwright.async_api import Browser, Page, expect
+import pytest_asyncio
+from playwright.async_api import Page, expect
 
 from uplink.messages import OrderKind
 
-from .makers import HOME, eventually
-from .test_control_page import PATROL, FakeDrone, fleet, person  # noqa: F401 (fixtures)
-from .test_page import CUT_OFF, SIZES, browser, pytestmark, url  # noqa: F401 (fixtures)
+from .makers import HOME, OTHER_DRONE, eventually
+from .page_checks import SIZES, fits
+from .page_harness import BROWSER, READY, DroneStandIn, Ground
+
+pytestmark = BROWSER
 
 TEXT = "Smoke behind the barn, caller cannot see flames"
 
 
-async def tell(served: httpx.AsyncClient, external_id: str = "7", **said: Any) -> str:
+async def tell(ground: Ground, external_id: str = "7", **said: Any) -> str:
     properties = {
         "source": "Control room",
         "external_id": external_id,
@@ -29,10 +31,15 @@ async def tell(served: httpx.AsyncClient, external_id: str = "7", **said: Any) -
     }
     place = {"type": "Point", "coordinates": [HOME.lon_deg + 0.002, HOME.lat_deg + 0.001]}
     feature = {"type": "Feature", "geometry": place, "properties": properties}
-    answer = await served.post("/tips", json=feature, headers={"X-Emberwatch-Session": "s" * 32})
+    answer = await ground.http.post("/tips", json=feature, headers={"X-Emberwatch-Session": "s" * 32})
     assert answer.status_code == 201, answer.text
     tip_id: str = answer.json()["id"]
     return tip_id
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def fleet(open_ground: Ground) -> tuple[DroneStandIn, DroneStandIn]:
+    return await open_ground.drone("Kestrel"), await open_ground.drone("Merlin", OTHER_DRONE)
 
 
 async def take(page: Page) -> None:
@@ -42,16 +49,13 @@ async def take(page: Page) -> None:
 
 
 async def test_one_click_sends_the_drone_and_what_it_saw_is_shown(
-    browser: Browser,  # noqa: F811
-    url: str,  # noqa: F811
-    served: httpx.AsyncClient,
-    fleet: tuple[FakeDrone, FakeDrone],  # noqa: F811
+    open_ground: Ground, fleet: tuple[DroneStandIn, DroneStandIn]
 ) -> None:
     kestrel, merlin = fleet
-    page = await person(browser, url)
+    page = await open_ground.page(with_map=True)
     await expect(page.get_by_role("region", name="Control of Kestrel")).to_be_visible()
     await expect(page.get_by_role("region", name="Tips")).to_have_count(0)
-    tip_id = await tell(served)
+    tip_id = await tell(open_ground)
     card = page.locator(f"[data-tip='{tip_id}']")
     await expect(card).to_contain_text("Call: Control room")
     await expect(card).to_contain_text(TEXT)
@@ -62,7 +66,7 @@ async def test_one_click_sends_the_drone_and_what_it_saw_is_shown(
     await expect(card).to_contain_text("Take control first")
     await take(page)
     await expect(card).to_contain_text("Not in this phase of the patrol")
-    kestrel.says["patrol"] = PATROL | {"phase": "flying", "item": 3}
+    kestrel.says["patrol"] = READY | {"phase": "flying", "item": 3}
     await expect(send).to_be_enabled()
     await send.click()
     await eventually(lambda: OrderKind.LOOK_AT in kestrel.kinds)
@@ -73,13 +77,10 @@ async def test_one_click_sends_the_drone_and_what_it_saw_is_shown(
 
 
 async def test_a_tip_is_settled_with_a_reason_and_is_gone(
-    browser: Browser,  # noqa: F811
-    url: str,  # noqa: F811
-    served: httpx.AsyncClient,
-    fleet: tuple[FakeDrone, FakeDrone],  # noqa: F811
+    open_ground: Ground, fleet: tuple[DroneStandIn, DroneStandIn]
 ) -> None:
-    page = await person(browser, url)
-    tip_id = await tell(served)
+    page = await open_ground.page()
+    tip_id = await tell(open_ground)
     card = page.locator(f"[data-tip='{tip_id}']")
     await card.get_by_role("button", name="Settle…").click()
     dialog = page.get_by_role("dialog", name="Settle this tip")
@@ -87,29 +88,27 @@ async def test_a_tip_is_settled_with_a_reason_and_is_gone(
     await dialog.get_by_label("Why").fill("a barbecue")
     await dialog.get_by_role("button", name="Nothing in it").click()
     await expect(card).to_have_count(0)
-    [tip] = (await served.get("/tips", params={"state": "dismissed"})).json()
+    [tip] = (await open_ground.http.get("/tips", params={"state": "dismissed"})).json()
     assert (tip["id"], tip["reason"]) == (tip_id, "a barbecue")
 
 
 async def test_a_list_of_tips_leaves_room_for_the_alerts_on_every_screen_in_both_languages(
-    browser: Browser,  # noqa: F811
-    url: str,  # noqa: F811
-    served: httpx.AsyncClient,
-    fleet: tuple[FakeDrone, FakeDrone],  # noqa: F811
+    open_ground: Ground, fleet: tuple[DroneStandIn, DroneStandIn]
 ) -> None:
-    page = await person(browser, url)
+    page = await open_ground.page()
     for number, kind in enumerate(("call", "sensor", "satellite", "other")):
-        await tell(served, str(number), kind=kind, source=f"{kind} system of the fire brigade", text=TEXT * 4)
+        source = f"{kind} system of the fire brigade"
+        await tell(open_ground, str(number), kind=kind, source=source, text=TEXT * 4)
     await expect(page.locator("[data-tip]")).to_have_count(4)
     for tips_name in ("Tips", "线索"):
         tips = page.get_by_role("region", name=tips_name)
         await expect(tips).to_be_visible()
+        await fits(page, f"tips-{tips_name}", fingers=False)
         for width, height in SIZES:
             await page.set_viewport_size({"width": width, "height": height})
-            assert await page.evaluate(CUT_OFF) == [], (width, height)
             queue, box = await page.get_by_role("complementary").bounding_box(), await tips.bounding_box()
             assert queue is not None
             assert box is not None
             assert width <= 760 or box["height"] < 0.5 * queue["height"]
         if tips_name == "Tips":
-            await page.locator(".language").click()
+            await page.get_by_role("button", name="简体中文").click()
