@@ -57,6 +57,7 @@ MODELS: list[type[Message]] = [
     answers.LeaseState,
     access_answers.SessionState,
     answers.Snapshot,
+    incident.IncidentPhoto,
     incident.Incident,
     incident.Target,
 ]

@@ -42,6 +42,10 @@ ROUTES: dict[str, tuple[str, int]] = {
     "POST /api/v1/session": (PUBLIC, 422),
     "GET /api/v1/orders/key": (PUBLIC, 200),
     "GET /api/v1/webhooks/schema": (PUBLIC, 200),
+    # Who has a crew link.
+    "GET /crew/{secret}": (PUBLIC, 200),
+    "GET /crew/{secret}/now": (PUBLIC, 404),
+    "GET /crew/{secret}/photos/{sha256}": (PUBLIC, 404),
     # Drones.
     "PUT /api/v1/alerts/{alert_id}": (DRONES, 422),
     "PUT /api/v1/drones/{drone_id}/ground": (DRONES, 422),
@@ -62,6 +66,7 @@ ROUTES: dict[str, tuple[str, int]] = {
     "GET /api/v1/drones": (VIEWER, 200),
     "GET /api/v1/drones/{drone_id}/track": (VIEWER, 200),
     "GET /api/v1/incidents": (VIEWER, 200),
+    "GET /api/v1/incidents/units": (VIEWER, 200),
     "GET /api/v1/incidents/{incident_id}": (VIEWER, 404),
     "GET /api/v1/incidents/{incident_id}/alerts": (VIEWER, 404),
     "GET /api/v1/incidents/{incident_id}/timeline": (VIEWER, 404),
@@ -87,6 +92,9 @@ ROUTES: dict[str, tuple[str, int]] = {
     "DELETE /api/v1/drones/{drone_id}/lease": (PILOT, 404),
     "POST /api/v1/drones/{drone_id}/orders": (PILOT, 422),
     "POST /api/v1/stand-down": (PILOT, 202),
+    "GET /api/v1/incidents/{incident_id}/crew-links": (PILOT, 404),
+    "POST /api/v1/incidents/{incident_id}/crew-links": (PILOT, 404),
+    "DELETE /api/v1/crew-links/{link_id}": (PILOT, 404),
     "POST /api/v1/incidents/{incident_id}/merge": (PILOT, 428),
     "POST /api/v1/incidents/{incident_id}/split": (PILOT, 428),
     "POST /api/v1/incidents/{incident_id}/steps": (PILOT, 428),

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
@@ -29,6 +29,7 @@ from uplink.station.auth import DroneKeys
 from uplink.station.body_limit import BodyLimit
 from uplink.station.config import StationConfig
 from uplink.station.control import Control
+from uplink.station.crew import Crew
 from uplink.station.crossings import Crossings
 from uplink.station.drone_links import DroneLinks
 from uplink.station.feeds.cap_book import CapBook
@@ -44,6 +45,7 @@ from uplink.station.routes import (
     alerts,
     audit,
     cap,
+    crew,
     deliveries,
     drone_link,
     drones,
@@ -166,6 +168,7 @@ def create_app(
                 control,
                 tips,
                 incidents,
+                Crew(store, clock=clock, monotonic=monotonic),
                 crossings,
                 pictures,
                 Looks(),
@@ -219,11 +222,12 @@ def create_app(
     for part in (drones, control_routes, orders, crossing_routes, media, live, deliveries, health):
         api.include_router(part.router)
     api.include_router(drone_link.router)
-    for part in (incident_routes, suppressed, session, users, audit, webhook_routes, tip_routes):
+    for part in (incident_routes, crew, suppressed, session, users, audit, webhook_routes, tip_routes):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(ogc.router)
     app.include_router(cap.router)
+    app.include_router(crew.crew_router)
     app.include_router(health.router, include_in_schema=False)  # where load balancers look for it
     app.include_router(metric_routes.router)
     app.add_exception_handler(StoreError, _cannot_store)
@@ -270,11 +274,19 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
 
 def _is_page(path: str) -> bool:
     """Whether this is a part of the page; all else is data."""
+    if path.startswith("/crew/"):
+        return path.count("/") == 2
     return path in ("/", "/index.html", "/icon.svg", "/licences.md") or path.startswith("/assets/")
 
 
 def _mount_page(app: FastAPI, page_dir: Path) -> None:
     if (page_dir / "index.html").is_file():
+
+        @app.get("/crew/{secret}", include_in_schema=False)
+        async def crew_page(secret: str) -> FileResponse:  # noqa: ARG001 (it asks for the rest by itself)
+            """The same for everybody: what the link opens is asked for by the page."""
+            return FileResponse(page_dir / "crew.html", headers={"Cache-Control": "no-cache"})
+
         app.mount("/", StaticFiles(directory=page_dir, html=True), name="page")
         return
 

@@ -9,12 +9,15 @@ from uuid import UUID
 
 from pydantic import Field
 
-from uplink.messages import DroneId, ErrorEllipse, Message, Position, UtcTime
+from uplink.messages import DroneId, ErrorEllipse, Message, Position, Sha256, UtcTime
 
 MOST_ALERT_IDS = 100
 MOST_ALIASES = 100
+MOST_PHOTOS = 12
+MOST_UNITS = 20
 Reason = Annotated[str, Field(max_length=1000)]
 Who = Annotated[str, Field(max_length=80)]
+Unit = Annotated[str, Field(max_length=80)]
 
 
 class IncidentState(StrEnum):
@@ -60,6 +63,18 @@ class Target(Message):
     level: str | None = Field(description="the highest level that was told because it was missed")
 
 
+class IncidentPhoto(Message):
+    """The clearest frame of one of its alerts; its bytes are at `/api/v1/media/{sha256}`."""
+
+    alert_id: UUID
+    drone_id: DroneId
+    sha256: Sha256
+    width_px: int = Field(gt=0)
+    height_px: int = Field(gt=0)
+    captured_at: UtcTime
+    box_px: tuple[float, float, float, float] | None = Field(description="the detection in it")
+
+
 class Incident(Message):
     """What the station knows of one event, and how far people are with it."""
 
@@ -90,15 +105,30 @@ class Incident(Message):
     covariance_m2: tuple[float, float, float] | None = Field(
         description="east-east, east-north, north-north of the position, m²"
     )
+    method: Literal["dem", "flat", "crossing"] | None = Field(
+        None,
+        description="of the position: all of it on a terrain model, some of it on flat ground, or where "
+        "directions cross",
+    )
     area_m2: float | None = Field(ge=0, description="the largest that one alert says")
+    area_sigma_m2: float | None = Field(None, description="1σ of area_m2")
     growth_m2_per_min: float | None = Field(description="the largest that one alert says")
+    growth_sigma_m2_per_min: float | None = Field(None, description="1σ of growth_m2_per_min")
     alerts: int = Field(ge=1, description="how many it is made of")
     alert_ids: list[UUID] = Field(
         max_length=MOST_ALERT_IDS, description="of these, the first 100 by time of confirmation"
     )
     drone_ids: list[DroneId] = Field(description="whose alerts they are")
+    photos: list[IncidentPhoto] = Field(
+        default_factory=list,
+        max_length=MOST_PHOTOS,
+        description="of its alerts that were seen last, the newest first",
+    )
     acknowledge: Target = Field(description="somebody has seen it")
     dispatch: Target = Field(description="somebody is on the way")
+    units: list[Unit] = Field(
+        default_factory=list, max_length=MOST_UNITS, description="who was sent, the first one first"
+    )
     level: str | None = Field(description="the highest level of escalation so far")
     confirmed_by: Who | None = Field(description="the person who says that it burns; none until then")
     closed_at: UtcTime | None = Field(description="when it was resolved or found a false alarm")

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from uplink.messages import DroneId, Message, Position, UtcTime
 from uplink.station.answers import StoredAlert
-from uplink.station.incident import MOST_ALERT_IDS, Incident, Reason
+from uplink.station.incident import MOST_ALERT_IDS, Incident, Reason, Unit
 
 Why = Annotated[str, Field(min_length=1, max_length=1000)]
 
@@ -40,6 +40,7 @@ class StepRequest(Message):
 
     step: StepKind
     reason: Reason = ""
+    unit: Unit = Field("", description="of dispatch: who is sent. Another one can be sent after it")
 
 
 class MergeRequest(Message):
@@ -81,6 +82,7 @@ class TimelineEntry(Message):
     what: str = Field(description="as in `alert.confirmed`, `incident.acknowledged`, `webhook.delivered`")
     who: str = Field(description="a person, `drone <id>`, `station`, or the host of a webhook")
     reason: str = Field("", description="the person's words, or why a delivery failed")
+    unit: str = Field("", description="of a dispatch: who was sent")
     alert_id: UUID | None = None
     revision: int | None = Field(None, description="of the alert")
     captured_at: UtcTime | None = Field(None, description="capture time of the alert's latest sighting then")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,7 @@ class Place:
     position: Position
     ellipse: ErrorEllipse
     covariance_m2: tuple[float, float, float]
+    method: Literal["dem", "flat", "crossing"]
 
 
 def fused_place(best: Sequence[Alert]) -> Place | None:
@@ -50,9 +52,10 @@ def fused_place(best: Sequence[Alert]) -> Place | None:
         return None
     origin = placed[0].position
     assert origin is not None  # noqa: S101 - placed
+    method: Literal["dem", "flat"] = "dem" if all(alert.method == "dem" for alert in placed) else "flat"
     if len(placed) == 1:
         alone_m2 = covariance_of(placed[0])
-        return Place(origin, ellipse_of(alone_m2), _three(alone_m2))
+        return Place(origin, ellipse_of(alone_m2), _three(alone_m2), method)
     east_per_deg = _METRES_PER_DEG * math.cos(math.radians(origin.lat_deg))
     common_m2 = COMMON_SIGMA_M**2 * np.eye(2)
     points_m, weights = [], []
@@ -73,7 +76,7 @@ def fused_place(best: Sequence[Alert]) -> Place | None:
         lon_deg=(origin.lon_deg + middle_m[0] / east_per_deg + 180) % 360 - 180,
         alt_amsl_m=heights[nearest],
     )
-    return Place(position, ellipse_of(covariance_m2), _three(covariance_m2))
+    return Place(position, ellipse_of(covariance_m2), _three(covariance_m2), method)
 
 
 def covariance_of(alert: Alert) -> FloatArray:

@@ -4,6 +4,7 @@
     new ────────────────▶ acknowledged ─────▶ dispatched
      │  dispatch                │                 │
      ├──────────────────────────┼────────────────▶│
+     │                          │                 │ ◀─ dispatch of one more unit
      │        resolve, false alarm (with a reason)│
      ▼                          ▼                 ▼
     resolved | false alarm ──── reopen (with a reason) ───▶ acknowledged, by who reopens it
@@ -19,7 +20,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 
 from uplink.errors import NotPossibleError
-from uplink.station.incident import IncidentState
+from uplink.station.incident import MOST_UNITS, IncidentState
 from uplink.station.incident_answers import StepKind
 
 NEEDS_REASON = frozenset({StepKind.RESOLVE, StepKind.FALSE_ALARM, StepKind.REOPEN, StepKind.NOTE})
@@ -52,6 +53,8 @@ class Life:
     closed_s: float | None = None
     closed_because: str | None = None
     told: dict[str, str] = field(default_factory=dict)
+    units: tuple[str, ...] = ()
+    """Who was sent, the first one first."""
     related: str | None = None
 
     def to_json(self) -> str:
@@ -64,7 +67,7 @@ class Life:
         raw = json.loads(text)
         for name in ("acknowledged", "dispatched"):
             raw[name] = None if raw[name] is None else Met(**raw[name])
-        return cls(**raw | {"state": IncidentState(raw["state"])})
+        return cls(**raw | {"state": IncidentState(raw["state"]), "units": tuple(raw.get("units", ()))})
 
 
 class StepRefusedError(NotPossibleError):
@@ -76,8 +79,8 @@ def begin(now_s: float, related: str | None = None) -> Life:
     return Life(reported_s=now_s, clock_s=now_s, related=related)
 
 
-def step(life: Life, kind: StepKind, *, who: str, reason: str, now_s: float) -> Life:
-    """The life after the step. Raises ``StepRefusedError``."""
+def step(life: Life, kind: StepKind, *, who: str, reason: str, now_s: float, unit: str = "") -> Life:
+    """The life after the step; ``unit`` is who is sent. Raises ``StepRefusedError``."""
     if kind in NEEDS_REASON and not reason.strip():
         raise StepRefusedError(f"{kind} needs a reason")
     state, met = life.state, Met(now_s, who)
@@ -93,7 +96,16 @@ def step(life: Life, kind: StepKind, *, who: str, reason: str, now_s: float) -> 
                 state=IncidentState.DISPATCHED,
                 acknowledged=life.acknowledged or met,
                 dispatched=met,
+                units=(unit,) if unit else (),
             )
+        case StepKind.DISPATCH if state is IncidentState.DISPATCHED and unit:
+            if unit in life.units:
+                raise StepRefusedError(f"{unit} is on the way already")
+            if len(life.units) >= MOST_UNITS:
+                raise StepRefusedError(
+                    f"more than {MOST_UNITS} units have no dispatch of their own: note them"
+                )
+            after = replace(life, units=(*life.units, unit))
         case StepKind.CONFIRM if state is not IncidentState.FALSE_ALARM and life.confirmed_by is None:
             after = replace(life, confirmed_by=who)
         case StepKind.RESOLVE if not state.is_closed:
@@ -120,6 +132,7 @@ def step(life: Life, kind: StepKind, *, who: str, reason: str, now_s: float) -> 
                 clock_s=now_s,
                 acknowledged=met,
                 dispatched=None,
+                units=(),
                 closed_s=None,
                 closed_because=None,
                 told={},
@@ -149,6 +162,7 @@ def join(lives: Iterable[Life]) -> Life:
         dispatched=_first(life.dispatched for life in alive),
         confirmed_by=next((life.confirmed_by for life in alive if life.confirmed_by), None),
         told={target: level for life in alive for target, level in life.told.items()},
+        units=tuple(dict.fromkeys(unit for life in alive for unit in life.units))[:MOST_UNITS],
         related=next((life.related for life in every if life.related), None),
     )
 

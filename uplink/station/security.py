@@ -78,7 +78,9 @@ class Security:
         route = getattr(scope.get("route"), "path", "")
         if self._said.may_say(f"{client} {method} {route} {status}", self._monotonic()):
             # As repr: a path may hold line ends, and a log line is one line.
-            log.warning("refused with %d: %s %.200r from %s", status, method, scope["path"], client)
+            log.warning(
+                "refused with %d: %s %.200r from %s", status, method, _without_secret(scope["path"]), client
+            )
 
 
 class SaidOnce:
@@ -99,6 +101,11 @@ class SaidOnce:
         while len(self._said_at_s) > self._capacity:
             self._said_at_s.popitem(last=False)
         return True
+
+
+def _without_secret(path: str) -> str:
+    """What a crew link opens with stands in its path, and belongs into no log."""
+    return "/crew/…" if path.startswith("/crew/") else path
 
 
 def _climbs(path: str) -> bool:

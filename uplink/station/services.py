@@ -12,6 +12,7 @@ from uplink.station.access import Access
 from uplink.station.answers import Crossed, Delivery, Snapshot
 from uplink.station.auth import DroneKeys
 from uplink.station.control import Control
+from uplink.station.crew import Crew
 from uplink.station.crossings import Crossings
 from uplink.station.drone_links import OpenLink
 from uplink.station.fleet import Fleet
@@ -46,6 +47,7 @@ class Services:
     control: Control
     tips: Tips
     incidents: Incidents
+    crew: Crew
     crossings: Crossings
     pictures: PictureChecker
     looks: Looks

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, Response
@@ -20,6 +20,7 @@ from uplink.station.incident_answers import (
     MergeRequest,
     SplitAnswer,
     SplitRequest,
+    StepKind,
     StepRequest,
     Timeline,
     UndoRequest,
@@ -88,15 +89,25 @@ async def incidents(
         ),
     ] = None,
     drone_id: Annotated[DroneId | None, Query(description="with an alert of this drone")] = None,
+    label: Annotated[Literal["fire", "smoke"] | None, Query(description="of this class alone")] = None,
+    text: Annotated[
+        str, Query(max_length=80, description="in its id, in what people said, who they are, whom they sent")
+    ] = "",
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     before: Annotated[UUID | None, Query(description="the last incident of the page before")] = None,
     datum: DatumQuery = "wgs84",
 ) -> list[Incident]:
     """Incidents by the time of their first confirmation, the newest first."""
-    wanted = IncidentFilter(tuple(state or ()), since, until, _rectangle(bbox), drone_id)
+    wanted = IncidentFilter(tuple(state or ()), since, until, _rectangle(bbox), drone_id, label, text)
     last = None if before is None else await services.store.incidents.get(before, now_s=services.clock())
     found = await services.store.incidents.newest(limit, last, wanted=wanted, now_s=services.clock())
     return [in_datum(incident, datum) for incident in found]
+
+
+@router.get("/units", dependencies=[Depends(viewer)], responses=WHO)
+async def units(services: ServicesDep, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> list[str]:
+    """Names of who was ever sent to an incident, the latest first."""
+    return await services.store.incidents.units(limit)
 
 
 @router.get("/{incident_id}", dependencies=[Depends(viewer)], responses=FOUND)
@@ -160,10 +171,13 @@ async def take_step(
     """Acknowledge, dispatch, confirm, resolve, false alarm, reopen, or a note."""
     if request.step in NEEDS_REASON and not request.reason.strip():
         raise HTTPException(422, f"{request.step} needs a reason")
+    if request.unit and request.step is not StepKind.DISPATCH:
+        raise HTTPException(422, f"{request.step} sends nobody: only dispatch has a unit")
     news = await services.store.incidents.take_step(
         incident_id,
         request.step,
         _actor(who, request.reason, version),
+        unit=request.unit.strip(),
         now_s=services.clock(),
         endpoints=services.webhooks.names,
     )

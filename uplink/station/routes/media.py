@@ -39,13 +39,13 @@ NOT_SHOWN: dict[int | str, dict[str, Any]] = {
 }
 # A browser asks again after an hour, so that every hour of looking is on record, and nothing is kept by one
 # that another person signs in at.
-_HEADERS = {
+PICTURE_HEADERS = {
     "Cache-Control": "private, max-age=3600",
     "Vary": "Cookie, Authorization",
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
 }
-_JPEG: dict[str, Any] = {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}
+PICTURE: dict[str, Any] = {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}
 
 
 @router.get("", responses=WHO)
@@ -72,15 +72,15 @@ async def all_media(
     responses={
         **WHO,
         **NOT_SHOWN,
-        200: {**_JPEG, "description": "the picture"},
+        200: {**PICTURE, "description": "the picture"},
         304: {"description": "as before"},
     },
 )
 async def media(sha256: Sha256Path, request: Request, services: ServicesDep, person: ViewerDep) -> Response:
     """A picture, made anew from what the drone sent. Who looks at it is recorded, once an hour."""
-    await _fit_to_be_shown(sha256, services)
-    await _record_look(sha256, services, person)
-    headers = {**_HEADERS, "ETag": f'"{sha256}"'}
+    await fit_to_be_shown(sha256, services)
+    await record_look(sha256, services, person)
+    headers = {**PICTURE_HEADERS, "ETag": f'"{sha256}"'}
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     return FileResponse(services.store.media.shown(sha256), media_type="image/jpeg", headers=headers)
@@ -109,7 +109,7 @@ async def original(sha256: Sha256Path, services: ServicesDep, person: AdminDep) 
         path,
         media_type="application/octet-stream",
         filename=f"{sha256}.jpg",
-        headers={**_HEADERS, "Cache-Control": "no-store"},
+        headers={**PICTURE_HEADERS, "Cache-Control": "no-store"},
     )
 
 
@@ -131,7 +131,7 @@ async def release(sha256: Sha256Path, services: ServicesDep, person: AdminDep) -
     responses={
         **WHO,
         **NOT_SHOWN,
-        200: {**_JPEG, "description": "the picture, to be saved"},
+        200: {**PICTURE, "description": "the picture, to be saved"},
         422: {"model": Invalid, "description": "a box is not in the picture"},
     },
 )
@@ -142,7 +142,7 @@ async def export(
 
     Nothing is looked for: a person has to see what is to be blurred, and to check what comes out.
     """
-    await _fit_to_be_shown(sha256, services)
+    await fit_to_be_shown(sha256, services)
     try:
         jpeg = await asyncio.to_thread(blurred, services.store.media.shown(sha256), wanted.blur)
     except OutsideError as reason:
@@ -150,7 +150,7 @@ async def export(
     deed = Deed(person.name, "media.exported", sha256, {"blurred": wanted.blur})
     await services.store.audit.write(deed, now_s=services.clock())
     headers = {
-        **_HEADERS,
+        **PICTURE_HEADERS,
         "Cache-Control": "no-store",
         "Content-Disposition": f'attachment; filename="{sha256[:12]}-export.jpg"',
     }
@@ -162,8 +162,8 @@ async def _set_hold(sha256: str, reason: str, services: Services, person: Person
         raise HTTPException(404, "this picture is not here")
 
 
-async def _fit_to_be_shown(sha256: str, services: Services) -> None:
-    """Else says why not."""
+async def fit_to_be_shown(sha256: str, services: Services) -> None:
+    """Else says why not: 403, 404, 410 or 425."""
     row = await services.store.media.get(sha256)
     if row is None:
         raise HTTPException(404, "this picture is not here (yet)")
@@ -179,7 +179,7 @@ async def _fit_to_be_shown(sha256: str, services: Services) -> None:
     raise HTTPException(425, "this picture is not checked yet", headers={"Retry-After": "1"})
 
 
-async def _record_look(sha256: str, services: Services, person: Person) -> None:
+async def record_look(sha256: str, services: Services, person: Person) -> None:
     """A disk that is full does not hide a fire: then the look is told to the log."""
     now_s = services.clock()
     if not services.looks.is_new(person.name, sha256, now_s):

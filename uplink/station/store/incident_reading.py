@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlite_utils import Database as Connection
@@ -54,6 +54,9 @@ class IncidentFilter:
     until: datetime | None = None
     box: Rectangle | None = None
     drone_id: str | None = None
+    label: Literal["fire", "smoke"] | None = None
+    text: str = ""
+    """In its id, in what people said, in who they are and whom they sent."""
 
 
 class IncidentReader:
@@ -113,7 +116,7 @@ class IncidentReader:
             f"moved_to is null and {' and '.join(conditions or ['true'])} "
             "order by first_confirmed_s desc, id desc limit :limit"
         )
-        if wanted.box is not None or wanted.since is not None:
+        if wanted.box is not None or wanted.since is not None or wanted.label is not None:
             await self._database.run(_freshen_all)  # these are asked of what the alerts say
 
         def work(db: Connection) -> list[Incident]:
@@ -148,17 +151,18 @@ class IncidentReader:
         # Steps that came with another incident are copies: each is told once.
         lines = f"""
             select r.received_at_s as at_s, 'alert' as kind, 'alert.' || r.state as what,
-                'drone ' || a.drone_id as who, '' as reason, a.id as alert_id, r.revision as revision,
-                r.last_seen_s as captured_s, null as decision_id, 0 as rank, r.revision as number
+                'drone ' || a.drone_id as who, '' as reason, '' as unit, a.id as alert_id,
+                r.revision as revision, r.last_seen_s as captured_s, null as decision_id, 0 as rank,
+                r.revision as number
             from footprints f join alerts a on a.footprint_id = f.id
             join alert_revisions r on r.alert_id = a.id where f.incident_id = :id
             union all
-            select at_s, 'step', what, who, reason, null, null, null, decision_id, 1,
+            select at_s, 'step', what, who, reason, unit, null, null, null, decision_id, 1,
                 coalesce(origin, seq) from incident_steps
             where incident_id in {names} group by coalesce(origin, seq)
             union all
             select coalesce(delivered_at_s, created_at_s), 'delivery',
-                'webhook.' || state || ' ' || type, url_host, coalesce(last_error, ''),
+                'webhook.' || state || ' ' || type, url_host, coalesce(last_error, ''), '',
                 null, null, null, null, 2, id
             from deliveries where subject_id in (
                 select id from {names} union select a.id {_OF_INCIDENT})
@@ -172,6 +176,19 @@ class IncidentReader:
                 values,
             )
             return Timeline(entries=[_entry(row) for row in rows], total=total["lines"])
+
+        return await self._database.read(work)
+
+    async def units(self, limit: int) -> list[str]:
+        """Who was ever sent, the latest first."""
+
+        def work(db: Connection) -> list[str]:
+            rows = db.query(
+                "select unit from incident_steps where unit <> '' group by unit "
+                "order by max(seq) desc limit ?",
+                [limit],
+            )
+            return [row["unit"] for row in rows]
 
         return await self._database.read(work)
 
@@ -205,6 +222,16 @@ def _conditions(wanted: IncidentFilter) -> tuple[list[str], dict[str, Any]]:
             "where f.incident_id = incidents.id and a.drone_id = :drone)"
         )
         values["drone"] = wanted.drone_id
+    if wanted.label is not None:
+        conditions.append("evidence ->> 'label' = :label")
+        values["label"] = wanted.label
+    if wanted.text:
+        conditions.append(
+            "(instr(id, lower(:text)) or exists (select 1 from incident_steps s "
+            "where s.incident_id = incidents.id "
+            "and instr(lower(s.who || ' ' || s.unit || ' ' || s.reason), lower(:text))))"
+        )
+        values["text"] = wanted.text
     return conditions, values
 
 

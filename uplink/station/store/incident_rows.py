@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID, uuid5
 
 from sqlite_utils import Database as Connection
@@ -17,7 +17,7 @@ from sqlite_utils import Database as Connection
 from uplink.messages import Alert, AlertState
 from uplink.station.crossings import crossings_of
 from uplink.station.escalation import next_due_s
-from uplink.station.incident import MOST_ALERT_IDS, MOST_ALIASES, Incident, Target
+from uplink.station.incident import MOST_ALERT_IDS, MOST_ALIASES, MOST_PHOTOS, Incident, Target
 from uplink.station.incident_evidence import Place, certainty_of, fused_place, severity_of
 from uplink.station.incident_life import Life, Met
 from uplink.station.incident_rules import IncidentRules, TargetName
@@ -157,6 +157,7 @@ def incident_of(db: Connection, row: IncidentRow, rules: IncidentRules, *, now_s
             "reported_at": utc(life.reported_s),
             "acknowledge": _target(life, rules, "acknowledge", life.acknowledged, now_s),
             "dispatch": _target(life, rules, "dispatch", life.dispatched, now_s),
+            "units": life.units,
             "level": rules.highest(life.told.values()),
             "confirmed_by": life.confirmed_by,
             "closed_at": None if life.closed_s is None else utc(life.closed_s),
@@ -198,6 +199,9 @@ def evidence_of(db: Connection, incident_id: str) -> dict[str, Any]:
         f"max(a.area_m2) as area_m2, max(a.growth_m2_per_min) as growth_m2_per_min {_MEMBERS}{standing}",
         values,
     )
+    area_sigma_m2, growth_sigma = (
+        _sigma_of_largest(db, name, standing, values) for name in ("area_m2", "growth_m2_per_min")
+    )
     place = _place(db, standing, values)
     ids = db.query(f"select a.id {_MEMBERS} order by a.confirmed_at_s, a.id limit {MOST_ALERT_IDS}", values)
     drones = db.query(f"select distinct a.drone_id {_MEMBERS} order by a.drone_id", values)
@@ -210,12 +214,48 @@ def evidence_of(db: Connection, incident_id: str) -> dict[str, Any]:
         "position": None if place is None else place.position.model_dump(),
         "ellipse": None if place is None else place.ellipse.model_dump(),
         "covariance_m2": None if place is None else place.covariance_m2,
+        "method": None if place is None else place.method,
         "area_m2": sums["area_m2"],
+        "area_sigma_m2": area_sigma_m2,
         "growth_m2_per_min": sums["growth_m2_per_min"],
+        "growth_sigma_m2_per_min": growth_sigma,
         "alerts": count["alerts"],
         "alert_ids": [row["id"] for row in ids],
         "drone_ids": [row["drone_id"] for row in drones],
+        "photos": _photos(db, standing, values),
     }
+
+
+def _sigma_of_largest(
+    db: Connection, name: Literal["area_m2", "growth_m2_per_min"], standing: str, values: dict[str, Any]
+) -> float | None:
+    """Of the alert that says the most."""
+    sigma = {"area_m2": "area_sigma_m2", "growth_m2_per_min": "growth_sigma_m2_per_min"}[name]
+    rows = db.query(
+        f"select a.body ->> '{sigma}' as sigma, max(a.{name}) as most {_MEMBERS}{standing}",
+        values,
+    )
+    return next(None if row["most"] is None else row["sigma"] for row in rows)
+
+
+def _photos(db: Connection, standing: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+    """The clearest frame of each of the alerts that were seen last, the newest frame first."""
+    sql = f"""
+        select a.id as alert_id, a.drone_id, picture.value ->> 'sha256' as sha256,
+            picture.value ->> 'width_px' as width_px, picture.value ->> 'height_px' as height_px,
+            picture.value ->> 'captured_at' as captured_at, picture.value -> 'box_px' as box_px
+        from (select a.id, a.drone_id, a.body, a.last_seen_s {_MEMBERS}{standing}
+            and json_array_length(a.body, '$.evidence') > 0
+            order by a.last_seen_s desc, a.id limit {MOST_PHOTOS}) a,
+            json_each(a.body, '$.evidence') picture
+        where picture.value ->> 'kind' = 'detection'
+    """  # noqa: S608 (all of it is ours, values bound)
+    rows = db.query(sql, values)
+    found = [{**row, "box_px": json.loads(row["box_px"] or "null")} for row in rows]
+    found.sort(
+        key=lambda photo: (datetime.fromisoformat(photo["captured_at"]), photo["sha256"]), reverse=True
+    )
+    return found[:MOST_PHOTOS]
 
 
 def _place(db: Connection, standing: str, values: dict[str, Any]) -> Place | None:
@@ -235,7 +275,7 @@ def _place(db: Connection, standing: str, values: dict[str, Any]) -> Place | Non
     crossings = crossings_of([Alert.model_validate_json(row["body"]) for row in lines])
     if len(crossings) != 1 or crossings[0].ambiguous:
         return None
-    return Place(crossings[0].position, crossings[0].ellipse, crossings[0].covariance_m2)
+    return Place(crossings[0].position, crossings[0].ellipse, crossings[0].covariance_m2, "crossing")
 
 
 def _one(db: Connection, sql: str, values: dict[str, Any]) -> dict[str, Any]:

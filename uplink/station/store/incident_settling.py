@@ -58,6 +58,7 @@ class Hand:
     rules: IncidentRules
     endpoints: Sequence[EndpointName] = ()
     reason: str = ""
+    unit: str = ""
     decision_id: str | None = None
     is_person: bool = False
     is_quiet: bool = False
@@ -109,13 +110,15 @@ def announce(
     Without a kind of event (``what`` then names the step) webhooks hear nothing of it."""
     what = kind or what
     db.execute(
-        "insert into incident_steps (incident_id, at_s, what, who, reason, decision_id) "
-        "values (?, ?, ?, ?, ?, ?)",
-        [row.id, hand.now_s, what, hand.who, hand.reason, hand.decision_id],
+        "insert into incident_steps (incident_id, at_s, what, who, reason, unit, decision_id) "
+        "values (?, ?, ?, ?, ?, ?, ?)",
+        [row.id, hand.now_s, what, hand.who, hand.reason, hand.unit, hand.decision_id],
     )
     said = {"reason": hand.reason, "version": row.life.version, "state": row.life.state.value}
     if hand.decision_id is not None:
         said["decision_id"] = hand.decision_id
+    if hand.unit:
+        said["unit"] = hand.unit
     write_deed(db, Deed(hand.who, what, row.id, said | (detail or {})), now_s=hand.now_s)
     incident = incident_of(db, row, hand.rules, now_s=hand.now_s)
     news = IncidentNews({row.id: incident})
@@ -276,8 +279,9 @@ def _cut_no_more(db: Connection, regrouping: Regrouping) -> list[Move]:
 def _copy_steps(db: Connection, source: str, target: str) -> None:
     """What was done with an incident is the history of what it has become. Each line once."""
     db.execute(
-        "insert into incident_steps (incident_id, at_s, what, who, reason, decision_id, origin) "
-        "select :target, at_s, what, who, reason, decision_id, coalesce(origin, seq) from incident_steps "
+        "insert into incident_steps (incident_id, at_s, what, who, reason, unit, decision_id, origin) "
+        "select :target, at_s, what, who, reason, unit, decision_id, coalesce(origin, seq) "
+        "from incident_steps "
         "where incident_id in (select id from incidents where id = :source or moved_to = :source) "
         "and coalesce(origin, seq) not in "
         "(select coalesce(origin, seq) from incident_steps where incident_id = :target) order by seq",

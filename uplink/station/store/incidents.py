@@ -78,17 +78,19 @@ class IncidentStore(IncidentReader):
         kind: StepKind,
         person: Actor,
         *,
+        unit: str = "",
         now_s: float,
         endpoints: Sequence[EndpointName],
     ) -> IncidentNews:
-        """One step. Raises ``UnknownIncidentError``, ``MovedIncidentError`` or ``IncidentConflictError``."""
-        hand = Hand(person.name, now_s, self._rules, endpoints, person.reason, is_person=True)
+        """One step; ``unit`` is who is sent. Raises ``UnknownIncidentError``, ``MovedIncidentError`` or
+        ``IncidentConflictError``."""
+        hand = Hand(person.name, now_s, self._rules, endpoints, person.reason, unit, is_person=True)
 
         def work(db: Connection) -> IncidentNews:
             row = _current(db, incident_id, person.version, hand)
             was_closed = row.life.state.is_closed
             try:
-                row.life = step(row.life, kind, who=person.name, reason=person.reason, now_s=now_s)
+                row.life = step(row.life, kind, who=person.name, reason=person.reason, now_s=now_s, unit=unit)
             except StepRefusedError as refused:
                 told = incident_of(db, row, self._rules, now_s=now_s)
                 raise IncidentConflictError(refused.message, told) from None
@@ -254,7 +256,9 @@ class IncidentStore(IncidentReader):
 
     def _deciding(self, person: Actor, now_s: float, endpoints: Sequence[EndpointName]) -> Hand:
         decision_id = str(uuid6.uuid7())
-        return Hand(person.name, now_s, self._rules, endpoints, person.reason, decision_id, is_person=True)
+        return Hand(
+            person.name, now_s, self._rules, endpoints, person.reason, decision_id=decision_id, is_person=True
+        )
 
 
 def _current(db: Connection, incident_id: UUID, version: int | None, hand: Hand) -> IncidentRow:

@@ -245,6 +245,24 @@ create table shown (
 ) without rowid""",
 )
 
+# Who was sent stands by itself; what incidents say of their alerts is reckoned anew, with the pictures.
+_UNITS = (
+    "alter table incident_steps add column unit text not null default ''",
+    "create index incident_steps_by_unit on incident_steps (unit, seq) where unit <> ''",
+    "update incidents set news = news + 1 where moved_to is null",
+)
+
+# digest: of what a link opens with.
+_CREW = (
+    """
+create table crew_links (
+    id text primary key, digest text not null unique, incident_id text not null, made_by text not null,
+    made_at_s real not null, expires_at_s real not null, revoked_by text, revoked_at_s real
+)""",
+    "create index crew_links_by_incident on crew_links (incident_id)",
+    "create index crew_links_by_end on crew_links (expires_at_s)",
+)
+
 STEPS: tuple[tuple[str, ...], ...] = (
     _FIRST,
     _ORDERS,
@@ -256,4 +274,6 @@ STEPS: tuple[tuple[str, ...], ...] = (
     _TELEMETRY,
     _FEEDS,
     _GROUND,
+    _UNITS,
+    _CREW,
 )

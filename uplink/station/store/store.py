@@ -12,6 +12,7 @@ from uplink.station.store.alerts import AlertStore
 from uplink.station.store.audit import AuditLog
 from uplink.station.store.cap import CapStore
 from uplink.station.store.counts import CountStore
+from uplink.station.store.crew_links import CrewLinkStore
 from uplink.station.store.database import StationDatabase
 from uplink.station.store.deliveries import DeliveryStore
 from uplink.station.store.delivery_queue import DeliveryQueue
@@ -64,6 +65,7 @@ class Store:
         self.alerts = AlertStore(self._database, rules)
         self.incidents = IncidentStore(self._database, rules)
         self.suppressed = SuppressedStore(self._database)
+        self.crew_links = CrewLinkStore(self._database)
         self.features = FeatureStore(self._database)
         self.cap = CapStore(self._database, rules)
         self.deliveries = DeliveryStore(self._database)

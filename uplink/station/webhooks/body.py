@@ -36,8 +36,9 @@ def _with_links(event: WebhookEvent, public_url: str) -> WebhookEvent:
                 MediaLink(sha256=picture.sha256, url=f"{base}/media/{picture.sha256}") for picture in evidence
             ]
             return event.model_copy(update={"url": f"{base}/alerts/{id_}", "media": media})
-        case Incident(id=id_):
-            return event.model_copy(update={"url": f"{base}/incidents/{id_}"})
+        case Incident(id=id_, photos=photos):
+            media = [MediaLink(sha256=photo.sha256, url=f"{base}/media/{photo.sha256}") for photo in photos]
+            return event.model_copy(update={"url": f"{base}/incidents/{id_}", "media": media})
         case Ping():
             return event
 
@@ -52,9 +53,11 @@ def _lighter(data: Alert | Incident | Ping) -> Iterator[tuple[str, dict[str, obj
             yield "pose", {"pose": None}
             yield "evidence", {"evidence": []}
         case Incident(alert_ids=alert_ids, drone_ids=drone_ids):
+            yield "photos", {"photos": []}
             yield "aliases", {"aliases": []}
             yield f"alert_ids (after {SOME})", {"alert_ids": alert_ids[:SOME]}
             yield f"drone_ids (after {SOME})", {"drone_ids": drone_ids[:SOME]}
             yield "closed_because", {"closed_because": None}
+            yield "units", {"units": []}
         case Ping():
             return

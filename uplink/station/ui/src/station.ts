@@ -136,6 +136,17 @@ export type IncidentState = "new" | "acknowledged" | "dispatched" | "resolved" |
 export type Certainty = "observed" | "likely" | "possible";
 export type Severity = "extreme" | "severe" | "moderate" | "minor" | "unknown";
 
+/** The clearest frame of one of an incident's alerts. */
+export interface IncidentPhoto {
+  alert_id: string;
+  drone_id: string;
+  sha256: string;
+  width_px: number;
+  height_px: number;
+  captured_at: string;
+  box_px: [number, number, number, number] | null;
+}
+
 /** Alerts of one or many cameras that are one event, and how far people are with it. */
 export interface Incident {
   id: string;
@@ -153,13 +164,18 @@ export interface Incident {
   position: Position | null;
   ellipse: ErrorEllipse | null;
   covariance_m2: [number, number, number] | null;
+  method: "dem" | "flat" | "crossing" | null;
   area_m2: number | null;
+  area_sigma_m2: number | null;
   growth_m2_per_min: number | null;
+  growth_sigma_m2_per_min: number | null;
   alerts: number;
   alert_ids: string[];
   drone_ids: string[];
+  photos: IncidentPhoto[];
   acknowledge: Target;
   dispatch: Target;
+  units: string[];
   level: string | null;
   confirmed_by: string | null;
   closed_at: string | null;
