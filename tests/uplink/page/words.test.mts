@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ago, coordinates, duration, lossPercent } from "../../../uplink/station/ui/src/format.ts";
-import { firstLanguage, translator } from "../../../uplink/station/ui/src/i18n.ts";
+import { translator } from "../../../uplink/station/ui/src/i18n.ts";
+import { firstLanguage } from "../../../uplink/station/ui/src/languages.ts";
 import { backOff } from "../../../uplink/station/ui/src/live.ts";
 
 const en = translator("en");

@@ -15,7 +15,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 PAGE_DIR = Path("uplink/station/ui")
-SOURCES = ("src", "public", "index.html", "package.json", "package-lock.json", "vite.config.ts",
+SOURCES = ("src", "public", "index.html", "crew.html", "package.json", "package-lock.json", "vite.config.ts",
            "svelte.config.js", "tsconfig.json")  # fmt: skip
 STAMP = ".stamp"
 TAIL_LINES = 25

@@ -11,6 +11,7 @@ export default defineConfig({
     outDir: "dist",
     emptyOutDir: true,
     target: "es2022",
+    rolldownOptions: { input: ["index.html", "crew.html"] }, // the pilots' page, and that of a crew link
     license: { fileName: "licences.md" },
     chunkSizeWarningLimit: 1200, // MapLibre is one chunk, loaded after the queue is usable
   },

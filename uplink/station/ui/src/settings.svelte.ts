@@ -1,6 +1,6 @@
 // What a user chose for this browser: language, look, units. Remembered; a view adds its own by a field.
 
-import { firstLanguage, HTML_LANG, type Language } from "./i18n.ts";
+import { firstLanguage, HTML_LANG, type Language } from "./languages.ts";
 import type { Units } from "./measures.ts";
 import { recall, remember } from "./memory.ts";
 

@@ -5,6 +5,7 @@ import { session } from "./session.ts";
 import { map } from "./map.ts";
 import { queue } from "./queue.ts";
 import { aircraft } from "./aircraft.ts";
+import { crew } from "./crew.ts";
 import { admin } from "./admin.ts";
 
 export const en = {
@@ -13,5 +14,6 @@ export const en = {
   ...map,
   ...queue,
   ...aircraft,
+  ...crew,
   ...admin,
 };

@@ -6,6 +6,7 @@ import { session } from "./session.ts";
 import { map } from "./map.ts";
 import { queue } from "./queue.ts";
 import { aircraft } from "./aircraft.ts";
+import { crew } from "./crew.ts";
 import { admin } from "./admin.ts";
 
 export const zh: Record<Key, string> = {
@@ -14,5 +15,6 @@ export const zh: Record<Key, string> = {
   ...map,
   ...queue,
   ...aircraft,
+  ...crew,
   ...admin,
 };

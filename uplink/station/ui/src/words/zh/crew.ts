@@ -1,0 +1,36 @@
+// The page of a crew link, which loads these and the common words alone; and where a place is opened.
+
+import type { crew as words } from "../en/crew.ts";
+
+export const crew: Record<keyof typeof words, string> = {
+  crewOver: "此链接已失效",
+  crewOverHint: "链接已过期或被撤回，请向指挥中心索取新链接。",
+  crewBusy: "同时查看的人过多，正在重试…",
+  crewLoading: "加载中…",
+  crewNoStation: "与地面站无连接。显示的是 {age}前的情况。",
+  crewUpdated: "已是最新。有效至 {time}。",
+  crewSure: "可信度 {probability}",
+  crewSeen: "{age}发现",
+  crewFirst: "首次发现于 {age}",
+  crewWhere: "位置",
+  crewError: "{error}（置信度 {confidence}）",
+  crewNoPlace: "目前只知道方向，位置确定后会显示在这里。",
+  crewArea: "燃烧面积 {area}",
+  crewGrows: "每分钟扩大 {area}",
+  crewPhoto: "{label}的照片，拍摄于 {age}",
+  crewPhotos: "照片",
+  crewOpenIn: "打开方式",
+  "crew.new": "新警情",
+  "crew.acknowledged": "正在研判",
+  "crew.dispatched": "已派出力量",
+  "crew.resolved": "已解除",
+  "crew.false alarm": "误报",
+  "crew.dem": "按地形模型定位",
+  "crew.flat": "按平坦地面假设定位",
+  "crew.crossing": "按视线交会定位",
+  "mapApp.geo": "地图应用",
+  "mapApp.osm": "OpenStreetMap",
+  "mapApp.google": "谷歌地图",
+  "mapApp.apple": "苹果地图",
+  "mapApp.amap": "高德地图（GCJ-02）",
+};
