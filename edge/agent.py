@@ -11,6 +11,7 @@ import asyncio
 import logging
 import time
 from asyncio.subprocess import Process
+from collections.abc import Awaitable, Callable
 
 from edge.airborne import Airborne
 from edge.config import AgentConfig
@@ -19,7 +20,9 @@ from edge.fixed_agent import FixedAgent
 from edge.flying.deck import FlightDeck
 from edge.flying.flight import PatrolFlight
 from edge.ground_told import GroundTeller
+from edge.patrols.depot import PatrolDepot, kept_patrol
 from edge.patrols.load import load_patrol
+from edge.patrols.patrol import FlyablePatrol
 from edge.watch import Watch
 from flight.arbiter import RcSwitches
 from flight.signing import Signing, read_key
@@ -28,11 +31,12 @@ from uplink.client import UplinkClient
 from uplink.drone_link import DroneLink
 from uplink.errors import UplinkError
 from uplink.keys import read_drone_key
-from uplink.messages import Order
+from uplink.messages import Order, PatrolRef
 from uplink.metering import Metering
 from uplink.order_sequence import OrderSequence
 from uplink.order_signing import StationPublicKey
 from uplink.outbox import Outbox
+from uplink.patrol_fetch import PatrolFetch
 from uplink.tls import trusting
 
 log = logging.getLogger(__name__)
@@ -53,7 +57,13 @@ async def run_agent(config: AgentConfig, first_child: Process | None = None) -> 
     config.data_dir.mkdir(parents=True, exist_ok=True)
     with Outbox(config.data_dir / "outbox.db") as outbox:
         agent: Agent | FixedAgent = (
-            Agent(config, vehicle_of(config), outbox, first_child=first_child)
+            Agent(
+                config,
+                vehicle_of(config),
+                outbox,
+                get_patrol=PatrolFetch(config.uplink.station_url, config.drone.id, key, tls=tls),
+                first_child=first_child,
+            )
             if config.fixed is None
             else FixedAgent(config, config.fixed, outbox, first_child=first_child)
         )
@@ -107,14 +117,20 @@ class Agent:
     """One drone's agent. Everything it is made of is given to it or read from its configuration."""
 
     def __init__(
-        self, config: AgentConfig, vehicle: Vehicle, outbox: Outbox, *, first_child: Process | None = None
+        self,
+        config: AgentConfig,
+        vehicle: Vehicle,
+        outbox: Outbox,
+        *,
+        get_patrol: Callable[[PatrolRef], Awaitable[bytes]],
+        first_child: Process | None = None,
     ) -> None:
         self._config = config
         self._vehicle = vehicle
         self._outbox = outbox
         self._terrain = config.terrain.open()
         self._camera = config.camera.optics()
-        patrol = load_patrol(config.patrol.file, self._terrain) if config.patrol.file else None
+        patrol = self._patrol()
         flight = PatrolFlight(vehicle, patrol, config.data_dir / "patrol.json") if patrol else None
         carrier = Airborne(
             vehicle,
@@ -122,8 +138,18 @@ class Agent:
             offset_rpy_deg=self._camera.offset_rpy_deg,
         )
         self.watch = Watch(config, carrier, outbox, self._camera, self._terrain, first_child=first_child)
-        self.deck = FlightDeck(config, vehicle, flight, self.watch, outbox, self._terrain)
+        depot = PatrolDepot(config.data_dir, get_patrol)
+        self.deck = FlightDeck(config, vehicle, flight, self.watch, outbox, self._terrain, depot=depot)
         self._logged: set[str] = set()
+
+    def _patrol(self) -> FlyablePatrol | None:
+        """What the station sent last, before what the configuration names."""
+        config = self._config
+        sent = kept_patrol(config.data_dir)
+        if sent is not None:
+            log.info("the patrol is %s, as the station sent it", sent.name)
+            return sent
+        return load_patrol(config.patrol.file, self._terrain) if config.patrol.file else None
 
     def take_order(self, order: Order) -> None:
         """An order from the station."""

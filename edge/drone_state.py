@@ -197,6 +197,9 @@ def _patrol(deck: FlightDeck, vehicle: Vehicle) -> PatrolProgress | None:
     matches = None if aboard_sha256 is None else aboard_sha256 == fingerprint(progress.part.items)
     return PatrolProgress(
         name=flight.patrol.name[:128],
+        sent=flight.patrol.sent,
+        flight=progress.record.flight + 1,
+        flights=len(progress.flights),
         phase=flight.phase,
         item=progress.record.item,
         items=len(progress.plan.items) - 1,

@@ -28,6 +28,8 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 EvidenceKind = Literal["detection", "lead-up", "ground view"]
 LatDeg = Annotated[float, Field(ge=-90, le=90)]
 LonDeg = Annotated[float, Field(ge=-180, le=180)]
+PATROL_MAX_BYTES = 4 * 1024 * 1024
+"""Of all flights of a patrol together, as a drone fetches them."""
 FARTHEST_LOOK_M = 5000.0
 """The largest radius of a circle that somebody may ask to be looked at."""
 
@@ -199,6 +201,17 @@ class OrderKind(StrEnum):
     LOOK_AGAIN = "look again"
     NO_LOOK = "no look"
     LOOK_AT = "look at"
+    LOAD_PATROL = "load patrol"
+
+
+class PatrolRef(Message):
+    """One version of a patrol in the station's library, as it is sent to a drone."""
+
+    id: UUID = Field(description="of the patrol, over all its versions")
+    version: int = Field(ge=1, description="counts up with each change")
+    name: str = Field(min_length=1, max_length=100)
+    sha256: Sha256 = Field(description="of its bytes at `/api/v1/drones/{drone_id}/patrols/{sha256}`")
+    size_bytes: int = Field(gt=0, le=PATROL_MAX_BYTES)
 
 
 class Order(Message):
@@ -215,6 +228,7 @@ class Order(Message):
         None, gt=0, le=FARTHEST_LOOK_M, description="of that circle: how far off the place may be"
     )
     tip_id: UUID | None = Field(None, description="of look at: the tip that it is for, if there is one")
+    patrol: PatrolRef | None = Field(None, description="of load patrol: which, and how its bytes are known")
     run: UUID | None = Field(
         None, description="the start of the agent that it is for: any other leaves it alone, but a stand-down"
     )
@@ -281,7 +295,12 @@ class PatrolProgress(Message):
     """How far a patrol has come, and whether what flies is what is shown."""
 
     name: str = Field(max_length=128)
+    sent: PatrolRef | None = Field(
+        None, description="which of the station's patrols it is; none: one of the drone's own configuration"
+    )
     phase: PatrolPhase
+    flight: int = Field(1, ge=1, description="which of the patrol's flights is next or under way")
+    flights: int = Field(1, ge=1, description="with a battery swap between them")
     item: int | None = Field(None, ge=0, description="the mission item under way")
     items: int = Field(0, ge=0, description="mission items of the whole patrol")
     pass_number: int = Field(1, ge=1, description="a patrol that repeats counts its flights")

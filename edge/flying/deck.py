@@ -25,6 +25,8 @@ from edge.flying.launch import ITSELF, Launch
 from edge.flying.look_again import LookAgain
 from edge.flying.orders import Ending, OrderDesk
 from edge.flying.searched import Searched
+from edge.hotspot import HotspotChange, Look
+from edge.patrols.depot import PatrolDepot, must_be_safe
 from edge.patrols.limits import limits_of
 from edge.preflight import PlanFacts, Preflight
 from edge.watch import Watch
@@ -51,6 +53,7 @@ PATROL_PERIOD_S = 1.0
 WARN_AGAIN_S = 15.0
 FIRST_RETRY_S, LAST_RETRY_S = 2.0, 60.0
 STAND_DOWN_TRIES = 3
+IN_THE_AIR = "the vehicle is armed: another patrol is taken on the ground only"
 FAILURES_TOLD = 25  # in a row: then the pilot is told, and again after as many
 
 
@@ -66,6 +69,7 @@ class FlightDeck:
         outbox: Outbox,
         terrain: Terrain | None,
         *,
+        depot: PatrolDepot | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config = config
@@ -74,36 +78,16 @@ class FlightDeck:
         self._watch = watch
         self._outbox = outbox
         self._terrain = terrain
-        self.flight = flight
-        site = limits_of(config.limits)
-        self._limits = site if flight is None else flight.patrol.within(site)
-        self.searched = Searched(config.data_dir, flight)
-        self.look_again = (
-            None
-            if flight is None
-            else LookAgain(
-                config,
-                vehicle,
-                flight,
-                terrain,
-                unattended=lambda: vehicle.arbiter.granted_by == ITSELF,
-                now=now,
-            )
-        )
+        self._depot = depot
+        self.flight: PatrolFlight | None = None
+        self.look_again: LookAgain | None = None
+        self.launch: Launch | None = None
+        self._limits = limits_of(config.limits)
         self.traffic: list[TrafficWarning] = []
         self.preflight: list[PreflightLine] = []
-        self.launch = (
-            None
-            if flight is None
-            else Launch(
-                vehicle,
-                flight,
-                self._check_anew,
-                lambda: self.preflight,
-                unattended=config.patrol.unattended,
-                now=now,
-            )
-        )
+        self.searched = Searched(config.data_dir, flight)
+        if flight is not None:
+            self._take_up(flight)
         self._problems: tuple[tuple[str, float | None], list[str]] | None = None
         self._standing_down = False
         self._logged: set[str] = set()
@@ -129,14 +113,46 @@ class FlightDeck:
                 OrderKind.LOOK_AGAIN: self._approve,
                 OrderKind.NO_LOOK: self._decline,
                 OrderKind.LOOK_AT: self._look_at,
+                OrderKind.LOAD_PATROL: self._load_patrol,
             }
         )
         vehicle.link.subscribe(self._traffic.handle, "ADSB_VEHICLE")
-        watch.on_look.append(self.searched.coverage.look)
+        watch.on_look.append(self._looked)
+        watch.on_change.append(self._hotspot_changed)
+        watch.on_quiet.append(partial(self._hotspot_changed, answered=False))
+
+    def _take_up(self, flight: PatrolFlight) -> None:
+        """This is the patrol from now on."""
+        config, vehicle = self._config, self._vehicle
+        look_again = LookAgain(
+            config,
+            vehicle,
+            flight,
+            self._terrain,
+            unattended=lambda: vehicle.arbiter.granted_by == ITSELF,
+            now=self._now,
+        )
         if self.look_again is not None:
-            watch.on_change.append(self.look_again.changed)
-            watch.on_quiet.append(partial(self.look_again.changed, answered=False))
-            watch.on_look.append(self.look_again.look)
+            look_again.take_over(self.look_again)
+        self.flight, self.look_again = flight, look_again
+        self.launch = Launch(
+            vehicle,
+            flight,
+            self._check_anew,
+            lambda: self.preflight,
+            unattended=config.patrol.unattended,
+            now=self._now,
+        )
+        self._limits = flight.patrol.within(limits_of(config.limits))
+
+    def _looked(self, look: Look) -> None:
+        self.searched.coverage.look(look)
+        if self.look_again is not None:
+            self.look_again.look(look)
+
+    def _hotspot_changed(self, change: HotspotChange, *, answered: bool = True) -> None:
+        if self.look_again is not None:
+            self.look_again.changed(change, answered=answered)
 
     @property
     def next_start(self) -> datetime | None:
@@ -150,11 +166,10 @@ class FlightDeck:
             tasks.create_task(self._again(self._watch_over, TICK_S), name="flight deck")
             tasks.create_task(self._again(self._look_again, TICK_S), name="look again")
             tasks.create_task(self._again(self._check, PREFLIGHT_PERIOD_S), name="preflight")
-            tasks.create_task(self._again(self.searched.keep, RECORD_PERIOD_S), name="coverage")
-            if self.flight is not None and self.launch is not None:
-                tasks.create_task(self._again(self.flight.keep, PATROL_PERIOD_S), name="progress")
-                tasks.create_task(self._again(self.launch.by_itself, PATROL_PERIOD_S), name="launch")
-                tasks.create_task(self._keep_aboard(self.flight), name="plan aboard")
+            tasks.create_task(self._again(self._keep_searched, RECORD_PERIOD_S), name="coverage")
+            tasks.create_task(self._again(self._keep_progress, PATROL_PERIOD_S), name="progress")
+            tasks.create_task(self._again(self._begin_by_itself, PATROL_PERIOD_S), name="launch")
+            tasks.create_task(self._keep_aboard(), name="plan aboard")
 
     async def _again(self, work: Callable[[], Awaitable[object]], period_s: float) -> None:
         """Do it, and again, whatever it runs into: one that fails must not take the others with it."""
@@ -273,9 +288,48 @@ class FlightDeck:
         self._set_envelope()
         return await self.look_again.look_at(order)
 
+    async def _load_patrol(self, order: Order) -> None:
+        """The patrol of the station that the order names takes the place of the one that there is, once the
+        autopilot holds it; else all is as it was."""
+        depot, vehicle = self._depot, self._vehicle
+        if order.patrol is None or depot is None:
+            raise PatrolError("the order names no patrol, or there is no station to fetch it from")
+        vehicle.arbiter.require()
+        if vehicle.telemetry.armed:
+            raise PatrolError(IN_THE_AIR)
+        self.desk.tell(order, "it is fetched from the station")
+        patrol = await depot.fetch(order.patrol)
+        self.desk.tell(order, "it is checked")
+        limits, home = patrol.within(limits_of(self._config.limits)), vehicle.telemetry.home
+        home_amsl_m = None if home is None else home.alt_amsl_m
+        await asyncio.to_thread(must_be_safe, patrol, self._terrain, limits, home_amsl_m)
+        async with contextlib.AsyncExitStack() as held:
+            if self.launch is not None:
+                await held.enter_async_context(self.launch.at_rest())
+            if self.flight is not None:
+                await held.enter_async_context(self.flight.aside())
+            if vehicle.telemetry.armed:
+                raise PatrolError(IN_THE_AIR)
+            vehicle.arbiter.require()
+            self.desk.tell(order, "it is uploaded to the autopilot, and read back")
+            flight = PatrolFlight(vehicle, patrol, self._config.data_dir / "patrol.json", now=self._now)
+            if not await flight.bring_aboard():
+                why = flight.trouble or "the autopilot keeps another one"
+                raise PatrolError(f"it could not be brought aboard, the patrol is as before: {why}")
+            await depot.keep()
+            if self.flight is not None:
+                self.flight.retired = True
+            self._take_up(flight)
+            self.searched = Searched(self._config.data_dir, flight)
+        self._preflight.ask_anew()
+        await self._show(flight)
+
     def _patrol(self) -> PatrolFlight:
         if self.flight is None:
-            raise PatrolError("this drone has no patrol", hint="Name one: [agent.patrol] file = …")
+            raise PatrolError(
+                "this drone has no patrol",
+                hint="Send it one from the station, or name one: [agent.patrol] file = …",
+            )
         return self.flight
 
     def _launch(self) -> Launch:
@@ -285,10 +339,25 @@ class FlightDeck:
 
     # --- the patrol -------------------------------------------------------------------------------
 
-    async def _keep_aboard(self, flight: PatrolFlight) -> None:
+    async def _keep_searched(self) -> None:
+        await self.searched.keep()
+
+    async def _keep_progress(self) -> None:
+        if self.flight is not None:
+            await self.flight.keep()
+
+    async def _begin_by_itself(self) -> None:
+        if self.launch is not None:
+            await self.launch.by_itself()
+
+    async def _keep_aboard(self) -> None:
         """The plan aboard, and known to be: the next flight of several, or the link was bad."""
         pause_s = FIRST_RETRY_S
         while True:
+            flight = self.flight
+            if flight is None:
+                await asyncio.sleep(PATROL_PERIOD_S)
+                continue
             aboard, armed = flight.progress.aboard, self._vehicle.telemetry.armed
             if aboard is True or (aboard is False and armed):
                 pause_s = FIRST_RETRY_S

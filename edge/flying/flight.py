@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -64,6 +64,8 @@ class PatrolFlight:
         self._kept: Record | None = self.progress.record
         self._keeping_failed = False
         self._bringing = asyncio.Lock()
+        self.retired = False
+        """Another patrol has taken its place: it brings nothing aboard any more."""
         self._arm_sent_s = float("-inf")
 
     def hear(self) -> Phase:
@@ -109,6 +111,8 @@ class PatrolFlight:
         the agent watching, which it can do without a plan.
         """
         async with self._bringing:
+            if self.retired:
+                return False
             part, before = self.progress.part, self.trouble
             try:
                 aboard: bool | None = await self._bring_aboard()
@@ -122,6 +126,15 @@ class PatrolFlight:
             if part is self.progress.part:
                 self.progress.aboard = aboard
             return aboard is True
+
+    @contextlib.asynccontextmanager
+    async def aside(self) -> AsyncIterator[None]:
+        """Meanwhile it brings nothing aboard; and then does so anew, if it is not retired."""
+        async with self._bringing:
+            try:
+                yield
+            finally:
+                self.progress.aboard = None
 
     async def _bring_aboard(self) -> bool:
         plan, vehicle = self.progress.part, self._vehicle

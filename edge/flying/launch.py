@@ -88,6 +88,10 @@ class Launch:
         """A person wants to have it in hand: the next flight is started by one."""
         self._flight.progress.hold_back(f"{by} took it back")
 
+    def at_rest(self) -> asyncio.Lock:
+        """Held, no flight is begun."""
+        return self._one
+
     def taken_on(self) -> None:
         """A person has ordered a flight to go on: held back is only what comes after it, until its end."""
         self._flight.progress.hold_back(END_NOT_SEEN)

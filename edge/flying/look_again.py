@@ -81,6 +81,13 @@ class LookAgain:
         self.visits = Visits(config, flight, terrain, self._around, self.response, rules, now=now)
         vehicle.arbiter.on_change.append(self._control_changed)
 
+    def take_over(self, before: LookAgain) -> None:
+        """Another patrol is flown from now on, with the same fires; ``before`` hears no more of anything."""
+        before._vehicle.arbiter.on_change.remove(before._control_changed)
+        before.drop("another patrol is flown")
+        self._fires.update(before._fires)
+        self._quiet.update(before._quiet)
+
     def changed(self, change: HotspotChange, *, answered: bool = True) -> None:
         """A hotspot has become something. Each that is confirmed is kept clear of, looked at or not; one that
         is not ``answered`` is never looked at."""

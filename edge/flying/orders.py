@@ -77,6 +77,10 @@ class OrderDesk:
             self._waiting.append(order)
         self._wake.set()
 
+    def tell(self, order: Order, what: str) -> None:
+        """How far an order is that is under way."""
+        self._end(order, OrderState.ACCEPTED, what)
+
     def _overtake(self, kind: OrderKind) -> None:
         """Break off what is under way and what waits; but no urgent order breaks off another."""
         why = f"overtaken by {kind.value}"

@@ -16,6 +16,7 @@ from flight.plans.plan import Plan, PlanError
 from flight.plans.qgc import read_plan
 from flight.plans.wpl import is_wpl, read_wpl
 from flight.terrain import Terrain
+from uplink.messages import PatrolRef
 
 _ON_DETECTION: dict[str, OnDetection] = {"look again": "automatic", "ask": "ask", "off": "off"}
 
@@ -29,10 +30,15 @@ def load_patrol(path: Path, terrain: Terrain | None) -> FlyablePatrol:
         plan = read_any_plan(path)
         return FlyablePatrol(plan.name, (plan,))
     patrol = read_patrol_file(path)
+    return flyable(patrol, flights_of(path, patrol, terrain))
+
+
+def flyable(patrol: PatrolFile, flights: tuple[Plan, ...], *, sent: PatrolRef | None = None) -> FlyablePatrol:
+    """A patrol with the flights that were made of it."""
     repeat = patrol.repeat
     return FlyablePatrol(
         name=patrol.name,
-        flights=flights_of(path, patrol, terrain),
+        flights=flights,
         unattended=patrol.unattended,
         on_detection=_ON_DETECTION[patrol.on_detection],
         schedule=None
@@ -40,6 +46,7 @@ def load_patrol(path: Path, terrain: Terrain | None) -> FlyablePatrol:
         else Schedule(repeat.every_min, tuple(sorted(repeat.daily_utc)), repeat.times),
         area=patrol.area or (),
         limits=limits_of(patrol),
+        sent=sent,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from flight.plans.checks import Limits
 from flight.plans.plan import Plan
+from uplink.messages import PatrolRef
 
 OnDetection = Literal["off", "ask", "automatic"]
 
@@ -53,6 +54,8 @@ class FlyablePatrol:
     """Its ground as (lat, lon), for the share of it that was seen; empty where the file names none."""
     limits: Limits | None = None
     """Its file's own."""
+    sent: PatrolRef | None = None
+    """Which of the station's patrols it is; None: one of a file."""
 
     def within(self, site: Limits) -> Limits:
         """What both this patrol and the site allow."""

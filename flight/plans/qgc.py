@@ -40,7 +40,7 @@ from flight.plans.qgc_writer import (
     RALLY_VERSION,
 )
 
-__all__ = ["Home", "Plan", "PlanError", "read_plan", "write_plan"]
+__all__ = ["Home", "Plan", "PlanError", "parse_plan", "read_plan", "write_plan"]
 
 FRAME_OF_MODE = {mode: frame for frame, mode in ALTITUDE_MODE.items()}
 PATTERNS = ("survey", "CorridorScan")
@@ -53,6 +53,11 @@ def read_plan(path: Path | str) -> Plan:
         content = path.read_bytes()
     except OSError as error:
         raise PlanError(f"plan {path} cannot be read: {error.strerror}") from error
+    return parse_plan(content, path)
+
+
+def parse_plan(content: bytes, path: Path) -> Plan:
+    """Read the bytes of a ``.plan``; ``path`` is what it is called. Raises ``PlanError``."""
     return _Reader(path).read(content)
 
 

@@ -25,18 +25,29 @@ def is_wpl(path: Path) -> bool:
     """Whether a file begins as this format does; False for one that cannot be read."""
     try:
         with path.open("rb") as file:
-            return file.read(len(HEADER) + 3).lstrip(b"\xef\xbb\xbf").startswith(b"QGC WPL")
+            return looks_like_wpl(file.read(len(HEADER) + 3))
     except OSError:
         return False
+
+
+def looks_like_wpl(content: bytes) -> bool:
+    """Whether bytes begin as this format does."""
+    return content.lstrip(b"\xef\xbb\xbf").startswith(b"QGC WPL")
 
 
 def read_wpl(path: Path) -> Plan:
     """Read a file. Raises PlanError with one line that says where the mistake is."""
     try:
         content = path.read_bytes()
-        lines = content.decode("utf-8-sig").splitlines()
     except OSError as error:
         raise PlanError(f"plan {path} cannot be read: {error.strerror}") from error
+    return parse_wpl(content, path)
+
+
+def parse_wpl(content: bytes, path: Path) -> Plan:
+    """Read the bytes of a file; ``path`` is what it is called. Raises PlanError."""
+    try:
+        lines = content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise PlanError(f"plan {path}: byte {error.start} is not text") from error
     reader = _Reader(path)

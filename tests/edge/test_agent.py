@@ -16,7 +16,7 @@ from flight.plans.qgc import write_plan
 from tests.edge.flying.simulation import plan
 from uplink.drone_link import DroneLink
 from uplink.errors import UplinkError
-from uplink.messages import Order, OrderKind
+from uplink.messages import Order, OrderKind, PatrolRef
 from uplink.order_sequence import OrderSequence
 from uplink.outbox import Outbox
 
@@ -38,6 +38,10 @@ key_file = "drone.key"
 """
 
 
+async def nothing_to_fetch(_ref: PatrolRef) -> bytes:
+    raise AssertionError("no patrol was ordered")
+
+
 @pytest.fixture
 def config(tmp_path: Path) -> AgentConfig:
     (tmp_path / "agent.toml").write_text(CONFIG)
@@ -48,7 +52,7 @@ def config(tmp_path: Path) -> AgentConfig:
 @pytest.fixture
 def agent(config: AgentConfig, tmp_path: Path) -> Iterator[Agent]:
     with Outbox(tmp_path / "outbox.db") as outbox:
-        yield Agent(config, vehicle_of(config), outbox)
+        yield Agent(config, vehicle_of(config), outbox, get_patrol=nothing_to_fetch)
 
 
 def test_it_reads_its_patrol_and_the_pilots_switches_from_its_configuration(agent: Agent) -> None:

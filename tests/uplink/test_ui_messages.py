@@ -28,6 +28,7 @@ MODELS: list[type[Message]] = [
     messages.PoseProvenance,
     messages.TerrainProvenance,
     messages.Alert,
+    messages.PatrolRef,
     messages.Order,
     messages.OrderResult,
     messages.PatrolProgress,

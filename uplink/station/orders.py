@@ -24,7 +24,7 @@ LATEST = 50
 _ACTS = frozenset({OrderKind.START, OrderKind.RESUME, OrderKind.LOOK_AGAIN, OrderKind.LOOK_AT})
 OVERTAKES: dict[OrderKind, frozenset[OrderKind]] = {
     OrderKind.STAND_DOWN: frozenset(OrderKind) - {OrderKind.STAND_DOWN, OrderKind.REVOKE},
-    OrderKind.REVOKE: _ACTS | {OrderKind.GRANT},
+    OrderKind.REVOKE: _ACTS | {OrderKind.GRANT, OrderKind.LOAD_PATROL},
     OrderKind.PAUSE: _ACTS,
     OrderKind.NO_LOOK: frozenset({OrderKind.LOOK_AGAIN}),
 }
@@ -196,5 +196,5 @@ def _waits(entry: _Entry, drone_id: str, now_s: float) -> bool:
 
 def asks_the_same(one: Order, other: Order) -> bool:
     """Whether two orders to one drone are about the same thing."""
-    names = ("drone_id", "kind", "alert_id", "place", "radius_m", "tip_id")
+    names = ("drone_id", "kind", "alert_id", "place", "radius_m", "tip_id", "patrol")
     return all(getattr(one, name) == getattr(other, name) for name in names)

@@ -28,6 +28,7 @@ from edge.flying.flight import PatrolFlight
 from edge.flying.look_again import LookAgain
 from edge.hotspot import Hotspot, HotspotChange
 from edge.optics import Camera
+from edge.patrols.depot import PatrolDepot, kept_patrol
 from edge.patrols.patrol import FlyablePatrol
 from edge.watch import Watch
 from flight.arbiter import RcSwitches
@@ -45,7 +46,7 @@ from flight.plans.plan import Home, Plan
 from flight.transports.transport import Address, Receive, Transport
 from flight.vehicle import Vehicle
 from hardware.virtual.drone.autopilot import VirtualAutopilot, VirtualDroneConfig
-from uplink.messages import Order, OrderKind, OrderResult, OrderState
+from uplink.messages import Order, OrderKind, OrderResult, OrderState, PatrolRef
 from uplink.outbox import Outbox
 
 P = ParamSpec("P")
@@ -179,6 +180,8 @@ class Site:
     sent: list[Sent] = field(default_factory=list)
     station_beats: bool = True
     wires: list[_Wire] = field(default_factory=list)
+    station: dict[str, bytes] = field(default_factory=dict)
+    """The patrols that the station would give, by their hash."""
     _decoder: Codec = field(default_factory=Codec)
     _station: Codec = field(default_factory=lambda: Codec(255, 190))
 
@@ -247,13 +250,30 @@ class Companion:
         )
         self.watch = Watch(self.config, carrier, self.outbox, camera, None)
         self.watch.provenance = Provenance("a test's", "0" * 64)
-        self.flight = PatrolFlight(self.vehicle, site.patrol, self.config.data_dir / "patrol.json", now=now_s)
+        patrol = kept_patrol(self.config.data_dir) or site.patrol
+        flight = PatrolFlight(self.vehicle, patrol, self.config.data_dir / "patrol.json", now=now_s)
         self.deck = FlightDeck(
-            self.config, self.vehicle, self.flight, self.watch, self.outbox, None, now=now_s
+            self.config,
+            self.vehicle,
+            flight,
+            self.watch,
+            self.outbox,
+            None,
+            depot=PatrolDepot(self.config.data_dir, self._fetch),
+            now=now_s,
         )
         self.sees = True
         self._frame = 0
         self._running: asyncio.Task[None] | None = None
+
+    async def _fetch(self, ref: PatrolRef) -> bytes:
+        await asyncio.sleep(0.5)
+        return self.site.station[ref.sha256]
+
+    @property
+    def flight(self) -> PatrolFlight:
+        assert self.deck.flight is not None
+        return self.deck.flight
 
     @property
     def look_again(self) -> LookAgain:

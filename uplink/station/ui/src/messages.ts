@@ -6,7 +6,7 @@ export type AlertState = "confirmed" | "lost" | "withdrawn";
 export type Method = "dem" | "flat" | "bearing-only";
 export type ControlState = "hands off" | "granted" | "read only";
 export type SeeingState = "seeing" | "blind";
-export type OrderKind = "grant" | "revoke" | "start" | "pause" | "resume" | "stand down" | "look again" | "no look" | "look at";
+export type OrderKind = "grant" | "revoke" | "start" | "pause" | "resume" | "stand down" | "look again" | "no look" | "look at" | "load patrol";
 export type OrderState = "accepted" | "done" | "refused";
 export type PatrolPhase = "waiting" | "ready" | "flying" | "paused" | "looking again" | "returning" | "done" | "interrupted";
 export type ResponsePhase = "idle" | "asked" | "flying there" | "looking" | "returning" | "given up";
@@ -99,6 +99,14 @@ export interface Alert {
   growth_sigma_m2_per_min: number | null;
 }
 
+export interface PatrolRef {
+  id: string;
+  version: number;
+  name: string;
+  sha256: string;
+  size_bytes: number;
+}
+
 export interface Order {
   id: string;
   drone_id: string;
@@ -109,6 +117,7 @@ export interface Order {
   place: Position | null;
   radius_m: number | null;
   tip_id: string | null;
+  patrol: PatrolRef | null;
   run: string | null;
   sequence: number | null;
   expires_s: number | null;
@@ -125,7 +134,10 @@ export interface OrderResult {
 
 export interface PatrolProgress {
   name: string;
+  sent: PatrolRef | null;
   phase: PatrolPhase;
+  flight: number;
+  flights: number;
   item: number | null;
   items: number;
   pass_number: number;

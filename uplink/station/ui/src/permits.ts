@@ -71,6 +71,8 @@ export function permit(kind: OrderKind, state: DroneState, now: Circumstances): 
       return state.control === "granted" ? YES : no("whyGrantFirst");
     case "look at":
       return state.fixed ? no("whyFixed") : patrol(kind, state);
+    case "load patrol":
+      return load(state);
     default:
       return patrol(kind, state);
   }
@@ -80,6 +82,12 @@ function grant(state: DroneState): Permit {
   if (state.control === "granted") return no("whyGranted");
   if (state.control === "read only") return no("whyReadOnly");
   return { why: "", detail: state.veto || state.objection };
+}
+
+function load(state: DroneState): Permit {
+  if (state.fixed) return no("whyFixed");
+  if (state.control !== "granted") return no("whyGrantFirst");
+  return state.armed === true ? no("whyInTheAir") : YES;
 }
 
 function patrol(kind: "start" | "pause" | "resume" | "look at", state: DroneState): Permit {
