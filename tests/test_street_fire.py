@@ -56,6 +56,7 @@ def test_a_burning_street_raises_one_alert_and_a_verified_webhook(chain: Chain) 
     snapshot = chain.fly(watched_long_enough, timeout_s=90.0)
     fires = [alert for alert in snapshot["alerts"] if alert["label"] == "fire"]
     assert len(fires) == 1
+    assert seconds_between(fires[0]["first_seen_at"], fires[0]["last_seen_at"]) > SEEN_FOR_S
     assert fires[0]["looks"] >= 10
     assert {str(delivery.alert.id) for delivery in chain.sink.deliveries} >= {fires[0]["id"]}
     assert chain.sink.refused == 0

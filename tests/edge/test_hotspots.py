@@ -186,6 +186,28 @@ def test_a_look_that_could_not_see_it_counts_for_nothing(pose: Pose, why: str) -
     assert watch.confirmed[0].probability == before, why
 
 
+def turned_until_at(u_px: float) -> Pose:
+    """``ABOVE`` turned to the left until ``PLACE`` is this far to the right in the picture."""
+    low_deg, high_deg = -60.0, 0.0
+    for _ in range(40):
+        yaw_deg = (low_deg + high_deg) / 2
+        is_further = (
+            pixel_of(pose_at(height_m=80, pitch_deg=-45, yaw_deg=yaw_deg), *PLACE, GROUND_AMSL_M)[0] > u_px
+        )
+        low_deg, high_deg = (yaw_deg, high_deg) if is_further else (low_deg, yaw_deg)
+    return pose_at(height_m=80, pitch_deg=-45, yaw_deg=(low_deg + high_deg) / 2)
+
+
+def test_a_box_that_would_be_cut_by_the_edge_is_not_missed_and_a_whole_one_is() -> None:
+    """The margin is what the picture's edge takes from a box, and no more: next to it a miss counts."""
+    for from_edge_px, kinds in ((40.0, ["confirmed"]), (80.0, ["confirmed", "lost"])):
+        watch = Watch()
+        now_s = watch.looks(0.0, 30, ABOVE, [box(ABOVE, *PLACE)])
+        del watch.changes[1:]
+        watch.looks(now_s, 100, turned_until_at(CAMERA.width_px - from_edge_px))
+        assert watch.kinds == kinds, from_edge_px
+
+
 def test_a_fire_behind_a_ridge_is_not_lost() -> None:
     class Ridge(Plane):
         def height_amsl_m(self, lat_deg: FloatArray, lon_deg: FloatArray) -> FloatArray:
