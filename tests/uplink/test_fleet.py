@@ -89,11 +89,26 @@ def test_of_a_drone_that_flies_a_state_is_kept_every_few_seconds_and_metres() ->
     assert kept(*still) == [0.0, 60.0, 120.0, 180.0]
 
 
+def test_what_a_replay_has_to_show_is_kept_of_a_drone_that_stays_where_it_is() -> None:
+    turning = [(step * 1.0, at_m(0.0, heading_deg=(350.0 + step * 5.0) % 360)) for step in range(9)]
+    assert kept(*turning) == [0.0, 4.0, 8.0]
+    ring = [(149.1, -35.1), (149.2, -35.1), (149.2, -35.2)]
+    gimbal = [
+        (step * 1.0, at_m(0.0, footprint=[(lon, lat + step * 1e-4) for lon, lat in ring]))
+        for step in range(9)
+    ]
+    assert kept(*gimbal) == [0.0, 4.0, 8.0], "11 m each second"
+    hovering = [(step * 1.0, at_m(0.0, armed=True)) for step in range(31)]
+    assert kept(*hovering) == [0.0, 10.0, 20.0, 30.0]
+
+
 @pytest.mark.parametrize(
-    "change", [{"mode": "RTL"}, {"armed": True}, {"seeing": "blind"}], ids=lambda change: next(iter(change))
+    "change",
+    [{"mode": "RTL"}, {"armed": True}, {"seeing": "blind"}, {"control": "granted"}],
+    ids=lambda change: next(iter(change)),
 )
 def test_each_turn_in_what_a_drone_does_is_kept_at_once(change: dict[str, object]) -> None:
-    as_before = {"mode": "AUTO", "armed": False, "seeing": "seeing"}
+    as_before = {"mode": "AUTO", "armed": False, "seeing": "seeing", "control": "hands off"}
     told = [(0.0, at_m(0, **as_before)), (0.2, at_m(0, **as_before)), (0.4, at_m(0, **as_before | change))]
     assert kept(*told) == [0.0, 0.4]
 

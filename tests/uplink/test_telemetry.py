@@ -75,7 +75,14 @@ async def test_what_a_drone_tells_is_in_its_track_thinned(tmp_path: Path) -> Non
     async with inside(app) as http:
         for step in range(20):  # 15 m/s, five times a second
             state = make_state(lat_deg=-35.0 + step * 3.0 / 111_195)
-            change = {"height_agl_m": 80.0, "armed": True, "battery_percent": 71.0, "heading_deg": 9.0}
+            change = {
+                "height_agl_m": 80.0,
+                "height_home_m": 81.0,
+                "armed": True,
+                "battery_percent": 71.0,
+                "heading_deg": 9.0,
+                "footprint": [(149.12345678, -35.1), (149.2, -35.1), (149.2, -35.2)],
+            }
             await tell(http, state.model_copy(update=change))
             clock.s += 0.2
             wall.s += 0.2
@@ -92,10 +99,15 @@ async def test_what_a_drone_tells_is_in_its_track_thinned(tmp_path: Path) -> Non
         "lon_deg": pytest.approx(149.165237),
         "alt_amsl_m": None,
         "height_agl_m": 80.0,
+        "height_home_m": 81.0,
         "heading_deg": 9.0,
         "ground_speed_m_s": None,
         "battery_percent": 71.0,
         "mode": "AUTO",
         "armed": True,
+        "control": "hands off",
         "seeing": "blind",
+        "blind_reason": "",
+        "patrol": None,
+        "footprint": [[149.123457, -35.1], [149.2, -35.1], [149.2, -35.2]],
     }

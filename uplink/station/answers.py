@@ -12,6 +12,7 @@ from uplink.ground import DroneGround, SearchedGround
 from uplink.messages import (
     FARTHEST_LOOK_M,
     Alert,
+    ControlState,
     DroneId,
     DroneState,
     ErrorEllipse,
@@ -182,12 +183,17 @@ class TrackPoint(Message):
     lon_deg: LonDeg | None
     alt_amsl_m: float | None
     height_agl_m: float | None
+    height_home_m: float | None
     heading_deg: float | None
     ground_speed_m_s: float | None
     battery_percent: float | None
     mode: str
     armed: bool | None
+    control: ControlState | None = Field(description="none in what was kept by an earlier version")
     seeing: SeeingState
+    blind_reason: str
+    patrol: str | None = Field(description="the patrol that it flies")
+    footprint: list[tuple[LonDeg, LatDeg]] = Field(description="ground that the camera saw, a ring")
 
 
 class StationKeyAnswer(Message):

@@ -35,6 +35,7 @@ from uplink.station.drone_links import DroneLinks
 from uplink.station.feeds.cap_book import CapBook
 from uplink.station.fleet import Fleet
 from uplink.station.health import HealthCheck
+from uplink.station.history.flights import Flights
 from uplink.station.incidents import Incidents
 from uplink.station.live import LiveHub
 from uplink.station.looks import Looks
@@ -49,6 +50,7 @@ from uplink.station.routes import (
     deliveries,
     drone_link,
     drones,
+    flights,
     health,
     live,
     media,
@@ -156,6 +158,7 @@ def create_app(
             works = Works(monotonic)
             check = HealthCheck(store, works, config.data_dir, clock=clock, monotonic=monotonic)
             retention = Retention(store.retention, config.retention, clock=clock, monotonic=monotonic)
+            flight_cuts = Flights(store.flights, clock=clock, monotonic=monotonic)
             cap_book = CapBook(store.cap, config.cap, web=str(config.public_url or ""), clock=clock)
             services = Services(
                 store,
@@ -189,6 +192,7 @@ def create_app(
                 asyncio.create_task(works.keep("retention", retention.run)),
                 asyncio.create_task(works.keep("watchdog", lambda: feed_watchdog(check.answers))),
                 asyncio.create_task(works.keep("access", access.run)),
+                asyncio.create_task(works.keep("flights", flight_cuts.run)),
                 asyncio.create_task(works.keep("cap", cap_book.run)),
                 *([asyncio.create_task(works.keep("tak", tak.run))] if tak is not None else []),
             ]
@@ -219,7 +223,7 @@ def create_app(
     # Routes are tried one after the other: those that the most comes in by are first.
     for part in (alerts, uploads):
         api.include_router(part.router)
-    for part in (drones, control_routes, orders, crossing_routes, media, live, deliveries, health):
+    for part in (drones, flights, control_routes, orders, crossing_routes, media, live, deliveries, health):
         api.include_router(part.router)
     api.include_router(drone_link.router)
     for part in (incident_routes, crew, suppressed, session, users, audit, webhook_routes, tip_routes):

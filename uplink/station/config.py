@@ -39,7 +39,9 @@ class RetentionConfig(_Section):
         description="pictures, counted from their arrival, and from when the last incident that they belong "
         "to was closed; open incidents and holds keep them",
     )
-    telemetry_days: float = Field(default=90.0, ge=1.0, description="where drones were and how")
+    telemetry_days: float = Field(
+        default=90.0, ge=1.0, description="where drones were and how, and their flights"
+    )
     deliveries_days: float = Field(
         default=90.0, ge=1.0, description="webhook deliveries that arrived or were given up"
     )

@@ -64,8 +64,10 @@ class History:
     kind of state than the one before it."""
 
     MOVED_M = 20.0
-    LEAST_S = 2.0  # between two that only differ in their place
+    TURNED_DEG = 20.0
+    LEAST_S = 2.0  # between two that only differ in their place and in where they look
     LONGEST_S = 60.0  # of a drone that stands still
+    LONGEST_ARMED_S = 10.0
 
     def __init__(self) -> None:
         self._last: DroneState | None = None
@@ -80,13 +82,15 @@ class History:
 
     def _is_news(self, state: DroneState, after_s: float) -> bool:
         last = self._last
-        if last is None or after_s >= self.LONGEST_S:
+        if last is None or after_s >= (self.LONGEST_ARMED_S if state.armed else self.LONGEST_S):
             return True
-        if (state.mode, state.armed, state.seeing) != (last.mode, last.armed, last.seeing):
+        if _kind_of(state) != _kind_of(last):
             return True
         if after_s < self.LEAST_S or state.position is None:
             return False
-        return last.position is None or _apart_m(state.position, last.position) >= self.MOVED_M
+        if last.position is None or _apart_m(state.position, last.position) >= self.MOVED_M:
+            return True
+        return _turned_deg(state, last) >= self.TURNED_DEG or _looks_elsewhere(state, last, self.MOVED_M)
 
 
 class Fleet:
@@ -189,6 +193,23 @@ class Fleet:
             self._changed.add(drone_id)
             newer = self._history[drone_id].waiting
             self._history[drone_id].waiting = deque([*change.samples, *newer], maxlen=SAMPLES_WAITING)
+
+
+def _kind_of(state: DroneState) -> tuple[object, ...]:
+    return (state.mode, state.armed, state.seeing, state.control)
+
+
+def _turned_deg(state: DroneState, last: DroneState) -> float:
+    if state.heading_deg is None or last.heading_deg is None:
+        return 0.0
+    return abs((state.heading_deg - last.heading_deg + 180) % 360 - 180)
+
+
+def _looks_elsewhere(state: DroneState, last: DroneState, moved_m: float) -> bool:
+    """Whether the camera's ground is another: by its first corner, for the ring turns with the camera."""
+    if not state.footprint or not last.footprint:
+        return bool(state.footprint) != bool(last.footprint)
+    return _distance_m(state.footprint[0], last.footprint[0]) >= 2 * moved_m
 
 
 def _apart_m(a: Position, b: Position) -> float:

@@ -65,6 +65,7 @@ class Retention:
         counts = {
             "media": await _all(self._store.take_media, limits),
             "telemetry": await _all(self._store.take_telemetry, limits),
+            "flights": await _all(self._store.take_flights, limits),
             "deliveries": await _all(self._store.take_deliveries, limits),
             "sessions": await _all(self._store.take_sessions, limits),
         }

@@ -73,6 +73,10 @@ class RetentionStore:
         """Removes some of the old telemetry; how many rows."""
         return await self._delete("telemetry", "id", "heard_at_s < ?", cutoffs.telemetry_s)
 
+    async def take_flights(self, cutoffs: Cutoffs) -> int:
+        """Removes some of the flights whose telemetry is old, and so on its way; how many."""
+        return await self._delete("flights", "id", "last_s < ? and ended is not null", cutoffs.telemetry_s)
+
     async def take_deliveries(self, cutoffs: Cutoffs) -> int:
         """Removes some of the old deliveries that are over, with their attempts; how many."""
 

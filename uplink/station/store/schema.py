@@ -263,6 +263,37 @@ create table crew_links (
     "create index crew_links_by_end on crew_links (expires_at_s)",
 )
 
+# What replaying a flight needs. A flight is cut out of the telemetry; flight_cuts has how far that is, by
+# drone: its last state and the flight that goes on.
+_FLIGHTS = (
+    "alter table telemetry add column clock_s real",
+    "alter table telemetry add column run text",
+    "alter table telemetry add column fixed integer not null default 0",
+    "alter table telemetry add column height_home_m real",
+    "alter table telemetry add column control text",
+    "alter table telemetry add column blind_reason text not null default ''",
+    "alter table telemetry add column patrol text",
+    "alter table telemetry add column footprint text",
+    "create index telemetry_by_arrival on telemetry (drone_id, id)",
+    """
+create table flights (
+    id text primary key, drone_id text not null, kind text not null, started_s real not null,
+    last_s real not null, ended text, first_row integer not null, last_row integer not null,
+    body text not null
+)""",
+    "create index flights_by_time on flights (started_s, id)",
+    "create index flights_by_drone on flights (drone_id, started_s, id)",
+    "create index flights_by_age on flights (last_s)",
+    """
+create table flight_cuts (
+    drone_id text primary key, last text not null, flight_id text
+)""",
+    "create table flights_cut (one integer primary key check (one = 1), telemetry_id integer not null)",
+    "insert into flights_cut values (1, 0)",
+    "create index alerts_by_drone on alerts (drone_id, confirmed_at_s, id)",
+    "create index orders_by_drone on orders (drone_id, given_at_s, id)",
+)
+
 STEPS: tuple[tuple[str, ...], ...] = (
     _FIRST,
     _ORDERS,
@@ -276,4 +307,5 @@ STEPS: tuple[tuple[str, ...], ...] = (
     _GROUND,
     _UNITS,
     _CREW,
+    _FLIGHTS,
 )

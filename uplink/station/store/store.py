@@ -19,6 +19,7 @@ from uplink.station.store.delivery_queue import DeliveryQueue
 from uplink.station.store.endpoints import EndpointStore
 from uplink.station.store.features import FeatureStore
 from uplink.station.store.fleet import FleetStore
+from uplink.station.store.flights import FlightStore
 from uplink.station.store.incidents import IncidentStore
 from uplink.station.store.keys import KeyStore
 from uplink.station.store.lock import open_lock, take
@@ -79,6 +80,7 @@ class Store:
         )
         self.tips = TipStore(self._database)
         self.telemetry = TelemetryStore(self._database)
+        self.flights = FlightStore(self._database)
         self.audit = AuditLog(self._database)
         self.users = UserStore(self._database)
         self.uploads = UploadStore(self._database, data_dir / "uploads")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,9 +14,10 @@ from uplink.messages import DroneState
 from uplink.station.answers import TrackPoint
 from uplink.station.store.database import StationDatabase
 
-_COLUMNS = (
-    "id, drone_id, at_s, heard_at_s, lat_deg, lon_deg, alt_amsl_m, height_agl_m, heading_deg, "
-    "ground_speed_m_s, battery_percent, mode, armed, seeing"
+FOOTPRINT_DECIMALS = 6  # 11 cm
+POINT_COLUMNS = (
+    "id, drone_id, at_s, heard_at_s, lat_deg, lon_deg, alt_amsl_m, height_agl_m, height_home_m, heading_deg, "
+    "ground_speed_m_s, battery_percent, mode, armed, control, seeing, blind_reason, patrol, footprint"
 )
 
 
@@ -44,7 +46,7 @@ class TelemetryStore:
 
         def work(db: Connection) -> list[TrackPoint]:
             rows = db.query(
-                f"select {_COLUMNS} from telemetry where drone_id = :drone_id "  # noqa: S608 (our own words)
+                f"select {POINT_COLUMNS} from telemetry where drone_id = :drone_id "  # noqa: S608 (our words)
                 "and at_s >= :since_s and at_s < :until_s "
                 "and (:before is null or (at_s, id) < "
                 "(select at_s, id from telemetry where id = :before and drone_id = :drone_id)) "
@@ -57,44 +59,60 @@ class TelemetryStore:
                     "limit": limit,
                 },
             )
-            return [_point(row) for row in rows]
+            return [point_of(row) for row in rows]
 
         return await self._database.read(work)
 
 
 def add_samples(db: Connection, samples: Sequence[Sample]) -> None:
     """Within the caller's transaction."""
-    db.conn.executemany(
-        "insert into telemetry (drone_id, at_s, heard_at_s, lat_deg, lon_deg, alt_amsl_m, height_agl_m, "
-        "heading_deg, ground_speed_m_s, battery_percent, mode, armed, seeing) "
-        "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [_row(sample) for sample in samples],
-    )
+    rows = [_row(sample) for sample in samples]
+    if not rows:
+        return
+    columns, slots = ", ".join(rows[0]), ", ".join(f":{name}" for name in rows[0])
+    db.conn.executemany(f"insert into telemetry ({columns}) values ({slots})", rows)  # noqa: S608 (our words)
 
 
-def _row(sample: Sample) -> tuple[Any, ...]:
+def _row(sample: Sample) -> dict[str, Any]:
     state, place = sample.state, sample.state.position
-    return (
-        state.drone_id,
-        state.at.timestamp(),
-        sample.heard_at_s,
-        place.lat_deg if place else None,
-        place.lon_deg if place else None,
-        place.alt_amsl_m if place else None,
-        state.height_agl_m,
-        state.heading_deg,
-        state.ground_speed_m_s,
-        state.battery_percent,
-        state.mode,
-        None if state.armed is None else int(state.armed),
-        state.seeing.value,
-    )
+    ring = [[round(part, FOOTPRINT_DECIMALS) for part in corner] for corner in state.footprint]
+    return {
+        "drone_id": state.drone_id,
+        "at_s": state.at.timestamp(),
+        "heard_at_s": sample.heard_at_s,
+        "clock_s": state.clock_s,
+        "run": None if state.run is None else str(state.run),
+        "fixed": int(state.fixed),
+        "lat_deg": place.lat_deg if place else None,
+        "lon_deg": place.lon_deg if place else None,
+        "alt_amsl_m": place.alt_amsl_m if place else None,
+        "height_agl_m": state.height_agl_m,
+        "height_home_m": state.height_home_m,
+        "heading_deg": state.heading_deg,
+        "ground_speed_m_s": state.ground_speed_m_s,
+        "battery_percent": state.battery_percent,
+        "mode": state.mode,
+        "armed": None if state.armed is None else int(state.armed),
+        "control": state.control.value,
+        "seeing": state.seeing.value,
+        "blind_reason": state.blind_reason,
+        "patrol": state.patrol.name if state.patrol else None,
+        "footprint": json.dumps(ring, separators=(",", ":")) if ring else None,
+    }
 
 
-def _point(row: dict[str, Any]) -> TrackPoint:
+def point_of(row: dict[str, Any]) -> TrackPoint:
+    """A row of ``POINT_COLUMNS``."""
     times = {
         "at": datetime.fromtimestamp(row.pop("at_s"), UTC),
         "heard_at": datetime.fromtimestamp(row.pop("heard_at_s"), UTC),
     }
-    armed = row.pop("armed")
-    return TrackPoint.model_validate({**row, **times, "armed": None if armed is None else bool(armed)})
+    armed, ring = row.pop("armed"), row.pop("footprint")
+    return TrackPoint.model_validate(
+        {
+            **row,
+            **times,
+            "armed": None if armed is None else bool(armed),
+            "footprint": [] if ring is None else json.loads(ring),
+        }
+    )
