@@ -12,6 +12,7 @@ import pytest
 from uplink import ground, messages
 from uplink.messages import Message
 from uplink.station import access_answers, answers, crew_answers, incident, tip_answers
+from uplink.station import zone as zones
 from uplink.station.webhooks import answers as webhook_answers
 
 SOURCES = Path(__file__).parents[2] / "uplink/station/ui/src"
@@ -62,6 +63,7 @@ MODELS: list[type[Message]] = [
     incident.Incident,
     incident.Target,
     crew_answers.CrewView,
+    zones.IgnoreZone,
 ]
 
 

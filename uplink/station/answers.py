@@ -29,6 +29,7 @@ from uplink.messages import (
 )
 from uplink.station.incident import Incident
 from uplink.station.tip_answers import Tip
+from uplink.station.zone import IgnoreZone
 
 
 class StoredAlert(Alert):
@@ -36,6 +37,10 @@ class StoredAlert(Alert):
 
     received_at: UtcTime = Field(
         description="when this revision reached the station; to be shown, never to link events by"
+    )
+    suppressed_by: str | None = Field(
+        None,
+        description="the station's ignore zone that holds it back: it is in no incident and alarms nobody",
     )
 
 
@@ -170,6 +175,9 @@ class Snapshot(Message):
     orders: list[LoggedOrder] = Field(description="the latest, the oldest first")
     incidents: list[Incident] = Field(description="what is open, the newest first")
     tips: list[Tip] = Field(description="that somebody may still do something about, the newest first")
+    zones: list[IgnoreZone] = Field(
+        description="the station's ignore zones, the oldest first; also those that ended or have yet to begin"
+    )
 
 
 class TrackPoint(Message):

@@ -67,6 +67,7 @@ from uplink.station.routes import lease as control_routes
 from uplink.station.routes import metrics as metric_routes
 from uplink.station.routes import tips as tip_routes
 from uplink.station.routes import webhooks as webhook_routes
+from uplink.station.routes import zones as zone_routes
 from uplink.station.routes.dependencies import ANYWHERE
 from uplink.station.security import Security
 from uplink.station.services import SNAPSHOT_ALERTS, Services
@@ -78,6 +79,7 @@ from uplink.station.uploads import Uploads
 from uplink.station.webhooks.dispatcher import WebhookDispatcher
 from uplink.station.webhooks.endpoints import load_endpoints
 from uplink.station.works import Works
+from uplink.station.zones import Zones
 
 log = logging.getLogger(__name__)
 
@@ -151,6 +153,7 @@ def create_app(
             )
             await tips.start()
             incidents = Incidents(store, hub, webhooks, clock=clock)
+            zones = Zones(store.zones, hub, incidents, webhooks, clock=clock)
             crossings = Crossings(reversed(await store.alerts.newest(SNAPSHOT_ALERTS)))
             await store.uploads.load(now_s=clock())
             pieces = Uploads(store.uploads, store.media, clock)
@@ -172,6 +175,7 @@ def create_app(
                 tips,
                 incidents,
                 Crew(store, clock=clock, monotonic=monotonic),
+                zones,
                 crossings,
                 pictures,
                 Looks(),
@@ -188,6 +192,7 @@ def create_app(
                 asyncio.create_task(works.keep("control", control.run)),
                 asyncio.create_task(works.keep("tips", tips.run)),
                 asyncio.create_task(works.keep("incidents", incidents.run)),
+                asyncio.create_task(works.keep("zones", zones.run)),
                 asyncio.create_task(works.keep("pictures", pictures.run)),
                 asyncio.create_task(works.keep("retention", retention.run)),
                 asyncio.create_task(works.keep("watchdog", lambda: feed_watchdog(check.answers))),
@@ -226,7 +231,9 @@ def create_app(
     for part in (drones, flights, control_routes, orders, crossing_routes, media, live, deliveries, health):
         api.include_router(part.router)
     api.include_router(drone_link.router)
-    for part in (incident_routes, crew, suppressed, session, users, audit, webhook_routes, tip_routes):
+    for part in (incident_routes, crew, suppressed, zone_routes, session, users, audit):
+        api.include_router(part.router)
+    for part in (webhook_routes, tip_routes):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(ogc.router)

@@ -111,11 +111,16 @@ class IncidentConflict(Message):
 
 
 class SuppressedItem(Message):
-    """Something that burns where a drone's configuration says that it may, and raised no alert."""
+    """Something that burns where an ignore zone, a drone's or the station's, says that it may."""
 
     drone_id: DroneId
-    hotspot_id: UUID
+    hotspot_id: UUID = Field(description="the alert's, where the station holds it back")
+    by: Literal["drone", "station"] = Field(
+        description="drone: it raised no alert; station: its alert is kept"
+    )
     zone: str = Field(description="the ignore zone that kept it back: the rule")
+    zone_id: UUID | None = Field(description="of a zone of the station")
+    zone_version: int | None = Field(description="of that zone, as it was when it kept this back")
     reason: str = Field(description="why fire is allowed there, as in `kiln`")
     label: Literal["fire", "smoke"]
     position: Position

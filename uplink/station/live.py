@@ -27,6 +27,7 @@ Kind = Literal[
     "tip",
     "incident",
     "crossings",
+    "zone",
 ]
 
 LINE_LENGTH = 4000

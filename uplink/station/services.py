@@ -27,6 +27,7 @@ from uplink.station.tips import Tips
 from uplink.station.uploads import Uploads
 from uplink.station.webhooks.dispatcher import WebhookDispatcher
 from uplink.station.works import Works
+from uplink.station.zones import Zones
 
 SNAPSHOT_ALERTS = 500
 SNAPSHOT_INCIDENTS = 500
@@ -48,6 +49,7 @@ class Services:
     tips: Tips
     incidents: Incidents
     crew: Crew
+    zones: Zones
     crossings: Crossings
     pictures: PictureChecker
     looks: Looks
@@ -72,6 +74,7 @@ class Services:
             orders=self.control.orders,
             tips=self.tips.unfinished,
             incidents=await self.store.incidents.open(SNAPSHOT_INCIDENTS, now_s=self.clock()),
+            zones=await self.store.zones.standing(),
         )
 
     async def heard(self, link: OpenLink, state: DroneState) -> None:

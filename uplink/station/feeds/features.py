@@ -79,6 +79,7 @@ def alert_feature(alert: StoredAlert) -> Feature:
                 "last_seen_at": alert.last_seen_at,
                 "confirmed_at": alert.confirmed_at,
                 "received_at": alert.received_at,
+                "suppressed_by": alert.suppressed_by,
                 "time_source": alert.time_source,
                 "alt_amsl_m": alert.position.alt_amsl_m if alert.position else None,
                 **ellipse_properties(alert.ellipse),

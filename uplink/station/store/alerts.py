@@ -17,16 +17,22 @@ from uplink.station.incident import Incident
 from uplink.station.incident_evidence import covariance_of
 from uplink.station.incident_footprint import footprint_of
 from uplink.station.incident_rules import IncidentRules
+from uplink.station.store.audit import Deed, write_deed
 from uplink.station.store.database import StationDatabase
 from uplink.station.store.deliveries import EndpointName, add_deliveries
 from uplink.station.store.incident_links import Move
 from uplink.station.store.incident_settling import STATION, Hand, IncidentNews, look_again, settle
+from uplink.station.store.zone_rows import zone_over
+from uplink.station.zone import IgnoreZone
+
+COLUMNS = "body, received_at_s, zone_name"
 
 
 @dataclass(frozen=True, slots=True)
 class AlertPut:
     """What became of an alert. ``stored`` is None when the station had this or a higher revision already;
-    ``is_first`` when it had none at all. ``incidents`` are those that it opened, joined or parted."""
+    ``is_first`` when it had none at all. ``incidents`` are those that it opened, joined or parted: none for
+    what an ignore zone holds back."""
 
     owner: str
     revision: int
@@ -34,6 +40,14 @@ class AlertPut:
     stored: StoredAlert | None
     deliveries: list[Delivery]
     incidents: list[Incident] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An alert that people are told of, and what that means for incidents and webhooks."""
+
+    stored: StoredAlert
+    news: IncidentNews
 
 
 class AlertStore:
@@ -58,7 +72,7 @@ class AlertStore:
         def work(db: Connection) -> int:
             rows = list(
                 db.query(
-                    "select body, received_at_s from alerts where footprint_id is null "
+                    "select body, received_at_s from alerts where footprint_id is null and zone_id is null "
                     "order by confirmed_at_s, id limit ?",
                     [limit],
                 )
@@ -87,35 +101,77 @@ class AlertStore:
         )
 
     async def _rows(self, condition: str, values: list[Any]) -> list[StoredAlert]:
-        sql = f"select body, received_at_s from alerts {condition}"  # noqa: S608 (conditions are ours, values bound)
+        sql = f"select {COLUMNS} from alerts {condition}"  # noqa: S608 (conditions are ours, values bound)
 
         def work(db: Connection) -> list[StoredAlert]:
-            return [
-                _stored(Alert.model_validate_json(row["body"]), row["received_at_s"])
-                for row in db.query(sql, values)
-            ]
+            return [stored_alert(row) for row in db.query(sql, values)]
 
         return await self._database.run(work)
 
 
 def store_alert(db: Connection, alert: Alert, hand: Hand) -> AlertPut:
     """Within the caller's transaction: all that ``AlertStore.put`` does."""
-    known = next(iter(db.query("select drone_id, revision from alerts where id = ?", [str(alert.id)])), None)
+    known = next(
+        iter(db.query("select drone_id, revision, zone_id from alerts where id = ?", [str(alert.id)])), None
+    )
     if known and (known["drone_id"] != alert.drone_id or known["revision"] >= alert.revision):
         return AlertPut(known["drone_id"], known["revision"], False, None, [])
     _write(db, alert, hand.now_s)
     is_first = known is None
-    event = event_for(alert, is_first=is_first, now_s=hand.now_s)
-    deliveries = add_deliveries(db, event, hand.endpoints, now_s=hand.now_s)
-    news = _link(db, alert, hand)
-    return AlertPut(
-        alert.drone_id,
-        alert.revision,
-        is_first,
-        _stored(alert, hand.now_s),
-        deliveries + news.deliveries,
-        list(news.incidents.values()),
+    # What was told once is told to its end: a zone takes no alarm away.
+    if known is None or known["zone_id"] is not None:
+        zone = zone_over(db, alert, hand.now_s)
+        if zone is not None:
+            hold_back(db, alert, zone, hand)
+            stored = _stored(alert, hand.now_s, zone.name)
+            return AlertPut(alert.drone_id, alert.revision, is_first, stored, [])
+        told = _tell(db, alert, hand, is_first=True) if is_first else let_through(db, alert, hand)
+    else:
+        told = _tell(db, alert, hand, is_first=False)
+    incidents = list(told.news.incidents.values())
+    return AlertPut(alert.drone_id, alert.revision, is_first, told.stored, told.news.deliveries, incidents)
+
+
+def hold_back(db: Connection, alert: Alert, zone: IgnoreZone, hand: Hand) -> None:
+    """Within the caller's transaction: the alert is kept, listed as suppressed, and nobody is alarmed."""
+    before = _zone_of(db, alert)
+    db.execute(
+        "update alerts set zone_id = ?, zone_version = ?, zone_name = ? where id = ?",
+        [str(zone.id), zone.version, zone.name, str(alert.id)],
     )
+    if before != str(zone.id):
+        detail = {"zone": zone.name, "zone_id": str(zone.id), "zone_version": zone.version}
+        write_deed(db, Deed(STATION, "alert.suppressed", str(alert.id), detail), now_s=hand.now_s)
+
+
+def let_through(db: Connection, alert: Alert, hand: Hand) -> Told:
+    """Within the caller's transaction: no zone holds it back any more, and people hear of it at last."""
+    detail = {"zone_id": _zone_of(db, alert)}
+    write_deed(db, Deed(STATION, "alert.released", str(alert.id), detail), now_s=hand.now_s)
+    db.execute(
+        "update alerts set zone_id = null, zone_version = null, zone_name = null where id = ?",
+        [str(alert.id)],
+    )
+    return _tell(db, alert, hand, is_first=True)
+
+
+def stored_alert(row: dict[str, Any]) -> StoredAlert:
+    """From a row with ``COLUMNS``."""
+    return _stored(Alert.model_validate_json(row["body"]), row["received_at_s"], row["zone_name"])
+
+
+def _tell(db: Connection, alert: Alert, hand: Hand, *, is_first: bool) -> Told:
+    event = event_for(alert, is_first=is_first, now_s=hand.now_s)
+    news = IncidentNews(deliveries=add_deliveries(db, event, hand.endpoints, now_s=hand.now_s))
+    news.add(_link(db, alert, hand))
+    (row,) = db.query("select received_at_s from alerts where id = ?", [str(alert.id)])
+    return Told(_stored(alert, row["received_at_s"], None), news)
+
+
+def _zone_of(db: Connection, alert: Alert) -> str | None:
+    (row,) = db.query("select zone_id from alerts where id = ?", [str(alert.id)])
+    zone_id: str | None = row["zone_id"]
+    return zone_id
 
 
 def _link(db: Connection, alert: Alert, hand: Hand) -> IncidentNews:
@@ -171,6 +227,8 @@ def _write(db: Connection, alert: Alert, received_at_s: float) -> None:
     )
 
 
-def _stored(alert: Alert, received_at_s: float) -> StoredAlert:
+def _stored(alert: Alert, received_at_s: float, zone: str | None) -> StoredAlert:
     received_at = datetime.fromtimestamp(received_at_s, UTC)
-    return StoredAlert.model_validate({**alert.model_dump(), "received_at": received_at})
+    return StoredAlert.model_validate(
+        {**alert.model_dump(), "received_at": received_at, "suppressed_by": zone}
+    )

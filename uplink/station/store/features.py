@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlite_utils import Database as Connection
 
-from uplink.messages import Alert
 from uplink.station.answers import StoredAlert
 from uplink.station.feeds.query import Box, Interval, ItemsQuery
+from uplink.station.store.alerts import COLUMNS, stored_alert
 from uplink.station.store.database import StationDatabase
 from uplink.station.tip_answers import Tip
 
@@ -64,12 +64,12 @@ class FeatureStore:
 
         An alert that knows only a direction is in no box.
         """
-        return [_stored(row) for row in await self._page(_ALERTS, "body, received_at_s", query)]
+        return [stored_alert(row) for row in await self._page(_ALERTS, COLUMNS, query)]
 
     async def alert(self, alert_id: str) -> StoredAlert | None:
         """By its id as text, whatever that is: a feature's id is no more than that."""
-        row = await self._row("select body, received_at_s from alerts where id = ?", alert_id)
-        return None if row is None else _stored(row)
+        row = await self._row(f"select {COLUMNS} from alerts where id = ?", alert_id)  # noqa: S608
+        return None if row is None else stored_alert(row)
 
     async def tips(self, query: ItemsQuery) -> list[Tip]:
         """By the time they came, the newest first: one more than asked for, where there are more."""
@@ -139,9 +139,3 @@ class FeatureStore:
             )
 
         return await self._database.read(work)
-
-
-def _stored(row: dict[str, Any]) -> StoredAlert:
-    alert = Alert.model_validate_json(row["body"])
-    received_at = datetime.fromtimestamp(row["received_at_s"], UTC)
-    return StoredAlert.model_validate({**alert.model_dump(), "received_at": received_at})

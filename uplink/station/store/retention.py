@@ -18,7 +18,7 @@ from uplink.station.store.database import StationDatabase
 MEDIA_AT_ONCE = 100
 ROWS_AT_ONCE = 1000
 
-# An alert that no incident has yet may become part of one.
+# An alert that no incident has yet may become part of one, unless an ignore zone holds it back.
 _MARK = """
 update media set state = 'leaving' where sha256 in (
     select sha256 from media
@@ -27,7 +27,8 @@ update media set state = 'leaving' where sha256 in (
         left join footprints on footprints.id = alerts.footprint_id
         left join incidents on incidents.id = footprints.incident_id
         where evidence.sha256 = media.sha256 and (
-            incidents.id is null or incidents.state not in ('resolved', 'false alarm')
+            (incidents.id is null and (alerts.zone_id is null or alerts.last_seen_s >= :before_s))
+            or incidents.state not in ('resolved', 'false alarm')
             or incidents.updated_at_s >= :before_s
         )
     )

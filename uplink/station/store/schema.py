@@ -294,6 +294,32 @@ create table flight_cuts (
     "create index orders_by_drone on orders (drone_id, given_at_s, id)",
 )
 
+# An alert that an ignore zone holds back has no footprint, and so no incident. settled: what the end of the
+# zone, if it has one, lets go has been told.
+_ZONES = (
+    """
+create table ignore_zones (
+    id text primary key, version integer not null, name_key text not null, body text not null,
+    west real not null, east real not null, south real not null, north real not null,
+    end_s real, removed_s real, settled integer not null default 0
+)""",
+    "create unique index ignore_zones_by_name on ignore_zones (name_key) where removed_s is null",
+    """
+create table ignore_zone_versions (
+    zone_id text not null, version integer not null, at_s real not null, who text not null,
+    what text not null, body text not null, primary key (zone_id, version)
+) without rowid""",
+    "alter table alerts add column zone_id text",
+    "alter table alerts add column zone_version integer",
+    "alter table alerts add column zone_name text",
+    "create index alerts_in_zones on alerts (zone_id, last_seen_s) where zone_id is not null",
+    "create index alerts_suppressed on alerts (last_seen_s, id) where zone_id is not null",
+    "drop index alerts_unlinked",
+    """
+create index alerts_unlinked on alerts (confirmed_at_s, id)
+where footprint_id is null and zone_id is null""",
+)
+
 STEPS: tuple[tuple[str, ...], ...] = (
     _FIRST,
     _ORDERS,
@@ -308,4 +334,5 @@ STEPS: tuple[tuple[str, ...], ...] = (
     _UNITS,
     _CREW,
     _FLIGHTS,
+    _ZONES,
 )

@@ -31,6 +31,7 @@ from uplink.station.store.telemetry import TelemetryStore
 from uplink.station.store.tips import TipStore
 from uplink.station.store.uploads import UploadStore
 from uplink.station.store.users import UserStore
+from uplink.station.store.zones import ZoneStore
 
 
 class Store:
@@ -67,6 +68,7 @@ class Store:
         self.incidents = IncidentStore(self._database, rules)
         self.suppressed = SuppressedStore(self._database)
         self.crew_links = CrewLinkStore(self._database)
+        self.zones = ZoneStore(self._database, rules)
         self.features = FeatureStore(self._database)
         self.cap = CapStore(self._database, rules)
         self.deliveries = DeliveryStore(self._database)

@@ -1,11 +1,12 @@
-"""What burns where it may: hotspots in the drones' ignore zones, with the rule that kept each one back."""
+"""What burns where it may: hotspots in the drones' ignore zones and alerts in the station's, with the rule
+that kept each one back."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlite_utils import Database as Connection
@@ -13,6 +14,19 @@ from sqlite_utils import Database as Connection
 from uplink.messages import Position, SuppressedHotspot
 from uplink.station.incident_answers import SuppressedItem
 from uplink.station.store.database import StationDatabase
+
+# Of a drone's hotspot of which there is an alert that the station holds back, that says more.
+_ALL = """(
+    select drone_id, hotspot_id, 'drone' as by, zone, null as zone_id, null as zone_version, reason, label,
+        position, first_seen_s, last_seen_s
+    from suppressed
+    where not exists (select 1 from alerts where alerts.id = hotspot_id and alerts.zone_id is not null)
+    union all
+    select a.drone_id, a.id, 'station', v.body ->> '$.name', a.zone_id, a.zone_version,
+        v.body ->> '$.reason', a.label, a.body -> '$.position', a.first_seen_s, a.last_seen_s
+    from alerts a join ignore_zone_versions v on v.zone_id = a.zone_id and v.version = a.zone_version
+    where a.zone_id is not null
+)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +71,20 @@ class SuppressedStore:
         await self._database.run(work)
 
     async def newest(
-        self, limit: int, *, before: UUID | None = None, drone_id: str | None = None, zone: str | None = None
+        self,
+        limit: int,
+        *,
+        before: UUID | None = None,
+        drone_id: str | None = None,
+        zone: str | None = None,
+        by: Literal["drone", "station"] | None = None,
     ) -> list[SuppressedItem]:
         """The last seen first; ``before`` continues after that hotspot."""
         conditions = ["true"]
         values: dict[str, Any] = {"limit": limit}
         if before is not None:
-            conditions.append(
-                "(last_seen_s, hotspot_id) < "
-                "(select last_seen_s, hotspot_id from suppressed where hotspot_id = :before limit 1)"
-            )
+            last = f"select last_seen_s, hotspot_id from {_ALL} where hotspot_id = :before limit 1"  # noqa: S608
+            conditions.append(f"(last_seen_s, hotspot_id) < ({last})")
             values["before"] = str(before)
         if drone_id is not None:
             conditions.append("drone_id = :drone")
@@ -74,8 +92,11 @@ class SuppressedStore:
         if zone is not None:
             conditions.append("zone = :zone")
             values["zone"] = zone
+        if by is not None:
+            conditions.append("by = :by")
+            values["by"] = by
         sql = (
-            f"select * from suppressed where {' and '.join(conditions)} "  # noqa: S608 (conditions are ours)
+            f"select * from {_ALL} where {' and '.join(conditions)} "  # noqa: S608 (conditions are ours)
             "order by last_seen_s desc, hotspot_id desc limit :limit"
         )
 

@@ -9,7 +9,7 @@ import { Router } from "./router.svelte.ts";
 import { Session } from "./session.svelte.ts";
 import { settings } from "./settings.svelte.ts";
 import { EMPTY_WORLD, queue, reduce, tipsOf, type World } from "./state.ts";
-import type { LiveEvent } from "./station.ts";
+import type { LiveEvent, StoredAlert } from "./station.ts";
 
 const DIGEST_MS = 40;
 /** A drone speaks twice a second; after this long its numbers are history. */
@@ -101,7 +101,7 @@ class Page {
     const before = this.world;
     const world = events.reduce((known, event) => reduce(known, event, now), before);
     if (this.#greeted) {
-      const arrived = Object.keys(world.alerts).filter((id) => !before.alerts[id]);
+      const arrived = Object.values(world.alerts).filter((one) => !one.suppressed_by && isNews(before.alerts[one.id])).map((one) => one.id);
       if (arrived.length > 0) this.fresh = new Set([...this.fresh, ...arrived]);
     }
     this.#greeted ||= events.some((event) => event.type === "snapshot");
@@ -112,6 +112,11 @@ class Page {
 
 function byId(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Nobody was alarmed yet: it was not there, or a zone held it back. */
+function isNews(before: StoredAlert | undefined): boolean {
+  return !before || Boolean(before.suppressed_by);
 }
 
 export const page = new Page();

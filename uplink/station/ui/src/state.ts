@@ -2,7 +2,7 @@
 // A part that a message does not touch keeps its identity, so that the map redraws only what changed.
 
 import type { Alert, DroneGround, DroneState, LonLat, PatrolRoute, SearchedGround } from "./messages.ts";
-import type { CrossedAlerts, Delivery, LeaseState, LiveEvent, LoggedOrder, Snapshot, StoredAlert, Tip, TipState } from "./station.ts";
+import type { CrossedAlerts, Delivery, IgnoreZone, LeaseState, LiveEvent, LoggedOrder, Snapshot, StoredAlert, Tip, TipState } from "./station.ts";
 
 export interface HeardDrone {
   readonly state: DroneState;
@@ -29,6 +29,8 @@ export interface World {
   readonly orders: Readonly<Record<string, LoggedOrder>>;
   /** By id: those that somebody may still do something about. */
   readonly tips: Readonly<Record<string, Tip>>;
+  /** By id: the station's ignore zones that nobody has removed. */
+  readonly zones: Readonly<Record<string, IgnoreZone>>;
 }
 
 export const EMPTY_WORLD: World = {
@@ -43,6 +45,7 @@ export const EMPTY_WORLD: World = {
   leases: {},
   orders: {},
   tips: {},
+  zones: {},
 };
 
 const ORDERS_MAX = 100;
@@ -71,6 +74,8 @@ export function reduce(world: World, event: LiveEvent, now: number): World {
       return { ...world, orders: withOrder(world.orders, event.data) };
     case "tip":
       return { ...world, tips: withTip(world.tips, event.data) };
+    case "zone":
+      return { ...world, zones: withZone(world.zones, event.data) };
     case "crossings":
       return { ...world, crossings: event.data.crossings };
     default:
@@ -95,6 +100,7 @@ function fromSnapshot(world: World, snapshot: Snapshot, now: number): World {
     leases: Object.fromEntries((snapshot.leases ?? []).map((lease) => [lease.drone_id, lease])),
     orders: (snapshot.orders ?? []).reduce(withOrder, {} as World["orders"]),
     tips: (snapshot.tips ?? []).reduce(withTip, {} as World["tips"]),
+    zones: (snapshot.zones ?? []).reduce(withZone, {} as World["zones"]),
   };
   for (const alert of snapshot.alerts) next = withAlert(next, alert);
   return next;
@@ -116,10 +122,11 @@ function withPoint(tracks: World["tracks"], id: string, point: LonLat): World["t
   return { ...tracks, [id]: [...track.slice(1 - TRACK_POINTS_MAX), point] };
 }
 
-/** Revisions may come in any order: the highest wins. */
+/** Revisions may come in any order: the highest wins. What a zone lets go comes again in the same one. */
 function withAlert(world: World, alert: StoredAlert): World {
   const known = world.alerts[alert.id];
-  if (known && known.revision >= alert.revision) return world;
+  if (known && known.revision > alert.revision) return world;
+  if (known?.revision === alert.revision && known.suppressed_by === alert.suppressed_by) return world;
   return { ...world, alerts: { ...world.alerts, [alert.id]: alert } };
 }
 
@@ -140,6 +147,12 @@ function withTip(tips: World["tips"], tip: Tip): World["tips"] {
   return SETTLED.includes(tip.state) ? others : { ...others, [tip.id]: tip };
 }
 
+function withZone(zones: World["zones"], zone: IgnoreZone): World["zones"] {
+  const { [zone.id]: known, ...others } = zones;
+  if (known && known.version > zone.version) return zones;
+  return zone.removed_at ? others : { ...others, [zone.id]: zone };
+}
+
 /** What waits for somebody before what is under way or was looked at; the newest first. */
 export function tipsOf(world: World): Tip[] {
   const rank = (tip: Tip): number => (tip.state === "open" ? 0 : 1);
@@ -155,9 +168,10 @@ export function ordersOf(world: World, droneId: string): LoggedOrder[] {
     .sort((a, b) => Date.parse(b.at) - Date.parse(a.at));
 }
 
-/** The queue: what burns now before what was lost, newest first. Stable while an alert is only updated. */
+/** The queue: what burns now before what was lost, newest first. Stable while an alert is only updated. What
+ * an ignore zone holds back is not in it. */
 export function queue(world: World): StoredAlert[] {
-  return Object.values(world.alerts).sort(
+  return Object.values(world.alerts).filter((alert) => !alert.suppressed_by).sort(
     (a, b) => rank(a) - rank(b) || Date.parse(b.confirmed_at) - Date.parse(a.confirmed_at),
   );
 }

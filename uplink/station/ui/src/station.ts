@@ -4,6 +4,8 @@ import type { Alert, DroneGround, DroneState, ErrorEllipse, LonLat, Order, Patro
 
 export interface StoredAlert extends Alert {
   received_at: string;
+  /** The name of the station's ignore zone that holds it back: it alarms nobody. */
+  suppressed_by: string | null;
 }
 
 export interface CrossedAlerts {
@@ -197,6 +199,29 @@ export interface Snapshot {
   leases: LeaseState[];
   orders: LoggedOrder[];
   tips: Tip[];
+  zones: IgnoreZone[];
+}
+
+export type ZoneReason = "chimney" | "kiln" | "quarry" | "permitted burn" | "other";
+
+/** Of the station: what burns there alarms nobody. */
+export interface IgnoreZone {
+  name: string;
+  reason: ZoneReason;
+  note: string;
+  ring: LonLat[];
+  labels: ("fire" | "smoke")[];
+  starts_at: string | null;
+  ends_at: string | null;
+  breaks_at_m2: number | null;
+  id: string;
+  version: number;
+  area_m2: number;
+  made_at: string;
+  made_by: string;
+  changed_at: string;
+  changed_by: string;
+  removed_at: string | null;
 }
 
 export type LiveEvent =
@@ -211,6 +236,7 @@ export type LiveEvent =
   | { type: "order"; data: LoggedOrder }
   | { type: "tip"; data: Tip }
   | { type: "incident"; data: Incident }
+  | { type: "zone"; data: IgnoreZone }
   | { type: "crossings"; data: Crossed };
 
 /** An address of the station, wherever it is mounted. */
