@@ -45,6 +45,9 @@ class Settings {
       $effect(() => {
         document.documentElement.lang = HTML_LANG[this.language];
         document.documentElement.dataset["look"] = this.look;
+        // The browser's own bars go with it.
+        const ground = getComputedStyle(document.documentElement).getPropertyValue("--panel");
+        document.querySelector("meta[name='theme-color']")?.setAttribute("content", ground);
       });
       $effect(() => {
         const chosen: Chosen = { language: this.language, theme: this.theme, units: this.units };

@@ -33,4 +33,9 @@ export const common = {
   loadingView: "Loading…",
   viewBroken: "This view could not be loaded",
   viewBrokenHint: "Reload the page to try again. The other views work.",
+  holdHint: "Hold until it has filled",
+  holdAgain: "Press again to do it",
+  rowBroken: "This row cannot be shown",
+  notices: "Notices",
+  putAway: "Put away",
 };

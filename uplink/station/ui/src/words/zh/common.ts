@@ -35,4 +35,9 @@ export const common: Record<keyof typeof words, string> = {
   loadingView: "正在加载…",
   viewBroken: "无法加载此视图",
   viewBrokenHint: "请刷新页面重试。其他视图可正常使用。",
+  holdHint: "按住直到填满",
+  holdAgain: "再按一次以执行",
+  rowBroken: "此行无法显示",
+  notices: "通知",
+  putAway: "关闭通知",
 };
