@@ -63,7 +63,7 @@ MODELS: list[type[Message]] = [
     incident.Incident,
     incident.Target,
     crew_answers.CrewView,
-    zones.IgnoreZone,
+    zones.StationZone,
 ]
 
 

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from uplink.messages import Alert, AlertState, ErrorEllipse
-from uplink.station.zone import IgnoreZone, ZoneDraft
+from uplink.station.zone import StationZone, ZoneDraft
 from uplink.station.zone_ground import area_of_ring_m2
 from uplink.station.zone_rule import holds
 
@@ -38,10 +38,10 @@ def draft(**more: Any) -> ZoneDraft:
     return ZoneDraft.model_validate(said | more)
 
 
-def zone(**more: Any) -> IgnoreZone:
+def zone(**more: Any) -> StationZone:
     kept = {"removed_at": more.pop("removed_at", None)}
     said = draft(**more)
-    return IgnoreZone(
+    return StationZone(
         **said.model_dump(),
         **kept,
         id=UUID(int=1),

@@ -20,7 +20,7 @@ from uplink.station.store.incident_settling import STATION, Hand
 from uplink.station.store.suppressed import SuppressedStore
 from uplink.station.store.zone_rows import zones_where
 from uplink.station.store.zones import Change, ZoneNews, ZoneStore
-from uplink.station.zone import IgnoreZone
+from uplink.station.zone import StationZone
 from uplink.station.zone_rule import holds, may_still_burn
 
 from .incident_makers import RULES, memory_database, random_story, seen
@@ -347,7 +347,7 @@ def test_no_alert_is_ever_lost_by_zones() -> None:
 
 def _live(bench: Bench, rng: random.Random) -> int:
     """How often something was held back."""
-    standing: list[IgnoreZone] = []
+    standing: list[StationZone] = []
     held, now_s = 0, NOON.timestamp()
     story = random_story(rng, 30)
     rng.shuffle(story)

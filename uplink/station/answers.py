@@ -29,7 +29,7 @@ from uplink.messages import (
 )
 from uplink.station.incident import Incident
 from uplink.station.tip_answers import Tip
-from uplink.station.zone import IgnoreZone
+from uplink.station.zone import StationZone
 
 
 class StoredAlert(Alert):
@@ -175,7 +175,7 @@ class Snapshot(Message):
     orders: list[LoggedOrder] = Field(description="the latest, the oldest first")
     incidents: list[Incident] = Field(description="what is open, the newest first")
     tips: list[Tip] = Field(description="that somebody may still do something about, the newest first")
-    zones: list[IgnoreZone] = Field(
+    zones: list[StationZone] = Field(
         description="the station's ignore zones, the oldest first; also those that ended or have yet to begin"
     )
 

@@ -59,7 +59,7 @@ class ZoneDraft(Message):
         return self
 
 
-class IgnoreZone(ZoneDraft):
+class StationZone(ZoneDraft):
     """A zone as the station keeps it."""
 
     id: UUID
@@ -84,7 +84,7 @@ class ZoneVersion(Message):
     at: UtcTime
     who: str
     what: Literal["zone.made", "zone.changed", "zone.removed"]
-    zone: IgnoreZone = Field(description="as it was from then on")
+    zone: StationZone = Field(description="as it was from then on")
 
 
 class ImportRefusal(Message):
@@ -98,5 +98,5 @@ class ImportRefusal(Message):
 class ZonesImported(Message):
     """What came of a file: one bad feature keeps no other out."""
 
-    made: list[IgnoreZone]
+    made: list[StationZone]
     refused: list[ImportRefusal]

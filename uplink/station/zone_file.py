@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from uplink.messages import LatDeg, LonDeg, Message
-from uplink.station.zone import IgnoreZone, ZoneDraft
+from uplink.station.zone import StationZone, ZoneDraft
 
 MOST_FEATURES = 500
 _SAID = tuple(name for name in ZoneDraft.model_fields if name != "ring")
@@ -55,7 +55,7 @@ class ZoneFile(Message):
     features: list[dict[str, Any]] = Field(max_length=MOST_FEATURES)
 
 
-def features_of(zones: Sequence[IgnoreZone]) -> ZoneCollection:
+def features_of(zones: Sequence[StationZone]) -> ZoneCollection:
     """As GIS programs read them; what they write back is read by ``drafts_in``."""
     return ZoneCollection(
         features=[

@@ -17,14 +17,14 @@ from __future__ import annotations
 
 from uplink.messages import Alert, AlertState
 from uplink.station.incident_evidence import covariance_of, ellipse_of
-from uplink.station.zone import IgnoreZone
+from uplink.station.zone import StationZone
 from uplink.station.zone_ground import share_inside
 
 LEAST_SHARE = 0.5
 STILL_BURNS_S = 24 * 3600.0
 
 
-def holds(zone: IgnoreZone, alert: Alert, now_s: float) -> bool:
+def holds(zone: StationZone, alert: Alert, now_s: float) -> bool:
     """Whether the alert raises no alarm because of this zone; ``now_s`` is the station's clock."""
     return _is_meant(zone, alert) and not _is_over(zone, alert, now_s) and _is_inside(zone, alert)
 
@@ -34,7 +34,7 @@ def may_still_burn(alert: Alert, end_s: float) -> bool:
     return alert.state is AlertState.CONFIRMED and alert.last_seen_at.timestamp() > end_s - STILL_BURNS_S
 
 
-def _is_meant(zone: IgnoreZone, alert: Alert) -> bool:
+def _is_meant(zone: StationZone, alert: Alert) -> bool:
     if alert.label not in zone.labels:
         return False
     if zone.starts_at is not None and alert.confirmed_at < zone.starts_at:
@@ -42,7 +42,7 @@ def _is_meant(zone: IgnoreZone, alert: Alert) -> bool:
     return alert.area_m2 is None or alert.area_m2 < min(zone.breaks_at_m2 or zone.area_m2, zone.area_m2)
 
 
-def _is_over(zone: IgnoreZone, alert: Alert, now_s: float) -> bool:
+def _is_over(zone: StationZone, alert: Alert, now_s: float) -> bool:
     end_s = zone.end_s
     if end_s is None:
         return False
@@ -51,7 +51,7 @@ def _is_over(zone: IgnoreZone, alert: Alert, now_s: float) -> bool:
     return now_s >= end_s and may_still_burn(alert, end_s)
 
 
-def _is_inside(zone: IgnoreZone, alert: Alert) -> bool:
+def _is_inside(zone: StationZone, alert: Alert) -> bool:
     if alert.position is None:
         return False
     return share_inside(zone.ring, alert.position, ellipse_of(covariance_of(alert))) >= LEAST_SHARE

@@ -13,7 +13,7 @@ from uplink.station.incidents import Incidents
 from uplink.station.live import LiveHub
 from uplink.station.store.zones import Change, ZoneNews, ZoneStore
 from uplink.station.webhooks.dispatcher import WebhookDispatcher
-from uplink.station.zone import IgnoreZone, ImportRefusal, ZoneDraft, ZonesImported
+from uplink.station.zone import ImportRefusal, StationZone, ZoneDraft, ZonesImported
 from uplink.station.zone_file import NoZone
 
 log = logging.getLogger(__name__)
@@ -50,15 +50,15 @@ class Zones:
         if await self._store.some_ended(self._clock()):
             self._tell(await self._store.tell_ended(self._by("station")))
 
-    async def add(self, draft: ZoneDraft, *, by: str) -> IgnoreZone:
+    async def add(self, draft: ZoneDraft, *, by: str) -> StationZone:
         """Raises ``NotPossibleError``."""
         return self._tell(await self._store.add(draft, self._by(by)))
 
-    async def change(self, zone_id: UUID, version: int | None, draft: ZoneDraft, *, by: str) -> IgnoreZone:
+    async def change(self, zone_id: UUID, version: int | None, draft: ZoneDraft, *, by: str) -> StationZone:
         """Raises ``UnknownNameError`` or ``NotPossibleError``."""
         return self._tell(await self._store.change(zone_id, version, draft, self._by(by)))
 
-    async def remove(self, zone_id: UUID, version: int | None, *, by: str) -> IgnoreZone:
+    async def remove(self, zone_id: UUID, version: int | None, *, by: str) -> StationZone:
         """Raises ``UnknownNameError`` or ``NotPossibleError``."""
         return self._tell(await self._store.remove(zone_id, version, self._by(by)))
 
@@ -78,7 +78,7 @@ class Zones:
     def _by(self, who: str) -> Change:
         return Change(who, self._clock(), self._webhooks.names)
 
-    def _tell(self, news: ZoneNews) -> IgnoreZone:
+    def _tell(self, news: ZoneNews) -> StationZone:
         for zone in news.zones:
             self._live.publish("zone", str(zone.id), zone)
         for alert in news.alerts:

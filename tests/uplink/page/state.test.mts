@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DroneState, PatrolRoute } from "../../../uplink/station/ui/src/messages.ts";
 import { crossingOf, deliveriesOf, EMPTY_WORLD, queue, reduce, type World } from "../../../uplink/station/ui/src/state.ts";
-import type { CrossedAlerts, Delivery, IgnoreZone, LiveEvent, StoredAlert } from "../../../uplink/station/ui/src/station.ts";
+import type { CrossedAlerts, Delivery, StationZone, LiveEvent, StoredAlert } from "../../../uplink/station/ui/src/station.ts";
 
 const NOW = Date.parse("2026-07-01T12:00:00Z");
 
@@ -113,7 +113,7 @@ test("what a zone holds back is not in the queue, and is there again in the same
 });
 
 test("zones come, change in any order, and go", () => {
-  const zone = (change: Partial<IgnoreZone>): LiveEvent => ({ type: "zone", data: { id: "z", version: 1, removed_at: null, ...change } as IgnoreZone });
+  const zone = (change: Partial<StationZone>): LiveEvent => ({ type: "zone", data: { id: "z", version: 1, removed_at: null, ...change } as StationZone });
   const world = after([zone({ version: 2, name: "new" }), zone({ version: 1, name: "old" })]);
   assert.equal(world.zones["z"]?.name, "new");
   assert.deepEqual(after([zone({ version: 3, removed_at: "2026-07-01T12:00:00Z" })], world).zones, {});

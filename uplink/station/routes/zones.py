@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Query, Response
 
 from uplink.station.answers import Problem
 from uplink.station.routes.dependencies import WHO, AdminDep, ServicesDep, viewer
-from uplink.station.zone import IgnoreZone, ZoneDraft, ZonesImported, ZoneVersion
+from uplink.station.zone import StationZone, ZoneDraft, ZonesImported, ZoneVersion
 from uplink.station.zone_file import ZoneCollection, ZoneFile, drafts_in, features_of
 
 router = APIRouter(prefix="/zones", tags=["zones"])
@@ -51,13 +51,13 @@ async def zones(
     services: ServicesDep,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     after: Annotated[UUID | None, Query(description="the last zone of the page before")] = None,
-) -> list[IgnoreZone]:
+) -> list[StationZone]:
     """Zones that nobody has removed, the oldest first; also those that ended or have yet to begin."""
     return await services.store.zones.standing(limit, after)
 
 
 @router.post("", status_code=201, responses={**WHO, **CONFLICT})
-async def add_zone(who: AdminDep, zone: ZoneDraft, services: ServicesDep, response: Response) -> IgnoreZone:
+async def add_zone(who: AdminDep, zone: ZoneDraft, services: ServicesDep, response: Response) -> StationZone:
     """Alerts confirmed in it from now on alarm nobody and are listed at `/suppressed`. Incidents that
     there are stay: a zone takes no alarm away."""
     return _tagged(response, await services.zones.add(zone, by=who.name))
@@ -78,7 +78,7 @@ async def import_zones(who: AdminDep, file: ZoneFile, services: ServicesDep) -> 
 
 
 @router.get("/{zone_id}", dependencies=[Depends(viewer)], responses=FOUND)
-async def zone_by_id(zone_id: UUID, services: ServicesDep, response: Response) -> IgnoreZone:
+async def zone_by_id(zone_id: UUID, services: ServicesDep, response: Response) -> StationZone:
     """One zone as it is, or was when it was removed. ``ETag`` is its version, for ``If-Match``."""
     return _tagged(response, await services.store.zones.get(zone_id))
 
@@ -102,7 +102,7 @@ async def change_zone(
     version: SeenVersion,
     services: ServicesDep,
     response: Response,
-) -> IgnoreZone:
+) -> StationZone:
     """What still burns and is in it no more is told at once."""
     return _tagged(response, await services.zones.change(zone_id, version, zone, by=who.name))
 
@@ -110,11 +110,11 @@ async def change_zone(
 @router.delete("/{zone_id}", responses=CHANGED)
 async def remove_zone(
     zone_id: UUID, who: AdminDep, version: SeenVersion, services: ServicesDep
-) -> IgnoreZone:
+) -> StationZone:
     """It holds nothing back any more: what still burns in it is told at once."""
     return await services.zones.remove(zone_id, version, by=who.name)
 
 
-def _tagged(response: Response, zone: IgnoreZone) -> IgnoreZone:
+def _tagged(response: Response, zone: StationZone) -> StationZone:
     response.headers["ETag"] = f'"{zone.version}"'
     return zone

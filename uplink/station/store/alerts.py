@@ -23,7 +23,7 @@ from uplink.station.store.deliveries import EndpointName, add_deliveries
 from uplink.station.store.incident_links import Move
 from uplink.station.store.incident_settling import STATION, Hand, IncidentNews, look_again, settle
 from uplink.station.store.zone_rows import zone_over
-from uplink.station.zone import IgnoreZone
+from uplink.station.zone import StationZone
 
 COLUMNS = "body, received_at_s, zone_name"
 
@@ -132,7 +132,7 @@ def store_alert(db: Connection, alert: Alert, hand: Hand) -> AlertPut:
     return AlertPut(alert.drone_id, alert.revision, is_first, told.stored, told.news.deliveries, incidents)
 
 
-def hold_back(db: Connection, alert: Alert, zone: IgnoreZone, hand: Hand) -> None:
+def hold_back(db: Connection, alert: Alert, zone: StationZone, hand: Hand) -> None:
     """Within the caller's transaction: the alert is kept, listed as suppressed, and nobody is alarmed."""
     before = _zone_of(db, alert)
     db.execute(

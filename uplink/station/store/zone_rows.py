@@ -8,18 +8,18 @@ from sqlite_utils import Database as Connection
 
 from uplink.messages import Alert
 from uplink.station.people import name_key
-from uplink.station.zone import IgnoreZone
+from uplink.station.zone import StationZone
 from uplink.station.zone_ground import unwrapped
 from uplink.station.zone_rule import holds
 
 
-def zones_where(db: Connection, condition: str, values: dict[str, Any] | list[Any]) -> list[IgnoreZone]:
+def zones_where(db: Connection, condition: str, values: dict[str, Any] | list[Any]) -> list[StationZone]:
     """The condition is ours, its values are bound."""
     rows = db.query(f"select body from ignore_zones where {condition}", values)  # noqa: S608
-    return [IgnoreZone.model_validate_json(row["body"]) for row in rows]
+    return [StationZone.model_validate_json(row["body"]) for row in rows]
 
 
-def save_zone(db: Connection, zone: IgnoreZone) -> None:
+def save_zone(db: Connection, zone: StationZone) -> None:
     """New or changed. What its end lets go has to be told anew."""
     lons, lats = zip(*unwrapped(zone.ring), strict=True)
     values = {
@@ -42,7 +42,7 @@ def save_zone(db: Connection, zone: IgnoreZone) -> None:
     )
 
 
-def zone_over(db: Connection, alert: Alert, now_s: float) -> IgnoreZone | None:
+def zone_over(db: Connection, alert: Alert, now_s: float) -> StationZone | None:
     """The zone that holds this alert back now; those that stand before those that are history."""
     if alert.position is None:
         return None

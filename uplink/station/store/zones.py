@@ -27,7 +27,7 @@ from uplink.station.store.database import StationDatabase
 from uplink.station.store.deliveries import EndpointName
 from uplink.station.store.incident_settling import STATION, Hand, IncidentNews
 from uplink.station.store.zone_rows import save_zone, zone_over, zones_where
-from uplink.station.zone import IgnoreZone, ZoneDraft, ZoneVersion
+from uplink.station.zone import StationZone, ZoneDraft, ZoneVersion
 from uplink.station.zone_ground import area_of_ring_m2
 from uplink.station.zone_rule import STILL_BURNS_S, may_still_burn
 
@@ -49,7 +49,7 @@ class Change:
 class ZoneNews:
     """What changed: zones as they are now, the alerts that they let go, and those alerts' incidents."""
 
-    zones: list[IgnoreZone] = field(default_factory=list)
+    zones: list[StationZone] = field(default_factory=list)
     alerts: list[StoredAlert] = field(default_factory=list)
     incidents: IncidentNews = field(default_factory=IncidentNews)
 
@@ -61,13 +61,13 @@ class ZoneStore:
 
     # --- reading ----------------------------------------------------------------------------------
 
-    async def standing(self, limit: int = MOST_ZONES, after: UUID | None = None) -> list[IgnoreZone]:
+    async def standing(self, limit: int = MOST_ZONES, after: UUID | None = None) -> list[StationZone]:
         """Those that are not removed, the oldest first; also what has ended or has yet to begin."""
         values = {"after": "" if after is None else str(after), "limit": limit}
         condition = f"{_STANDING} and id > :after order by id limit :limit"
         return await self._database.read(lambda db: zones_where(db, condition, values))
 
-    async def get(self, zone_id: UUID) -> IgnoreZone:
+    async def get(self, zone_id: UUID) -> StationZone:
         """Also one that is removed. Raises ``UnknownNameError``."""
         return await self._database.read(lambda db: _find(db, zone_id))
 
@@ -86,7 +86,7 @@ class ZoneStore:
                     at=_utc(row["at_s"]),
                     who=row["who"],
                     what=row["what"],
-                    zone=IgnoreZone.model_validate_json(row["body"]),
+                    zone=StationZone.model_validate_json(row["body"]),
                 )
                 for row in rows
             ]
@@ -101,7 +101,7 @@ class ZoneStore:
 
         def work(db: Connection) -> ZoneNews:
             now = _utc(change.now_s)
-            zone = IgnoreZone(
+            zone = StationZone(
                 **draft.model_dump(),
                 id=uuid6.uuid7(),
                 version=1,
@@ -125,7 +125,7 @@ class ZoneStore:
 
         def work(db: Connection) -> ZoneNews:
             before = _current(db, zone_id, version)
-            zone = IgnoreZone(
+            zone = StationZone(
                 **draft.model_dump(),
                 id=before.id,
                 version=before.version + 1,
@@ -174,7 +174,7 @@ class ZoneStore:
 
         return await self._database.run(work)
 
-    def _look_again(self, db: Connection, zones: Sequence[IgnoreZone], change: Change) -> ZoneNews:
+    def _look_again(self, db: Connection, zones: Sequence[StationZone], change: Change) -> ZoneNews:
         """Whether another zone holds back what these did, or it is to be told."""
         hand = Hand(STATION, change.now_s, self._rules, change.endpoints)
         news = ZoneNews(list(zones))
@@ -199,7 +199,7 @@ class ZoneStore:
         return news
 
 
-def _keep(db: Connection, zone: IgnoreZone, what: What, change: Change) -> None:
+def _keep(db: Connection, zone: StationZone, what: What, change: Change) -> None:
     save_zone(db, zone)
     db.execute(
         "insert into ignore_zone_versions (zone_id, version, at_s, who, what, body) "
@@ -210,14 +210,14 @@ def _keep(db: Connection, zone: IgnoreZone, what: What, change: Change) -> None:
     write_deed(db, Deed(change.who, what, str(zone.id), said), now_s=change.now_s)
 
 
-def _find(db: Connection, zone_id: UUID) -> IgnoreZone:
+def _find(db: Connection, zone_id: UUID) -> StationZone:
     found = zones_where(db, "id = ?", [str(zone_id)])
     if not found:
         raise UnknownNameError(f"there is no zone {zone_id}")
     return found[0]
 
 
-def _current(db: Connection, zone_id: UUID, version: int | None) -> IgnoreZone:
+def _current(db: Connection, zone_id: UUID, version: int | None) -> StationZone:
     zone = _find(db, zone_id)
     if zone.removed_at is not None:
         raise NotPossibleError(f"zone {zone.name} was removed by {zone.changed_by}")
@@ -228,7 +228,7 @@ def _current(db: Connection, zone_id: UUID, version: int | None) -> IgnoreZone:
     return zone
 
 
-def _must_be_free(db: Connection, zone: IgnoreZone) -> None:
+def _must_be_free(db: Connection, zone: StationZone) -> None:
     condition = f"{_STANDING} and name_key = ? and id <> ?"
     if zones_where(db, condition, [name_key(zone.name), str(zone.id)]):
         raise NotPossibleError(f"there is a zone {zone.name} already", hint="Choose another name.")

@@ -2,7 +2,7 @@
 // A part that a message does not touch keeps its identity, so that the map redraws only what changed.
 
 import type { Alert, DroneGround, DroneState, LonLat, PatrolRoute, SearchedGround } from "./messages.ts";
-import type { CrossedAlerts, Delivery, IgnoreZone, LeaseState, LiveEvent, LoggedOrder, Snapshot, StoredAlert, Tip, TipState } from "./station.ts";
+import type { CrossedAlerts, Delivery, StationZone, LeaseState, LiveEvent, LoggedOrder, Snapshot, StoredAlert, Tip, TipState } from "./station.ts";
 
 export interface HeardDrone {
   readonly state: DroneState;
@@ -30,7 +30,7 @@ export interface World {
   /** By id: those that somebody may still do something about. */
   readonly tips: Readonly<Record<string, Tip>>;
   /** By id: the station's ignore zones that nobody has removed. */
-  readonly zones: Readonly<Record<string, IgnoreZone>>;
+  readonly zones: Readonly<Record<string, StationZone>>;
 }
 
 export const EMPTY_WORLD: World = {
@@ -147,7 +147,7 @@ function withTip(tips: World["tips"], tip: Tip): World["tips"] {
   return SETTLED.includes(tip.state) ? others : { ...others, [tip.id]: tip };
 }
 
-function withZone(zones: World["zones"], zone: IgnoreZone): World["zones"] {
+function withZone(zones: World["zones"], zone: StationZone): World["zones"] {
   const { [zone.id]: known, ...others } = zones;
   if (known && known.version > zone.version) return zones;
   return zone.removed_at ? others : { ...others, [zone.id]: zone };

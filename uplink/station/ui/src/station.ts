@@ -199,13 +199,13 @@ export interface Snapshot {
   leases: LeaseState[];
   orders: LoggedOrder[];
   tips: Tip[];
-  zones: IgnoreZone[];
+  zones: StationZone[];
 }
 
 export type ZoneReason = "chimney" | "kiln" | "quarry" | "permitted burn" | "other";
 
 /** Of the station: what burns there alarms nobody. */
-export interface IgnoreZone {
+export interface StationZone {
   name: string;
   reason: ZoneReason;
   note: string;
@@ -236,7 +236,7 @@ export type LiveEvent =
   | { type: "order"; data: LoggedOrder }
   | { type: "tip"; data: Tip }
   | { type: "incident"; data: Incident }
-  | { type: "zone"; data: IgnoreZone }
+  | { type: "zone"; data: StationZone }
   | { type: "crossings"; data: Crossed };
 
 /** An address of the station, wherever it is mounted. */
