@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from asyncio.subprocess import Process
 from collections.abc import Awaitable, Callable
 
@@ -23,6 +22,7 @@ from edge.ground_told import GroundTeller
 from edge.patrols.depot import PatrolDepot, kept_patrol
 from edge.patrols.load import load_patrol
 from edge.patrols.patrol import FlyablePatrol
+from edge.supervisor import Turn, supervise
 from edge.watch import Watch
 from flight.arbiter import RcSwitches
 from flight.signing import Signing, read_key
@@ -31,7 +31,7 @@ from uplink.client import UplinkClient
 from uplink.drone_link import DroneLink
 from uplink.errors import UplinkError
 from uplink.keys import read_drone_key
-from uplink.messages import Order, PatrolRef
+from uplink.messages import DroneState, Order, PatrolRef
 from uplink.metering import Metering
 from uplink.order_sequence import OrderSequence
 from uplink.order_signing import StationPublicKey
@@ -40,8 +40,6 @@ from uplink.patrol_fetch import PatrolFetch
 from uplink.tls import trusting
 
 log = logging.getLogger(__name__)
-
-LOOP_PERIOD_S = 0.1
 
 
 async def run_agent(config: AgentConfig, first_child: Process | None = None) -> None:
@@ -140,7 +138,6 @@ class Agent:
         self.watch = Watch(config, carrier, outbox, self._camera, self._terrain, first_child=first_child)
         depot = PatrolDepot(config.data_dir, get_patrol)
         self.deck = FlightDeck(config, vehicle, flight, self.watch, outbox, self._terrain, depot=depot)
-        self._logged: set[str] = set()
 
     def _patrol(self) -> FlyablePatrol | None:
         """What the station sent last, before what the configuration names."""
@@ -158,7 +155,7 @@ class Agent:
     async def run(self, client: UplinkClient, link: DroneLink) -> None:
         """Until cancelled."""
         async with self._vehicle, asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._supervise(link), name="supervisor")
+            tasks.create_task(supervise(self._config, link, self._turn, self._state), name="supervisor")
             tasks.create_task(self.watch.run(), name="watch")
             tasks.create_task(client.run(), name="courier")
             tasks.create_task(link.run(), name="drone link")
@@ -167,33 +164,24 @@ class Agent:
             teller = GroundTeller(self._config, self.deck, self._vehicle.telemetry, client)
             tasks.create_task(teller.run(), name="ground")
 
-    async def _supervise(self, link: DroneLink) -> None:
-        """The loop whose turning is the agent's heartbeat on the link."""
-        state_period_s = 1.0 / self._config.uplink.states_per_s
-        state_due_s = 0.0
-        while True:
-            self._vehicle.feed()
-            now_s = time.monotonic()
-            if now_s >= state_due_s:
-                state_due_s = max(state_due_s + state_period_s, now_s)
-                try:
-                    link.set_state(
-                        drone_state(
-                            self._config,
-                            self._vehicle,
-                            self.watch,
-                            self.deck,
-                            self._outbox,
-                            self._camera,
-                            self._terrain,
-                            now_s,
-                        )
-                    )
-                except Exception as error:  # noqa: BLE001 - a value that cannot be shown stops no heartbeat
-                    self._log_once(error)
-            await asyncio.sleep(LOOP_PERIOD_S)
+    def _turn(self, now_s: float) -> Turn:
+        """The loop's turning is the agent's heartbeat on the link."""
+        self._vehicle.feed()
+        telemetry = self._vehicle.telemetry
+        mode = telemetry.mode if telemetry.linked else "no autopilot"
+        return Turn(
+            f"{self.watch.health.state(now_s).words}; {mode}",
+            stands=telemetry.linked and telemetry.armed is False,
+        )
 
-    def _log_once(self, error: Exception) -> None:
-        if type(error).__name__ not in self._logged:
-            self._logged.add(type(error).__name__)
-            log.error("the drone's state could not be told", exc_info=error)
+    def _state(self, now_s: float) -> DroneState:
+        return drone_state(
+            self._config,
+            self._vehicle,
+            self.watch,
+            self.deck,
+            self._outbox,
+            self._camera,
+            self._terrain,
+            now_s,
+        )

@@ -295,6 +295,16 @@ class UplinkSection(Section):
     )
 
 
+class ServiceSection(Section):
+    """Who restarts what hangs, beside systemd."""
+
+    hardware_watchdog: FilePath | None = Field(
+        None,
+        description="the computer's own watchdog, as in `/dev/watchdog0`: restarts it when the agent hangs, "
+        "and is on only while the vehicle stands disarmed; left out: none",
+    )
+
+
 class VirtualSection(Section):
     """The rendered world that `camera.source = "virtual"` looks at."""
 
@@ -330,6 +340,7 @@ class AgentConfig(Section):
     response: ResponseSection = ResponseSection()
     traffic: TrafficSection = TrafficSection()
     uplink: UplinkSection
+    service: ServiceSection = ServiceSection()
     virtual: VirtualSection = VirtualSection()
     fixed: FixedSection | None = None
     zones: list[ZoneSection] = Field(

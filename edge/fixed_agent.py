@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from asyncio.subprocess import Process
 
 from edge.config import AgentConfig
@@ -18,6 +17,7 @@ from edge.flying.orders import OrderDesk
 from edge.footprint import footprint
 from edge.ground_told import ignore_zones
 from edge.locate import MAX_RANGE_M
+from edge.supervisor import Turn, supervise
 from edge.watch import Watch
 from flight.errors import EmberwatchError
 from uplink.client import UplinkClient
@@ -55,7 +55,6 @@ class FixedAgent:
         self.watch = Watch(config, self.mount, outbox, camera, terrain, first_child=first_child)
         self.desk = OrderDesk(dict.fromkeys(OrderKind, _refuse))
         self._footprint = footprint(self.mount.pose_at(0.0), camera, terrain, max_range_m=MAX_RANGE_M)
-        self._failed = False
 
     def take_order(self, order: Order) -> None:
         """An order from the station."""
@@ -67,7 +66,7 @@ class FixedAgent:
             DroneGround(drone_id=self._config.drone.id, ignore_zones=ignore_zones(self._config.zones))
         )
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._tell_state(link), name="state")
+            tasks.create_task(supervise(self._config, link, self._turn, self.state), name="supervisor")
             tasks.create_task(self.watch.run(), name="watch")
             tasks.create_task(client.run(), name="courier")
             tasks.create_task(link.run(), name="drone link")
@@ -91,15 +90,8 @@ class FixedAgent:
             orders=self.desk.results,
         )
 
-    async def _tell_state(self, link: DroneLink) -> None:
-        while True:
-            try:
-                link.set_state(self.state(time.monotonic()))
-            except Exception:  # a value that cannot be shown stops no watch
-                if not self._failed:
-                    self._failed = True
-                    log.exception("the camera's state could not be told")
-            await asyncio.sleep(1.0 / self._config.uplink.states_per_s)
+    def _turn(self, now_s: float) -> Turn:
+        return Turn(self.watch.health.state(now_s).words, stands=True)
 
 
 async def _refuse(_order: Order) -> None:

@@ -23,6 +23,11 @@ class Seeing:
     reason: str
     since_s: float
 
+    @property
+    def words(self) -> str:
+        """Both in one line."""
+        return f"{self.state.value}: {self.reason}" if self.reason else self.state.value
+
 
 class Health:
     """Judges sight by the age of the last frame that was looked at and could be placed."""

@@ -12,6 +12,7 @@ import pytest
 
 from edge.agent import Agent, run_agent, vehicle_of
 from edge.config import AgentConfig, load_agent_config
+from edge.supervisor import supervise
 from flight.plans.qgc import write_plan
 from tests.edge.flying.simulation import plan
 from uplink.drone_link import DroneLink
@@ -81,7 +82,7 @@ async def test_the_heartbeat_outlives_a_state_that_cannot_be_told(
 
     fed: list[bool] = []
     monkeypatch.setattr("edge.agent.drone_state", broken)
-    monkeypatch.setattr("edge.agent.LOOP_PERIOD_S", 0.001)
+    monkeypatch.setattr("edge.supervisor.LOOP_PERIOD_S", 0.001)
     monkeypatch.setattr(agent._vehicle, "feed", lambda: fed.append(True))
     link = DroneLink(
         "http://127.0.0.1:9",
@@ -91,7 +92,7 @@ async def test_the_heartbeat_outlives_a_state_that_cannot_be_told(
         station_key=None,
         sequence=OrderSequence(tmp_path / "order.sequence"),
     )
-    supervising = asyncio.create_task(agent._supervise(link))
+    supervising = asyncio.create_task(supervise(agent._config, link, agent._turn, agent._state))
     async with asyncio.timeout(10):
         while len(fed) < 5:
             await asyncio.sleep(0.001)

@@ -24,8 +24,8 @@ from uplink.station.health import LEAST_ROOM_BYTES, LITTLE_ROOM_BYTES, HealthChe
 from uplink.station.server import running
 from uplink.station.services import Services
 from uplink.station.store.store import Store
-from uplink.station.systemd import notify, watchdog_s
 from uplink.station.works import WELL_AFTER_S, Works
+from uplink.systemd import notify, watchdog_s
 
 from .makers import (
     as_json,

@@ -72,7 +72,6 @@ from uplink.station.routes.dependencies import ANYWHERE
 from uplink.station.security import Security
 from uplink.station.services import SNAPSHOT_ALERTS, Services
 from uplink.station.store.store import Store
-from uplink.station.systemd import feed_watchdog, notify
 from uplink.station.tips import Tips
 from uplink.station.tls import check_certificate
 from uplink.station.uploads import Uploads
@@ -80,6 +79,7 @@ from uplink.station.webhooks.dispatcher import WebhookDispatcher
 from uplink.station.webhooks.endpoints import load_endpoints
 from uplink.station.works import Works
 from uplink.station.zones import Zones
+from uplink.systemd import feed_watchdog, notify
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Tells systemd how the station does (sd_notify): nothing where it was not started by systemd."""
+"""Tells systemd how a service does (sd_notify): nothing where it was not started by systemd."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def watchdog_s() -> float | None:
 
 
 async def feed_watchdog(answers: Callable[[], Awaitable[bool]]) -> None:
-    """For as long as ``answers`` says so: a station that hangs is started anew."""
+    """For as long as ``answers`` says so: what hangs is started anew."""
     within_s = watchdog_s()
     while within_s is not None:
         if await answers():
