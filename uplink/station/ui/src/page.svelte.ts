@@ -3,6 +3,7 @@
 import { translator } from "./i18n.ts";
 import { LiveLink, type LinkStatus } from "./live.ts";
 import { Control } from "./control.svelte.ts";
+import { keys } from "./kit/keys.svelte.ts";
 import { measuresIn } from "./measures.ts";
 import type { PickedPlace } from "./picked.ts";
 import { Router } from "./router.svelte.ts";
@@ -56,6 +57,7 @@ class Page {
     const stops = [
       settings.start(),
       this.router.start(),
+      keys.start(),
       this.control.start(() => this.world.leases),
       this.session.start((mayLook) => {
         if (mayLook) stopLink ??= link.start();

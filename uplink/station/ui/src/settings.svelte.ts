@@ -1,4 +1,4 @@
-// What a user chose for this browser: language, look, units. Remembered; a view adds its own by a field.
+// What a user chose for this browser: language, look, units, keys. Remembered; a view adds its own by a field.
 
 import { firstLanguage, HTML_LANG, type Language } from "./languages.ts";
 import type { Units } from "./measures.ts";
@@ -13,6 +13,7 @@ interface Chosen {
   language: Language;
   theme: Theme;
   units: Units;
+  shortcuts: boolean;
 }
 
 const KEY = "emberwatch.settings";
@@ -22,6 +23,8 @@ class Settings {
   language = $state<Language>("en");
   theme = $state<Theme>("auto");
   units = $state<Units>("metric");
+  /** Whether single keys do something. */
+  shortcuts = $state(true);
   #prefersLight = $state(false);
   /** What the page looks like now. */
   readonly look = $derived<Look>(this.theme !== "auto" ? this.theme : this.#prefersLight ? "light" : "dark");
@@ -31,6 +34,7 @@ class Settings {
     this.language = firstLanguage(chosen.language ?? null, navigator.languages);
     this.theme = THEMES.find((theme) => theme === chosen.theme) ?? "auto";
     this.units = chosen.units === "imperial" ? "imperial" : "metric";
+    this.shortcuts = chosen.shortcuts !== false;
   }
 
   /** Keeps the document as chosen, and remembers it. */
@@ -50,7 +54,8 @@ class Settings {
         document.querySelector("meta[name='theme-color']")?.setAttribute("content", ground);
       });
       $effect(() => {
-        const chosen: Chosen = { language: this.language, theme: this.theme, units: this.units };
+        const { language, theme, units, shortcuts } = this;
+        const chosen: Chosen = { language, theme, units, shortcuts };
         remember(KEY, JSON.stringify(chosen));
       });
     });
