@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import pyproj
+from affine import Affine
 from numpy.typing import NDArray
 
 from flight.elevation_file import SUFFIXES, ElevationFile, TerrainError
-from flight.elevation_grid import Grid, Placement
+from flight.elevation_grid import Frame, Grid, Placement
 
 log = logging.getLogger(__name__)
 
@@ -127,13 +129,51 @@ class RasterTerrain:
         path = Path(path)
         paths = [path]
         if path.is_dir():
-            paths = sorted(each for each in path.iterdir() if _is_elevation_file(each))
+            paths = elevation_files(path)
             if not paths:
                 raise TerrainError(
                     f"terrain folder {path} has no elevation file in it",
                     hint=f"It must hold files that end in {', '.join(SUFFIXES)} or a zip of one.",
                 )
         return cls(path.name, [ElevationFile.open(each) for each in paths], sigma_m=sigma_m)
+
+    @classmethod
+    def open_those_that_can(
+        cls, paths: Sequence[Path], name: str
+    ) -> tuple[RasterTerrain | None, dict[Path, TerrainError]]:
+        """The ground of several files, without those that are broken, and what is wrong with them."""
+        files: list[ElevationFile] = []
+        broken: dict[Path, TerrainError] = {}
+        for path in paths:
+            try:
+                files.append(ElevationFile.open(path))
+            except TerrainError as error:
+                broken[path] = error
+        try:
+            return (cls(name, files) if files else None), broken
+        except TerrainError as error:
+            # One of them has a sound beginning and no more.
+            for file in files:
+                try:
+                    cls(name, [file])
+                except TerrainError as its_error:
+                    broken[file.path] = its_error
+            sound = [file for file in files if file.path not in broken]
+            if len(sound) == len(files):
+                return None, broken | {file.path: error for file in files}
+            return (cls(name, sound) if sound else None), broken
+
+    @property
+    def box_deg(self) -> tuple[float, float, float, float]:
+        """West, south, east and north of all files."""
+        degrees = Frame(pyproj.CRS.from_epsg(4326), Affine.identity())
+        south, west, north, east = np.array([file.corners(degrees) for file in self._files]).T
+        return float(west.min()), float(south.min()), float(east.max()), float(north.max())
+
+    @property
+    def fits_in_memory(self) -> bool:
+        """Whether all of it is there at once, or only a window around what was asked for last."""
+        return self._held[0] == self._extent
 
     def height_amsl_m(self, lat_deg: AnyArray, lon_deg: AnyArray) -> FloatArray:
         """Bilinear heights; the outer half post has the edge's height. NaN beyond it and beside a hole."""
@@ -233,5 +273,7 @@ class RasterTerrain:
         return Grid(posts_m, Placement(frame, posts_m.shape))
 
 
-def _is_elevation_file(path: Path) -> bool:
-    return path.is_file() and path.name.lower().endswith((*SUFFIXES, ".zip"))
+def elevation_files(folder: Path) -> list[Path]:
+    """Those in it, by their names."""
+    names = (*SUFFIXES, ".zip")
+    return sorted(each for each in folder.iterdir() if each.is_file() and each.name.lower().endswith(names))

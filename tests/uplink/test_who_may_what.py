@@ -27,6 +27,9 @@ PLACEHOLDERS = {
     "delivery_id": "1",
     "collection_id": "alerts",
     "endpoint": "none",
+    "zoom": "3",
+    "x": "1",
+    "y": "2",
 }
 ANY_ID = "019f0000-0000-7000-8000-000000000000"
 NEW_DRONE = "ember-9"
@@ -75,6 +78,10 @@ ROUTES: dict[str, tuple[str, int]] = {
     "GET /api/v1/incidents/{incident_id}/alerts": (VIEWER, 404),
     "GET /api/v1/incidents/{incident_id}/timeline": (VIEWER, 404),
     "GET /api/v1/media/{sha256}": (VIEWER, 404),
+    "GET /api/v1/map": (VIEWER, 200),
+    "GET /api/v1/map/files/{name}": (VIEWER, 404),
+    "GET /api/v1/map/heights/{zoom}/{x}/{y}": (VIEWER, 204),
+    "GET /api/v1/map/tiles/{name}/{zoom}/{x}/{y}": (VIEWER, 204),
     "GET /api/v1/orders": (VIEWER, 200),
     "GET /api/v1/suppressed": (VIEWER, 200),
     "GET /api/v1/zones": (VIEWER, 200),

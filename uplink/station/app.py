@@ -26,6 +26,7 @@ from uplink.errors import NotPossibleError, StoreError, UnknownNameError
 from uplink.order_signing import StationKey
 from uplink.station.access import Access
 from uplink.station.auth import DroneKeys
+from uplink.station.basemap.shelf import MapShelf
 from uplink.station.body_limit import BodyLimit
 from uplink.station.config import StationConfig
 from uplink.station.control import Control
@@ -45,6 +46,7 @@ from uplink.station.retention import Retention
 from uplink.station.routes import (
     alerts,
     audit,
+    basemap,
     cap,
     crew,
     deliveries,
@@ -182,6 +184,7 @@ def create_app(
                 works,
                 check,
                 metrics,
+                MapShelf(config.map, config.data_dir),
                 clock,
             )
             app.state.services = services
@@ -228,7 +231,9 @@ def create_app(
     # Routes are tried one after the other: those that the most comes in by are first.
     for part in (alerts, uploads):
         api.include_router(part.router)
-    for part in (drones, flights, control_routes, orders, crossing_routes, media, live, deliveries, health):
+    for part in (drones, flights, control_routes, orders, crossing_routes):
+        api.include_router(part.router)
+    for part in (media, basemap, live, deliveries, health):
         api.include_router(part.router)
     api.include_router(drone_link.router)
     for part in (incident_routes, crew, suppressed, zone_routes, session, users, audit):

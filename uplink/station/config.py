@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, IPvAnyNetwork, model
 
 from uplink.messages import DroneId
 from uplink.paths import FilePath
+from uplink.station.basemap.config import MapConfig
 from uplink.station.feeds.config import CapConfig, TakConfig
 from uplink.station.incident_config import EscalationConfig, IncidentsConfig, rules_of
 from uplink.station.incident_rules import IncidentRules
@@ -107,6 +108,7 @@ class StationConfig(_Section):
         default="text", description="of the log on standard error; json: an object a line, for collectors"
     )
 
+    map: MapConfig = Field(default_factory=MapConfig, description="what the page's map stands on")
     cap: CapConfig = Field(default_factory=CapConfig, description="incidents as CAP 1.2 messages")
     tak: TakConfig | None = Field(default=None, description="a TAK server to tell of drones and fires")
 

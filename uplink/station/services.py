@@ -11,6 +11,7 @@ from uplink.messages import Alert, DroneState
 from uplink.station.access import Access
 from uplink.station.answers import Crossed, Delivery, Snapshot
 from uplink.station.auth import DroneKeys
+from uplink.station.basemap.shelf import MapShelf
 from uplink.station.control import Control
 from uplink.station.crew import Crew
 from uplink.station.crossings import Crossings
@@ -56,6 +57,7 @@ class Services:
     works: Works
     health: HealthCheck
     metrics: Metrics
+    map: MapShelf
     clock: Callable[[], float]
 
     async def snapshot(self) -> Snapshot:
