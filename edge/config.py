@@ -90,13 +90,19 @@ class MavlinkSection(Section):
 
 
 class ControlSection(Section):
-    """The pilot's switches. Channels are numbered from 1; a switch is on above ``threshold_us``."""
+    """The pilot's switches, and how orders are carried out. Channels are numbered from 1; a switch is on
+    above ``threshold_us``."""
 
     veto_channel: int | None = Field(
         None, ge=1, le=18, description="while on, or while RC is silent, the agent commands nothing"
     )
     grant_channel: int | None = Field(None, ge=1, le=18, description="switched on: the agent may command")
     threshold_us: int = Field(1700, ge=900, le=2100, description="of both switches")
+    smart_return: bool = Field(
+        False,
+        description="the order to return goes home along the way it came (ArduCopter's SmartRTL), where the "
+        "autopilot remembers it; a stand-down always goes straight",
+    )
 
     @model_validator(mode="after")
     def _two_switches(self) -> Self:

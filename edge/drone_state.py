@@ -8,26 +8,34 @@ from typing import Any
 import numpy as np
 
 from edge.config import AgentConfig
+from edge.flying.around import fresh_wind
 from edge.flying.deck import FlightDeck
+from edge.flying.endurance import home_s, reaches
+from edge.flying.look_again import fresh_battery_percent
 from edge.flying.situation import Phase
 from edge.footprint import footprint
 from edge.optics import Camera
 from edge.pose import Pose
 from edge.watch import Watch
 from edge.zones import Suppressed
-from flight.link import AUTOPILOT_COMPONENT
+from flight.link import AUTOPILOT_COMPONENT, mavlink
 from flight.missions import fingerprint
+from flight.plans.fence import distance_m
 from flight.terrain import Terrain
 from flight.traffic import TrafficWarning
 from flight.vehicle import Vehicle
 from uplink.messages import (
+    BatteryHealth,
     CameraView,
     ControlState,
     DroneState,
+    GpsFix,
+    GpsHealth,
     LinkHealth,
     OutboxHealth,
     PatrolProgress,
     Position,
+    RadioHealth,
     ResponsePhase,
     ResponseState,
     SuppressedHotspot,
@@ -38,6 +46,7 @@ from uplink.outbox import Outbox
 
 FOOTPRINT_RANGE_M = 600.0
 WIND_STALE_S = 30.0
+RC_FRESH_S = 5.0
 MOST_TRAFFIC, MOST_LINES, MOST_ALARMS, MOST_SUPPRESSED = 16, 24, 8, 16
 
 _RESPONSE = {
@@ -80,12 +89,18 @@ def drone_state(
         mode=telemetry.mode,
         armed=telemetry.armed,
         battery_percent=telemetry.battery_percent,
+        battery=_battery(config, vehicle, deck, now_s),
+        gps=_gps(vehicle),
+        radio=_radio(vehicle, now_s),
+        home_distance_m=_home_distance_m(vehicle),
+        flight_time_s=deck.battery_use.flight_time_s(now_s),
         mission_item=telemetry.mission_item,
         control=ControlState(arbiter.control),
         control_reason=arbiter.reason[:256],
         objection=arbiter.objection(now_s)[:256],
         veto=arbiter.veto[:256],
         granted_by=arbiter.granted_by[:64],
+        grant_channel=config.control.grant_channel,
         footprint=ring,
         view=None if watch.pose is None else camera_view(watch.pose, camera),
         wind=_wind(vehicle, now_s),
@@ -94,6 +109,7 @@ def drone_state(
         alarms=[alarm[:256] for alarm in [*facts.pop("alarms"), *vehicle.alarms][:MOST_ALARMS]],
         patrol=_patrol(deck, vehicle),
         response=_response(deck),
+        sent=deck.sender.state,
         traffic=[_traffic(warning) for warning in deck.traffic[:MOST_TRAFFIC]],
         preflight=[] if telemetry.armed else deck.preflight[:MOST_LINES],
         orders=deck.desk.results,
@@ -158,6 +174,68 @@ def _height_agl_m(vehicle: Vehicle, terrain: Terrain | None) -> float | None:
         return None
     ground_m = float(terrain.height_amsl_m(np.array([position.lat_deg]), np.array([position.lon_deg]))[0])
     return None if np.isnan(ground_m) else position.alt_amsl_m - ground_m
+
+
+def _battery(config: AgentConfig, vehicle: Vehicle, deck: FlightDeck, now_s: float) -> BatteryHealth | None:
+    telemetry = vehicle.telemetry
+    said, position, home = telemetry.battery, telemetry.position, telemetry.home
+    said_s = None if said is None else said.time_remaining_s
+    used_s = deck.battery_use.left_s()
+    left_s = used_s if said_s is None else said_s
+    way_s = None
+    if position is not None and home is not None and telemetry.armed:
+        here = (position.lat_deg, position.lon_deg, position.alt_amsl_m)
+        way_s = home_s(here, home, fresh_wind(vehicle, now_s))
+    if said is None and left_s is None and way_s is None:
+        return None
+    percent = fresh_battery_percent(vehicle, now_s)
+    return BatteryHealth(
+        voltage_v=None if said is None else said.voltage_v,
+        current_a=None if said is None else said.current_a,
+        left_s=left_s,
+        left_by=None if left_s is None else "consumption" if said_s is None else "autopilot",
+        home_s=way_s,
+        reaches_home=reaches(left_s, percent, way_s, config.limits.reserve_percent),
+    )
+
+
+_FIXES: dict[int, GpsFix] = {
+    mavlink.GPS_FIX_TYPE_2D_FIX: "2D",
+    mavlink.GPS_FIX_TYPE_3D_FIX: "3D",
+    mavlink.GPS_FIX_TYPE_DGPS: "DGPS",
+    mavlink.GPS_FIX_TYPE_RTK_FLOAT: "RTK float",
+    mavlink.GPS_FIX_TYPE_RTK_FIXED: "RTK fixed",
+    mavlink.GPS_FIX_TYPE_STATIC: "static",
+    mavlink.GPS_FIX_TYPE_PPP: "PPP",
+}
+
+
+def _gps(vehicle: Vehicle) -> GpsHealth | None:
+    telemetry = vehicle.telemetry
+    if telemetry.gps_fix_type is None:
+        return None
+    return GpsHealth(fix=_FIXES.get(telemetry.gps_fix_type, "none"), satellites=telemetry.satellites)
+
+
+def _radio(vehicle: Vehicle, now_s: float) -> RadioHealth | None:
+    telemetry, radio = vehicle.telemetry, vehicle.radio.strength(now_s)
+    heard_s = telemetry.heard_s("RC_CHANNELS")
+    fresh = heard_s is not None and now_s - heard_s < RC_FRESH_S
+    rc_percent = telemetry.rc_percent if fresh else None
+    if radio is None and rc_percent is None:
+        return None
+    return RadioHealth(
+        rc_percent=rc_percent,
+        telemetry_percent=None if radio is None else radio.here_percent,
+        telemetry_remote_percent=None if radio is None else radio.remote_percent,
+    )
+
+
+def _home_distance_m(vehicle: Vehicle) -> float | None:
+    position, home = vehicle.telemetry.position, vehicle.telemetry.home
+    if position is None or home is None:
+        return None
+    return distance_m(position.lat_deg, position.lon_deg, home.lat_deg, home.lon_deg)
 
 
 def _outbox(outbox: Outbox) -> OutboxHealth:

@@ -81,9 +81,21 @@ class Commands(CommandProtocol):
         params = self._autopilot.mode_params(mode)
         await self._mode_shows(mode, mavlink.MAV_CMD_DO_SET_MODE, *params)
 
-    async def return_home(self) -> None:
-        """Fly home and land."""
-        await self.set_mode(self._autopilot.return_mode)
+    async def return_home(self, *, smart: bool = False) -> None:
+        """Fly home and land; ``smart``: along the way it came, where the autopilot can and remembers it."""
+        autopilot = self._autopilot
+        if smart and autopilot.smart_return_mode:
+            try:
+                await self.set_mode(autopilot.smart_return_mode)
+            except (CommandDeniedError, CommandFailedError) as error:
+                log.warning("it does not come home along the way it came: %s", error)
+            else:
+                return
+        await self.set_mode(autopilot.return_mode)
+
+    async def land(self) -> None:
+        """Come down where it is."""
+        await self.set_mode(self._autopilot.land_mode)
 
     async def continue_mission(self) -> None:
         """Fly the mission aboard, from its current item where it was begun before."""
@@ -163,12 +175,42 @@ class Commands(CommandProtocol):
             )
         await self._reposition(lat_deg, lon_deg, alt_amsl_m, take_over=take_over)
 
-    async def hold(self) -> None:
-        """Stay where it is, in the guided mode. The envelope has no say: it is where it is."""
+    @property
+    def has_orbit(self) -> bool:
+        """Whether the autopilot flies circles by itself."""
+        return bool(self._autopilot.orbit_mode)
+
+    async def orbit(
+        self, lat_deg: float, lon_deg: float, alt_amsl_m: float, radius_m: float, speed_m_s: float
+    ) -> None:
+        """Fly a circle around a place, clockwise and for good, the nose to its middle; for autopilots that
+        have it (``has_orbit``). Whoever asks has
+        looked at every part of it: the envelope knows places only."""
+        mode = self._autopilot.orbit_mode
+        refuse_no_place(mavlink.MAV_CMD_DO_ORBIT, lat_deg, lon_deg, alt_amsl_m)
+        self._request(mode)
+        params = (radius_m, speed_m_s, float(mavlink.ORBIT_YAW_BEHAVIOUR_HOLD_FRONT_TO_CIRCLE_CENTER), 0.0)
+
+        async def send() -> None:
+            await self.order_at(mavlink.MAV_CMD_DO_ORBIT, Frame.GLOBAL, lat_deg, lon_deg, alt_amsl_m, params)
+            self._arbiter.mode_accepted(self._now())
+
+        await self._done(
+            send,
+            lambda: self._telemetry.mode == mode,
+            self._patience.state_s,
+            "the orbit",
+            f"the mode is not {mode}",
+        )
+
+    async def hold(self, *, take_over: bool = True) -> None:
+        """Stay where it is, in the guided mode. The envelope has no say: it is where it is. ``take_over`` as
+        of ``reposition``."""
         position = self._telemetry.position_since(_HOLD_POSITION_S)
         if position is None:
             raise CommandRefusedError("the vehicle cannot hold: it does not know where it is")
-        await self._reposition(position.lat_deg, position.lon_deg, position.alt_amsl_m, take_over=True)
+        place = (position.lat_deg, position.lon_deg, position.alt_amsl_m)
+        await self._reposition(*place, take_over=take_over)
 
     async def _reposition(
         self, lat_deg: float, lon_deg: float, alt_amsl_m: float, *, take_over: bool

@@ -29,6 +29,7 @@ STATUS_TEXTS = 100
 PLAUSIBLE_UTC = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 UNKNOWN_HEADING = 65535
 UNKNOWN_VOLTAGE = 65535
+UNKNOWN_RSSI = 255
 
 _FAILSAFE_STATES = frozenset(
     {mavlink.MAV_STATE_CRITICAL, mavlink.MAV_STATE_EMERGENCY, mavlink.MAV_STATE_FLIGHT_TERMINATION}
@@ -175,6 +176,8 @@ class Telemetry:
         self.gps_fix_type: int | None = None
         self.satellites: int | None = None
         self.rc: RcSample | None = None
+        self.rc_percent: float | None = None
+        """Strength of the pilot's radio, as the receiver says."""
         self.rc_healthy: bool | None = None
         """Whether the receiver hears the radio; ArduPilot repeats the last sticks when it does not."""
         self.prearm_ok: bool | None = None
@@ -323,6 +326,7 @@ class Telemetry:
         count = min(message.chancount, 18)
         channels = tuple(getattr(message, f"chan{number}_raw") for number in range(1, count + 1))
         self.rc = RcSample(self._heard_s["RC_CHANNELS"], channels)
+        self.rc_percent = None if message.rssi == UNKNOWN_RSSI else min(100.0, message.rssi / 2.54)
 
     def _ekf_status(self, message: Message) -> None:
         self._ekf_flags = message.flags

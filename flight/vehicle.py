@@ -26,6 +26,7 @@ from flight.identity import Identity
 from flight.link import Link, LinkError, Message, mavlink
 from flight.missions import Kind, Missions
 from flight.parameters import ParameterPatience, Parameters
+from flight.radio import TelemetryRadio
 from flight.signing import Signing
 from flight.statustext import StatusText
 from flight.streams import Streams
@@ -74,6 +75,7 @@ class Vehicle:
         self.link = Link(url, component_id=component_id, signing=signing, now=now)
         self.telemetry = Telemetry(now)
         self.clock = ClockSync()
+        self.radio = TelemetryRadio()
         self.arbiter = Arbiter(read_only=read_only, rc=rc)
         parts = (self.link, self.telemetry, self.arbiter)
         self.commands = Commands(*parts, patience=patience, now=now)
@@ -95,6 +97,7 @@ class Vehicle:
         others = (name for name in self.telemetry.types if name != "HEARTBEAT")
         self.link.subscribe(self._telemetry, *others)
         self.link.subscribe(self._timesync, "TIMESYNC")
+        self.link.subscribe(self.radio.handle, "RADIO_STATUS")
         self.telemetry.on_link.append(self._link_changed)
         self.telemetry.on_reboot.append(self._rebooted)
         self.telemetry.on_status_text.append(self._said)

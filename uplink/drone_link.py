@@ -88,6 +88,8 @@ class DroneLink:
         self._state: DroneState | None = None
         self._given = asyncio.Event()
         self._heard = 0
+        self._sent_s: dict[int, float] = {}  # of states on their way, when each went
+        self._round_trip_s: float | None = None
         self._answered = asyncio.Event()
         self._refused = False
         self._silent = False
@@ -156,7 +158,7 @@ class DroneLink:
             max_size=WORD_MAX_BYTES,
             **self._tls,
         ) as socket:
-            self._heard = 0
+            self._heard, self._sent_s, self._round_trip_s = 0, {}, None
             saying = asyncio.create_task(self._say_states(socket))
             saying.add_done_callback(lambda _: socket.transport.abort())
             try:
@@ -185,6 +187,7 @@ class DroneLink:
                             await self._answered.wait()
                         self._given.clear()
                         sent += 1
+                        self._sent_s[sent] = self._clock()
                         await socket.send(self._whole_state())
                 except TimeoutError:
                     self._silent = True
@@ -199,6 +202,7 @@ class DroneLink:
             "run": self._run,
             "clock_s": self._clock(),
             "order_sequence": intake.last_sequence,
+            "station_round_trip_s": self._round_trip_s,
             "objection": intake.objection or state.objection,
             "orders": orders[-_ORDERS_TOLD:],
         }
@@ -216,6 +220,9 @@ class DroneLink:
             self._on_back()
         if word.heard is not None:
             self._heard = max(self._heard, word.heard)
+            if (sent_s := self._sent_s.get(word.heard)) is not None:
+                self._round_trip_s = max(0.0, self._clock() - sent_s)
+            self._sent_s = {number: at_s for number, at_s in self._sent_s.items() if number > word.heard}
             self._answered.set()
             if word.refused and not self._refused:
                 log.error("the station refuses the drone's state: %s", word.refused)

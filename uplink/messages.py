@@ -32,6 +32,8 @@ PATROL_MAX_BYTES = 4 * 1024 * 1024
 """Of all flights of a patrol together, as a drone fetches them."""
 FARTHEST_LOOK_M = 5000.0
 """The largest radius of a circle that somebody may ask to be looked at."""
+LARGEST_HEIGHT_M = 1000.0
+"""Of a height that somebody may ask for. The drone's own ceiling is lower."""
 
 
 class Message(BaseModel):
@@ -190,7 +192,8 @@ class SeeingState(StrEnum):
 
 
 class OrderKind(StrEnum):
-    """What people may ask of a drone. There is none that arms by itself and none that lands where it is."""
+    """What people may ask of a drone. None arms by itself; land comes down where it is, and names the place
+    that a person has confirmed."""
 
     GRANT = "grant"
     REVOKE = "revoke"
@@ -202,6 +205,12 @@ class OrderKind(StrEnum):
     NO_LOOK = "no look"
     LOOK_AT = "look at"
     LOAD_PATROL = "load patrol"
+    GO_TO = "go to"
+    ORBIT = "orbit"
+    HOLD = "hold"
+    CHANGE_HEIGHT = "change height"
+    RETURN = "return"
+    LAND = "land"
 
 
 class PatrolRef(Message):
@@ -214,6 +223,11 @@ class PatrolRef(Message):
     size_bytes: int = Field(gt=0, le=PATROL_MAX_BYTES)
 
 
+CHECKABLE = frozenset({OrderKind.GO_TO, OrderKind.ORBIT, OrderKind.CHANGE_HEIGHT, OrderKind.LAND})
+"""What a drone can say beforehand whether it would do (``Order.only_check``)."""
+HeightAbove = Literal["ground", "home"]
+
+
 class Order(Message):
     """What a person asks of a drone. The drone does it at most once, by ``id``."""
 
@@ -223,9 +237,23 @@ class Order(Message):
     by: str = Field(min_length=1, max_length=64, description="the operator's name")
     at: UtcTime = Field(description="by the station's clock")
     alert_id: UUID | None = Field(None, description="of look again and no look: which alert")
-    place: Position | None = Field(None, description="of look at: the middle of the circle to look at")
+    place: Position | None = Field(
+        None,
+        description="of look at and orbit: the middle of the circle; of go to: where to; of land: where it "
+        "was when a person confirmed it",
+    )
     radius_m: float | None = Field(
-        None, gt=0, le=FARTHEST_LOOK_M, description="of that circle: how far off the place may be"
+        None,
+        gt=0,
+        le=FARTHEST_LOOK_M,
+        description="of look at: how far off the place may be; of orbit: how far from it to fly",
+    )
+    height_m: float | None = Field(
+        None, ge=-LARGEST_HEIGHT_M, le=LARGEST_HEIGHT_M, description="of go to, orbit and change height"
+    )
+    height_above: HeightAbove | None = Field(None, description="what that height counts from")
+    only_check: bool = Field(
+        False, description="nothing is flown: the answer says whether it would be, or why it would be refused"
     )
     tip_id: UUID | None = Field(None, description="of look at: the tip that it is for, if there is one")
     patrol: PatrolRef | None = Field(None, description="of load patrol: which, and how its bytes are known")
@@ -330,6 +358,72 @@ class ResponseState(Message):
     alert_id: UUID | None = None
     tip_id: UUID | None = Field(None, description="of a look that a person sent it to: for which tip")
     reason: str = Field("", max_length=256, description="why it was given up")
+
+
+class SentStage(StrEnum):
+    """Where an order that takes the drone somewhere is. ``there``: it stays, until another order."""
+
+    GOING = "going"
+    CIRCLING = "circling"
+    THERE = "there"
+    RETURNING = "returning"
+    LANDING = "landing"
+
+
+class SentState(Message):
+    """What the drone is about for a person who sent it, apart from its patrol and from looking."""
+
+    order_id: UUID
+    kind: OrderKind
+    stage: SentStage
+    place: Position | None = Field(
+        None, description="where to, with the height to fly at; of an orbit: the middle"
+    )
+    radius_m: float | None = Field(None, gt=0, description="of an orbit")
+    detail: str = Field(
+        "", max_length=256, description="what there is to say of it, as of an arc that it flies"
+    )
+
+
+class BatteryHealth(Message):
+    """How long the battery lasts, and whether that brings the drone home."""
+
+    voltage_v: float | None = Field(None, ge=0)
+    current_a: float | None = Field(None, ge=0)
+    left_s: float | None = Field(None, ge=0, description="until it is empty, as things are now")
+    left_by: Literal["autopilot", "consumption"] | None = Field(
+        None, description="who says so: the autopilot, or what it has used up in the last minutes of flight"
+    )
+    home_s: float | None = Field(
+        None, ge=0, description="the way home with the landing, reckoned against the wind as it is known"
+    )
+    reaches_home: Literal["yes", "into the reserve", "no"] | None = Field(
+        None, description="none where it cannot be known"
+    )
+
+
+GpsFix = Literal["none", "2D", "3D", "DGPS", "RTK float", "RTK fixed", "static", "PPP"]
+
+
+class GpsHealth(Message):
+    """What the autopilot's satellite receiver says."""
+
+    fix: GpsFix
+    satellites: int | None = Field(None, ge=0)
+
+
+class RadioHealth(Message):
+    """Strength of radios, as far as the drone hears of it: percent of the radio's own scale."""
+
+    rc_percent: float | None = Field(
+        None, ge=0, le=100, description="the pilot's remote control, at the drone"
+    )
+    telemetry_percent: float | None = Field(
+        None, ge=0, le=100, description="a telemetry radio on the agent's link (RADIO_STATUS), at the drone"
+    )
+    telemetry_remote_percent: float | None = Field(
+        None, ge=0, le=100, description="the same, at its other end"
+    )
 
 
 class TrafficReport(Message):
@@ -438,12 +532,23 @@ class DroneState(Message):
     mode: str = Field("", max_length=32)
     armed: bool | None = None
     battery_percent: float | None = Field(None, ge=0, le=100)
+    battery: BatteryHealth | None = None
+    gps: GpsHealth | None = None
+    radio: RadioHealth | None = None
+    home_distance_m: float | None = Field(None, ge=0, description="over ground")
+    flight_time_s: float | None = Field(None, ge=0, description="since it was armed; none on the ground")
+    station_round_trip_s: float | None = Field(
+        None, ge=0, description="of the latest state that the station has answered"
+    )
     mission_item: int | None = None
     control: ControlState = ControlState.HANDS_OFF
     control_reason: str = Field("", max_length=256)
     objection: str = Field("", max_length=256, description="what stands against a grant; empty is nothing")
     veto: str = Field("", max_length=256, description="why the pilot's switch forbids commands, if it does")
     granted_by: str = Field("", max_length=64, description="who gave the grant that is in force")
+    grant_channel: int | None = Field(
+        None, description="of the pilot's radio, whose switch gives the grant as well"
+    )
     seeing: SeeingState = SeeingState.BLIND
     blind_reason: str = Field("", max_length=256)
     blind_since: UtcTime | None = None
@@ -470,6 +575,7 @@ class DroneState(Message):
     )
     patrol: PatrolProgress | None = None
     response: ResponseState | None = None
+    sent: SentState | None = None
     traffic: list[TrafficReport] = Field(
         default_factory=list, max_length=16, description="the most urgent first"
     )

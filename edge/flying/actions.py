@@ -1,4 +1,4 @@
-"""What the response wants done."""
+"""What a look, or an order that takes the vehicle somewhere, wants done."""
 
 from __future__ import annotations
 
@@ -39,4 +39,32 @@ class Strand:
     """The patrol cannot be gone on with: the vehicle is left where it is."""
 
 
-Action = FlyTo | LookAt | LookAhead | Resume | Strand
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """Fly circles around a place, by the autopilot itself."""
+
+    lat_deg: float
+    lon_deg: float
+    alt_amsl_m: float
+    radius_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnHome:
+    """Fly home and land, by the autopilot itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class ComeDown:
+    """Land where it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """Stay where it is now, wherever that is; ``take_over`` changes the mode."""
+
+    take_over: bool
+
+
+LookAction = FlyTo | LookAt | LookAhead | Resume | Strand
+Action = LookAction | Circle | ReturnHome | ComeDown | Stay

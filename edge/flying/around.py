@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
-from edge.flying.clearance import Clearance, Fire, Wind
+from edge.flying.clearance import Clearance, Fire, Place, Wind
 from edge.flying.flight import PatrolFlight
-from edge.flying.standoff import Here, NoViewError, Place, StandOff, View
+from edge.flying.standoff import Here, NoViewError, StandOff, View
 from flight.plans.items import Command
 from flight.plans.path import Leg, legs, sampled
 from flight.terrain import Terrain
@@ -80,8 +80,14 @@ class Around:
     def is_onward_clear(self, fire: Fire) -> bool:
         """Whether the straight way from here to where the patrol goes on to is safe: the autopilot flies it
         when the patrol is resumed here."""
+        onward = self.onward
+        return onward is not None and self.is_clear(fire, onward)
+
+    @property
+    def onward(self) -> Place | None:
+        """Where the patrol goes on to; None where nobody knows."""
         leg = self._leg()
-        return leg is not None and self.is_clear(fire, leg.end)
+        return None if leg is None else leg.end
 
     def is_home_clear(self) -> bool:
         """Whether the straight way home is safe, at the height of now."""
@@ -163,15 +169,21 @@ class Around:
         )
 
     def _around(self, fire: Fire) -> StandOff:
-        wind = self._vehicle.telemetry.wind
-        is_fresh = wind is not None and self._now() - wind.received_s < WIND_FRESH_S
         return StandOff(
             Clearance(
                 fire,
                 self._vehicle.commands.envelope,
                 self._terrain,
-                Wind(wind.from_deg, wind.speed_m_s) if wind is not None and is_fresh else None,
+                fresh_wind(self._vehicle, self._now()),
                 self._stand_off_m,
                 [other for other in self._fires() if other is not fire],
             )
         )
+
+
+def fresh_wind(vehicle: Vehicle, now_s: float) -> Wind | None:
+    """As the autopilot has it; None where it has not said so lately."""
+    wind = vehicle.telemetry.wind
+    if wind is None or now_s - wind.received_s >= WIND_FRESH_S:
+        return None
+    return Wind(wind.from_deg, wind.speed_m_s)

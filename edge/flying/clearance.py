@@ -1,8 +1,8 @@
 """Where one may fly around fires: straight ways that keep clear of each, of its smoke and of the fence.
 
-One fire is looked at; every other one that is known has its circle and its smoke as well. All on a plane that
-touches the earth at the fire looked at, in metres east and north of it, and many ways at once: a companion
-computer has to judge thousands of them between two heartbeats.
+One fire may be looked at; every other one that is known has its circle and its smoke as well. All on a plane
+that touches the earth at the fire looked at, in metres east and north of it, and many ways at once: a
+companion computer has to judge thousands of them between two heartbeats.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from flight.plans.fence import Circle, Zone
 from flight.terrain import Terrain
 
 FloatArray = NDArray[np.float64]
+Place = tuple[float, float, float]
+"""Latitude and longitude in degrees, height above sea level in metres."""
 
 LEAST_WIND_M_S = 1.5  # below it smoke goes anywhere
 SMOKE_HALF_ANGLE_DEG = 50.0
@@ -90,31 +92,38 @@ class _Hazard:
 
 
 class Clearance:
-    """The rules around the fire that is looked at, and around the ``others`` that are known."""
+    """The rules around the fire that is looked at, and around the ``others`` that are known. Where none is
+    looked at, ``middle`` is where the plane touches the earth: latitude, longitude, metres above the sea."""
 
     def __init__(
         self,
-        fire: Fire,
+        fire: Fire | None,
         envelope: Envelope,
         terrain: Terrain | None,
         wind: Wind | None,
         stand_off_m: float,
         others: Sequence[Fire] = (),
+        *,
+        middle: Place | None = None,
     ) -> None:
+        at = middle if fire is None else (fire.lat_deg, fire.lon_deg, fire.alt_amsl_m)
+        if at is None:
+            raise ValueError("neither a fire nor a place")
         self.fire = fire
         self.envelope = envelope
         self.terrain = terrain
         self._wind = wind if wind is not None and wind.speed_m_s >= LEAST_WIND_M_S else None
         self._stand_off_m = stand_off_m
-        self._frame = LocalFrame(fire.lat_deg, fire.lon_deg, fire.alt_amsl_m)
+        self._frame = LocalFrame(*at)
         self._allowed = self._fenced()
-        self._own = self._hazard(fire)
+        self._own = None if fire is None else self._hazard(fire)
         self._others = [self._hazard(other) for other in others]
         self._others_at = np.array([other.at for other in self._others]).reshape(-1, 2)
 
     @property
     def clear_m(self) -> float:
         """Nobody comes nearer to the estimate of the fire that is looked at than this."""
+        assert self._own is not None  # noqa: S101 - who asks looks at one
         return self._own.clear_m
 
     def in_smoke(self, at: FloatArray) -> bool:
@@ -150,9 +159,29 @@ class Clearance:
             )
         return clear
 
+    def objection(self, start: Place, end: Place) -> str:
+        """Why the straight way from one place to another does not keep every rule, in words; empty where it
+        does. The ends themselves are the envelope's to judge."""
+        starts, ends = self.metres(*start[:2])[None], self.metres(*end[:2])[None]
+        alts_m = np.array([start[2]]), np.array([end[2]])
+        if self.are_clear(starts, alts_m[0], ends, alts_m[1])[0]:
+            return ""
+        lines = shapely.linestrings(np.stack([starts, ends], axis=1))
+        for hazard in self._hazards(starts, ends):
+            if not hazard.keeps_off(starts, ends)[0]:
+                return f"it comes nearer to a fire than {hazard.clear_m:.0f} m"
+            if not hazard.keeps_out_of_smoke(starts, ends, lines)[0]:
+                return "it goes through the smoke of a fire"
+        if self._allowed is not None and not shapely.covers(self._allowed, lines)[0]:
+            fence, margin_m = self.envelope.fence, self.envelope.fence_margin_m / 2
+            crossing = "" if fence is None else fence.crossing(start[:2], end[:2], margin_m=margin_m)
+            return crossing or "it leaves the fence or crosses a no-fly zone"
+        return f"the ground on the way is nearer than {self.envelope.least_height_agl_m:.0f} m, or not known"
+
     def _hazards(self, starts: FloatArray, ends: FloatArray) -> Iterator[_Hazard]:
         """The fire that is looked at, and of the others those that may matter between these places."""
-        yield self._own
+        if self._own is not None:
+            yield self._own
         if not self._others or not len(starts):
             return
         least = np.minimum(starts.min(axis=0), ends.min(axis=0))
@@ -186,7 +215,7 @@ class Clearance:
     def metres(self, lat_deg: float, lon_deg: float) -> FloatArray:
         """East and north of the fire."""
         east_m, north_m, _ = self._frame.from_geodetic(
-            np.array([lat_deg]), np.array([lon_deg]), np.array([self.fire.alt_amsl_m])
+            np.array([lat_deg]), np.array([lon_deg]), np.array([self._frame.alt_m])
         )
         return np.array([east_m[0], north_m[0]])
 

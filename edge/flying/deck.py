@@ -13,18 +13,21 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
 
 from pydantic import ValidationError
 
 from edge.config import AgentConfig
+from edge.flying.endurance import BatteryUse
+from edge.flying.fires import Fires
 from edge.flying.flight import PatrolError, PatrolFlight
 from edge.flying.launch import ITSELF, Launch
-from edge.flying.look_again import LookAgain
+from edge.flying.look_again import LookAgain, fresh_battery_percent
 from edge.flying.orders import Ending, OrderDesk
 from edge.flying.searched import Searched
+from edge.flying.sender import Sender
 from edge.hotspot import HotspotChange, Look
 from edge.patrols.depot import PatrolDepot, must_be_safe
 from edge.patrols.limits import limits_of
@@ -41,7 +44,7 @@ from flight.terrain import Terrain
 from flight.traffic import Traffic, TrafficWarning, Volume
 from flight.vehicle import Vehicle
 from uplink.errors import OutboxError
-from uplink.messages import Order, OrderKind, PatrolPhase, PatrolRoute, PreflightLine
+from uplink.messages import Order, OrderKind, OrderState, PatrolPhase, PatrolRoute, PreflightLine
 from uplink.outbox import Outbox
 
 log = logging.getLogger(__name__)
@@ -54,6 +57,15 @@ WARN_AGAIN_S = 15.0
 FIRST_RETRY_S, LAST_RETRY_S = 2.0, 60.0
 STAND_DOWN_TRIES = 3
 IN_THE_AIR = "the vehicle is armed: another patrol is taken on the ground only"
+SENDS = (
+    OrderKind.GO_TO,
+    OrderKind.ORBIT,
+    OrderKind.HOLD,
+    OrderKind.CHANGE_HEIGHT,
+    OrderKind.RETURN,
+    OrderKind.LAND,
+)
+_ALSO_STANDING_DOWN = (OrderKind.HOLD, OrderKind.RETURN, OrderKind.LAND)
 FAILURES_TOLD = 25  # in a row: then the pilot is told, and again after as many
 
 
@@ -83,6 +95,18 @@ class FlightDeck:
         self.look_again: LookAgain | None = None
         self.launch: Launch | None = None
         self._limits = limits_of(config.limits)
+        self.fires = Fires()
+        self.battery_use = BatteryUse()
+        self.sender = Sender(
+            config,
+            vehicle,
+            lambda: self.flight,
+            terrain,
+            self.fires,
+            onward=lambda: None if self.look_again is None else self.look_again.onward,
+            battery_percent=lambda: fresh_battery_percent(vehicle, now()),
+            now=now,
+        )
         self.traffic: list[TrafficWarning] = []
         self.preflight: list[PreflightLine] = []
         self.searched = Searched(config.data_dir, flight)
@@ -114,6 +138,7 @@ class FlightDeck:
                 OrderKind.NO_LOOK: self._decline,
                 OrderKind.LOOK_AT: self._look_at,
                 OrderKind.LOAD_PATROL: self._load_patrol,
+                **dict.fromkeys(SENDS, self._send),
             }
         )
         vehicle.link.subscribe(self._traffic.handle, "ADSB_VEHICLE")
@@ -129,6 +154,7 @@ class FlightDeck:
             vehicle,
             flight,
             self._terrain,
+            self.fires,
             unattended=lambda: vehicle.arbiter.granted_by == ITSELF,
             now=self._now,
         )
@@ -151,7 +177,9 @@ class FlightDeck:
             self.look_again.look(look)
 
     def _hotspot_changed(self, change: HotspotChange, *, answered: bool = True) -> None:
-        if self.look_again is not None:
+        if self.look_again is None:
+            self.fires.take(change, answered=answered)
+        else:
             self.look_again.changed(change, answered=answered)
 
     @property
@@ -165,6 +193,7 @@ class FlightDeck:
             tasks.create_task(self.desk.run(), name="orders")
             tasks.create_task(self._again(self._watch_over, TICK_S), name="flight deck")
             tasks.create_task(self._again(self._look_again, TICK_S), name="look again")
+            tasks.create_task(self._again(self._go_on, TICK_S), name="sent")
             tasks.create_task(self._again(self._check, PREFLIGHT_PERIOD_S), name="preflight")
             tasks.create_task(self._again(self._keep_searched, RECORD_PERIOD_S), name="coverage")
             tasks.create_task(self._again(self._keep_progress, PATROL_PERIOD_S), name="progress")
@@ -210,21 +239,25 @@ class FlightDeck:
 
     async def _pause(self, _order: Order) -> None:
         flight = self._patrol()
-        was_looking = flight.phase is PatrolPhase.LOOKING_AGAIN
-        self._drop_look_again("the patrol was paused")
-        try:
+        if self.sender.is_away and flight.phase is PatrolPhase.PAUSED:
+            await self._vehicle.commands.hold()
+            self.sender.drop("overtaken by pause", by_person=True)
+            return
+        async with self._out_of_look_again("the patrol was paused"):
             await flight.pause()
-        except EmberwatchError:
-            if was_looking:  # nobody would bring it back from there
-                with contextlib.suppress(EmberwatchError):
-                    await flight.resume()
-            raise
 
-    async def _resume(self, _order: Order) -> None:
+    async def _resume(self, order: Order) -> asyncio.Future[Ending] | None:
         flight = self._patrol()
         self._standing_down = False
         if self._vehicle.telemetry.armed:
+            self._vehicle.arbiter.require()
+            self._set_envelope()
+            back = self.sender.way_back()
             self._drop_look_again("the patrol was resumed")
+            if back is not None:
+                self._launch().taken_on()
+                return await self.sender.begin(order, back)
+            self.sender.drop("overtaken by resume", by_person=True)
             await flight.resume()
             self._launch().taken_on()
         elif flight.progress.interrupted:
@@ -232,10 +265,41 @@ class FlightDeck:
             await self._launch().by_order()
         else:
             raise PatrolError("there is nothing to resume: no flight was left in the middle")
+        return None
+
+    async def _send(self, order: Order) -> asyncio.Future[Ending]:
+        """An order that takes it somewhere, or its check."""
+        if order.only_check:
+            self._set_envelope()
+            told: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+            told.set_result(Ending(OrderState.DONE, self.sender.forecast(self.sender.plan(order))))
+            return told
+        self._vehicle.arbiter.require()
+        if self._standing_down and order.kind not in _ALSO_STANDING_DOWN:
+            raise PatrolError("it stands down")
+        self._set_envelope()
+        journey = self.sender.plan(order)
+        async with self._out_of_look_again(f"overtaken by {order.kind.value}"):
+            return await self.sender.begin(order, journey)
+
+    @contextlib.asynccontextmanager
+    async def _out_of_look_again(self, why: str) -> AsyncIterator[None]:
+        """End a look for an order. Where the order is refused, nobody would bring it back from there."""
+        flight = self.flight
+        was_looking = flight is not None and flight.phase is PatrolPhase.LOOKING_AGAIN
+        self._drop_look_again(why)
+        try:
+            yield
+        except EmberwatchError:
+            if flight is not None and was_looking:
+                with contextlib.suppress(EmberwatchError):
+                    await flight.resume()
+            raise
 
     async def _stand_down(self, order: Order) -> None:
         self._standing_down = True  # no look again begins any more, whatever becomes of the order
         self._drop_look_again("stand down")
+        self.sender.drop("stand down", by_person=True)
         if self.launch is not None:
             self.launch.stand_down(order.by)
         if self.flight is not None:
@@ -402,6 +466,10 @@ class FlightDeck:
     # --- watching over ----------------------------------------------------------------------------
 
     async def _watch_over(self) -> None:
+        telemetry, now_s = self._vehicle.telemetry, self._now()
+        self.battery_use.hear(
+            now_s, armed=telemetry.armed, percent=fresh_battery_percent(self._vehicle, now_s)
+        )
         if self.flight is not None and self.launch is not None:
             self.flight.hear()
             self.launch.watch()
@@ -410,6 +478,11 @@ class FlightDeck:
             self._look_out()
         except Exception as error:  # noqa: BLE001 - as above
             self._log_once("traffic", error)
+
+    async def _go_on(self) -> None:
+        if self.desk.idle:
+            self._set_envelope()
+            await self.sender.step()
 
     async def _look_again(self) -> None:
         if self._vehicle.telemetry.armed is False:

@@ -78,8 +78,8 @@ class PatrolFlight:
             armed=telemetry.armed,
             mode=telemetry.mode,
             mission_mode=autopilot.mission_mode,
-            return_mode=autopilot.return_mode,
-            guided_mode=autopilot.guided_mode,
+            return_modes=(autopilot.return_mode, autopilot.smart_return_mode),
+            guided_modes=(autopilot.guided_mode, autopilot.orbit_mode),
             mission_item=telemetry.mission_item,
         )
         self.phase = self.progress.hear(heard, self.utc() or datetime.now(UTC))

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, assert_never
 from uuid import UUID
 
 from edge.config import AgentConfig
-from edge.flying.actions import Action, FlyTo, LookAhead, LookAt, Resume, Strand
+from edge.flying.actions import FlyTo, LookAction, LookAhead, LookAt, Resume, Strand
 from edge.flying.around import POSITION_FRESH_S, Around
-from edge.flying.clearance import Fire
+from edge.flying.clearance import Place
 from edge.flying.errand import Errand
+from edge.flying.fires import Fires
 from edge.flying.flight import PatrolError, PatrolFlight
 from edge.flying.progress import Task
 from edge.flying.response import Response
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MOST_FIRES = 256
 BATTERY_FRESH_S = 10.0
 RETRY_S = 5.0
 
@@ -48,6 +48,7 @@ class LookAgain:
         vehicle: Vehicle,
         flight: PatrolFlight,
         terrain: Terrain | None,
+        fires: Fires,
         *,
         unattended: Callable[[], bool] = lambda: False,
         now: Callable[[], float] = time.monotonic,
@@ -58,13 +59,12 @@ class LookAgain:
         self._unattended = unattended
         self._now = now
         self._errand = Errand()
-        self._fires: OrderedDict[UUID, Fire] = OrderedDict()  # the latest that was heard of is the last
-        self._quiet: set[UUID] = set()  # of these, those that people are not told of
+        self._fires = fires
         self._is_stranded = False
         self._tried_home_s = float("-inf")
         self._reserve_percent = config.limits.reserve_percent
         self._around = Around(
-            vehicle, flight, terrain, config.response.stand_off_m, self._fires.values, now=now
+            vehicle, flight, terrain, config.response.stand_off_m, lambda: fires.all, now=now
         )
         wish = flight.patrol.on_detection
         mode = least(Mode(config.response.look_again), None if wish is None else Mode(wish))
@@ -85,37 +85,31 @@ class LookAgain:
         """Another patrol is flown from now on, with the same fires; ``before`` hears no more of anything."""
         before._vehicle.arbiter.on_change.remove(before._control_changed)
         before.drop("another patrol is flown")
-        self._fires.update(before._fires)
-        self._quiet.update(before._quiet)
 
     def changed(self, change: HotspotChange, *, answered: bool = True) -> None:
         """A hotspot has become something. Each that is confirmed is kept clear of, looked at or not; one that
         is not ``answered`` is never looked at."""
-        hotspot = change.hotspot
+        hotspot_id = change.hotspot.id
+        was_known = hotspot_id in self._fires
+        fire = self._fires.take(change, answered=answered)
         if change.kind == "lost":
-            self._fires.pop(hotspot.id, None)
-            self._quiet.discard(hotspot.id)
-            self.response.lost(hotspot.id)
+            self.response.lost(hotspot_id)
+        if fire is None:
             return
-        lat_deg, lon_deg, alt_amsl_m = hotspot.lat_deg, hotspot.lon_deg, hotspot.alt_amsl_m
-        covariance_m2 = hotspot.covariance_m2
-        if lat_deg is None or lon_deg is None or alt_amsl_m is None or covariance_m2 is None:
-            return  # only a bearing is known: there is no place to look at
-        fire = Fire(lat_deg, lon_deg, alt_amsl_m, covariance_m2)
-        if hotspot.id not in self._fires:
+        if not was_known:
             self.response.check_now()
-        self._fires[hotspot.id] = fire
-        self._fires.move_to_end(hotspot.id)
-        (self._quiet.discard if answered else self._quiet.add)(hotspot.id)
-        while len(self._fires) > MOST_FIRES:
-            self._quiet.discard(self._fires.popitem(last=False)[0])
-        self.visits.burns(hotspot.id, fire, alerted=answered)
+        self.visits.burns(hotspot_id, fire, alerted=answered)
         if answered:
-            self.response.confirmed(hotspot.id, fire, self._now())
+            self.response.confirmed(hotspot_id, fire, self._now())
 
     def look(self, look: Look) -> None:
         """A frame was looked at."""
         self.visits.look(look)
+
+    @property
+    def onward(self) -> Place | None:
+        """Where the patrol goes on to; None where nobody knows."""
+        return self._around.onward
 
     async def look_at(self, order: Order) -> asyncio.Future[Ending]:
         """A person names a place: go and look. The future is how it ends. Raises PatrolError for what stands
@@ -124,8 +118,7 @@ class LookAgain:
         situation = self._situation()
         if situation is None or self._is_stranded:
             raise PatrolError("it cannot be sent anywhere now")
-        fires = {key: (fire, key not in self._quiet) for key, fire in self._fires.items()}
-        return self.visits.begin(order, situation, fires)
+        return self.visits.begin(order, situation, self._fires.told)
 
     async def approve(self, alert_id: UUID | None) -> None:
         """A person says yes. Raises PatrolError when nothing was asked, NotInControl without a grant."""
@@ -223,18 +216,10 @@ class LookAgain:
             on_mission=is_flying or phase is PatrolPhase.RETURNING,
             granted=arbiter.may_command,
             place=None if position is None else (position.lat_deg, position.lon_deg, position.alt_amsl_m),
-            battery_percent=self._battery_percent,
+            battery_percent=fresh_battery_percent(self._vehicle, self._now()),
         )
 
-    @property
-    def _battery_percent(self) -> float | None:
-        """None as well where the autopilot has not said it for a while."""
-        telemetry = self._vehicle.telemetry
-        heard_s = telemetry.heard_s("SYS_STATUS")
-        is_fresh = heard_s is not None and self._now() - heard_s <= BATTERY_FRESH_S
-        return telemetry.battery_percent if is_fresh else None
-
-    async def _do(self, actions: Sequence[Action]) -> None:
+    async def _do(self, actions: Sequence[LookAction]) -> None:
         left = deque(actions)
         while left:
             try:
@@ -252,7 +237,7 @@ class LookAgain:
                 log.exception("look again")
                 left = deque(self.response.failed(f"it failed ({type(error).__name__})", self._now()))
 
-    async def _act(self, action: Action) -> None:
+    async def _act(self, action: LookAction) -> None:
         commands = self._vehicle.commands
         match action:
             case FlyTo(lat_deg, lon_deg, alt_amsl_m, take_over):
@@ -271,3 +256,10 @@ class LookAgain:
                 self._strand()
             case _:
                 assert_never(action)
+
+
+def fresh_battery_percent(vehicle: Vehicle, now_s: float) -> float | None:
+    """None as well where the autopilot has not said it for a while."""
+    heard_s = vehicle.telemetry.heard_s("SYS_STATUS")
+    is_fresh = heard_s is not None and now_s - heard_s <= BATTERY_FRESH_S
+    return vehicle.telemetry.battery_percent if is_fresh else None

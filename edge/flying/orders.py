@@ -1,8 +1,9 @@
 """Orders from the station: carried out one after another, each with a known end.
 
-Revoke and stand down do not wait for their turn: what is under way is broken off for them. An order that
-takes minutes holds up no other: its handler gives a future, and the order is accepted until that has its end.
-An order that cannot be carried out is refused with the reason; nothing here ends the agent.
+Revoke and stand down do not wait for their turn: what is under way is broken off for them. So it is for hold,
+return and land, which break off all but those two. A check, which flies nothing, breaks off nothing. An order
+that takes minutes holds up no other: its handler gives a future, and the order is accepted until that has its
+end. An order that cannot be carried out is refused with the reason; nothing here ends the agent.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from uuid import UUID
 
 from edge.flying.errand import Errand
 from flight.errors import EmberwatchError
-from uplink.messages import Order, OrderKind, OrderResult, OrderState
+from uplink.messages import CHECKABLE, Order, OrderKind, OrderResult, OrderState
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,8 @@ class Ending:
 
 Handler = Callable[[Order], Awaitable["asyncio.Future[Ending] | None"]]
 
-URGENT = frozenset({OrderKind.REVOKE, OrderKind.STAND_DOWN})
+_FIRST = frozenset({OrderKind.REVOKE, OrderKind.STAND_DOWN})
+_NEXT = frozenset({OrderKind.HOLD, OrderKind.RETURN, OrderKind.LAND})
 MOST_WAITING = 8
 RESULTS_KEPT = 8
 REASON_LENGTH = 240
@@ -48,7 +50,7 @@ class OrderDesk:
         self._waiting: deque[Order] = deque()
         self._results: dict[str, OrderResult] = {}
         self._current = Errand()
-        self._kind: OrderKind | None = None
+        self._urgency = 0
         """Of the order under way, or of the latest."""
         self._wake = asyncio.Event()
 
@@ -65,8 +67,8 @@ class OrderDesk:
     def take(self, order: Order) -> None:
         """A new order. Each id comes once."""
         log.info("order from %s: %s", order.by, order.kind.value)
-        if order.kind in URGENT:
-            self._overtake(order.kind)
+        if _urgency(order):
+            self._overtake(order)
         elif len(self._waiting) >= MOST_WAITING:
             self._end(order, OrderState.REFUSED, "too many orders at once")
             return
@@ -81,13 +83,13 @@ class OrderDesk:
         """How far an order is that is under way."""
         self._end(order, OrderState.ACCEPTED, what)
 
-    def _overtake(self, kind: OrderKind) -> None:
-        """Break off what is under way and what waits; but no urgent order breaks off another."""
-        why = f"overtaken by {kind.value}"
-        for waiting in [order for order in self._waiting if order.kind not in URGENT]:
+    def _overtake(self, urgent: Order) -> None:
+        """Break off what is under way and what waits, as far as it is less urgent."""
+        why = f"overtaken by {urgent.kind.value}"
+        for waiting in [order for order in self._waiting if _urgency(order) < _urgency(urgent)]:
             self._waiting.remove(waiting)
             self._end(waiting, OrderState.REFUSED, why)
-        if self._kind not in URGENT:
+        if self._urgency < _urgency(urgent):
             self._current.break_off(why)
 
     async def run(self) -> None:
@@ -100,10 +102,10 @@ class OrderDesk:
 
     async def _carry_out(self, order: Order) -> None:
         handler = self._handlers.get(order.kind)
-        if handler is None:
+        if handler is None or (order.only_check and order.kind not in CHECKABLE):
             self._end(order, OrderState.REFUSED, "this drone cannot do that")
             return
-        self._kind = order.kind
+        self._urgency = _urgency(order)
         try:
             done = await self._current.run(self._run(handler, order))
         except EmberwatchError as error:
@@ -142,3 +144,9 @@ class OrderDesk:
             del self._results[next(iter(self._results))]
         if state is not OrderState.ACCEPTED:
             log.info("order %s: %s%s", order.kind.value, state.value, f" ({reason})" if reason else "")
+
+
+def _urgency(order: Order) -> int:
+    if order.only_check:
+        return 0
+    return 2 if order.kind in _FIRST else int(order.kind in _NEXT)

@@ -62,8 +62,8 @@ class Heard:
     armed: bool
     mode: str
     mission_mode: str
-    return_mode: str
-    guided_mode: str
+    return_modes: tuple[str, ...]
+    guided_modes: tuple[str, ...]
     mission_item: int | None
 
 
@@ -168,13 +168,13 @@ class Progress:
             return Phase.INTERRUPTED if self.interrupted else Phase.READY
         if not self._flying and not self.task_in_air:
             return Phase.INTERRUPTED if self.record.item else Phase.READY
-        if heard.mode == heard.return_mode or (in_mission and self.record.item >= self._turns_home):
+        if heard.mode in heard.return_modes or (in_mission and self.record.item >= self._turns_home):
             return Phase.RETURNING
         if in_mission:
             return Phase.FLYING
-        if heard.mode == heard.guided_mode and self.task is Task.LOOK_AGAIN:
+        if heard.mode in heard.guided_modes and self.task is Task.LOOK_AGAIN:
             return Phase.LOOKING_AGAIN
-        if heard.mode == heard.guided_mode and self.task is Task.PAUSE:
+        if heard.mode in heard.guided_modes and self.task is Task.PAUSE:
             return Phase.PAUSED
         return Phase.INTERRUPTED
 

@@ -24,11 +24,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from uuid import UUID
 
-from edge.flying.actions import Action, FlyTo, LookAt
-from edge.flying.clearance import Fire
+from edge.flying.actions import FlyTo, LookAction, LookAt
+from edge.flying.clearance import Fire, Place
 from edge.flying.rules import Mode, Rules
 from edge.flying.situation import Phase, Situation, Ways
-from edge.flying.standoff import NoViewError, Place
+from edge.flying.standoff import NoViewError
 from edge.flying.subject import FireSubject, PlaceSubject, Subject
 from edge.flying.way_back import WayBack
 from flight.plans.fence import distance_m
@@ -136,7 +136,7 @@ class Response:
         if self.phase is not Phase.IDLE:
             self._finish(now_s, why, looked=self.phase is not Phase.ASKED)
 
-    def failed(self, reason: str, now_s: float) -> list[Action]:
+    def failed(self, reason: str, now_s: float) -> list[LookAction]:
         """An action could not be done: back to the patrol, or once more if that was the action itself."""
         match self.phase:
             case Phase.GOING | Phase.LOOKING:
@@ -147,7 +147,7 @@ class Response:
 
     # --- time -------------------------------------------------------------------------------------
 
-    def step(self, now_s: float, situation: Situation) -> list[Action]:
+    def step(self, now_s: float, situation: Situation) -> list[LookAction]:
         """What is to be done now, in this order. Call a few times a second."""
         self._here = situation.place
         if self._back is not None:
@@ -163,7 +163,7 @@ class Response:
                 assert self._back is not None  # noqa: S101 - the patrol is left
                 return self._brought_back(self._back.step(now_s, situation), now_s)
 
-    def _take_up(self, now_s: float, situation: Situation) -> list[Action]:
+    def _take_up(self, now_s: float, situation: Situation) -> list[LookAction]:
         if not self._subjects or not situation.patrolling or not situation.granted:
             return []
         if situation.battery_percent is None:
@@ -179,7 +179,7 @@ class Response:
         self._become(Phase.ASKED, now_s, "a person is asked" if not self._approved else "")
         return self._wait(now_s, situation)
 
-    def _wait(self, now_s: float, situation: Situation) -> list[Action]:
+    def _wait(self, now_s: float, situation: Situation) -> list[LookAction]:
         if now_s - self._since_s > self._rules.asked_s:
             self._finish(now_s, "the flight did not allow it" if self._approved else "nobody answered")
         elif self._approved:
@@ -189,7 +189,7 @@ class Response:
                 self._finish(now_s, "the patrol is not flown any more")
         return []
 
-    def _begin(self, now_s: float, here: Place) -> list[Action]:
+    def _begin(self, now_s: float, here: Place) -> list[LookAction]:
         try:
             self._subject.find()
         except NoViewError as error:
@@ -199,7 +199,7 @@ class Response:
         self._back = WayBack(self._rules, self._ways, self._subject, here, now_s)
         return self._go(now_s, take_over=True)
 
-    def _go(self, now_s: float, *, take_over: bool = False) -> list[Action]:
+    def _go(self, now_s: float, *, take_over: bool = False) -> list[LookAction]:
         """To the view that is next."""
         fire = self._subject.fire
         self._way = list(self._subject.view.way)
@@ -207,7 +207,7 @@ class Response:
         self._become(Phase.GOING, now_s, "")
         return [self._leg(take_over=take_over), LookAt(fire.lat_deg, fire.lon_deg, fire.alt_amsl_m)]
 
-    def _look(self, now_s: float, situation: Situation) -> list[Action]:
+    def _look(self, now_s: float, situation: Situation) -> list[LookAction]:
         rules = self._rules
         if now_s - self._begun_s > self._subject.longest_s:
             return self._return(now_s, "it took too long")
@@ -239,7 +239,7 @@ class Response:
         there = self._way[0] if self._way else self._subject.view.place
         return self._ways.is_clear(self._subject.fire, there)
 
-    def _go_elsewhere(self, now_s: float) -> list[Action]:
+    def _go_elsewhere(self, now_s: float) -> list[LookAction]:
         try:
             self._subject.find()
         except NoViewError as error:
@@ -248,12 +248,12 @@ class Response:
             self._turned(self._here)
         return self._go(now_s)
 
-    def _return(self, now_s: float, reason: str) -> list[Action]:
+    def _return(self, now_s: float, reason: str) -> list[LookAction]:
         assert self._back is not None  # noqa: S101 - the patrol is left
         self._become(Phase.GOING_BACK, now_s, reason)
         return self._brought_back(self._back.begin(now_s), now_s)
 
-    def _brought_back(self, actions: list[Action], now_s: float) -> list[Action]:
+    def _brought_back(self, actions: list[LookAction], now_s: float) -> list[LookAction]:
         """What the way back wants done, and where it is now."""
         assert self._back is not None  # noqa: S101 - the patrol is left
         self.phase = self._back.phase

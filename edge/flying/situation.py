@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from edge.flying.clearance import Fire
-from edge.flying.standoff import Place, View
+from edge.flying.clearance import Fire, Place
+from edge.flying.standoff import View
 
 
 class Phase(Enum):

@@ -23,16 +23,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.flying.clearance import Clearance, direction
+from edge.flying.clearance import Clearance, Place, direction
 from edge.flying.next_view import Outlook, ViewGeometry, effects_m
 from edge.pose import PoseSigmas
 from flight.errors import EmberwatchError
 from flight.terrain import FlatTerrain
 
 FloatArray = NDArray[np.float64]
-Place = tuple[float, float, float]
-"""Latitude and longitude in degrees, height above sea level in metres."""
-
 BEARING_STEP_DEG = 15
 DISTANCE_FACTORS = (1.0, 1.4, 2.0)
 CLIMBS_M = (0.0, 25.0, 50.0)  # above the lowest height that is allowed
@@ -91,6 +88,8 @@ class StandOff:
     """Finds views of one fire, and ways."""
 
     def __init__(self, clearance: Clearance) -> None:
+        if clearance.fire is None:
+            raise ValueError("there is no fire to stand off from")
         self._rules = clearance
         self._fire = clearance.fire
         self._envelope = clearance.envelope

@@ -14,7 +14,8 @@ import numpy as np
 
 from edge.config import AgentConfig
 from edge.flying.around import Around
-from edge.flying.clearance import Fire
+from edge.flying.clearance import Fire, Place
+from edge.flying.endurance import RECKONED_M_S, battery_objection
 from edge.flying.flight import PatrolError, PatrolFlight
 from edge.flying.orders import Ending
 from edge.flying.patches import (
@@ -28,7 +29,7 @@ from edge.flying.patches import (
 from edge.flying.response import Response
 from edge.flying.rules import Mode, Rules
 from edge.flying.situation import Phase, Situation
-from edge.flying.standoff import NoViewError, Place
+from edge.flying.standoff import NoViewError
 from edge.flying.subject import PlaceSubject
 from edge.flying.visit import Visit
 from edge.hotspot import Look
@@ -37,7 +38,6 @@ from flight.plans.fence import Circle, distance_m
 from flight.terrain import Terrain
 from uplink.messages import Order, PatrolPhase
 
-RECKONED_M_S = 5.0  # over ground, against a wind
 TURN_S = 5.0  # to begin and to end each leg
 SMALLER = 0.8
 _STANDARD_RADIUS = ellipse(np.eye(2))[0]
@@ -167,14 +167,7 @@ class Visits:
                 f"and {rules.longest_at_s:.0f} s is the limit"
             )
         need = max(rules.need_percent, 100 * (out_s + back_m / RECKONED_M_S) / rules.endurance_s)
-        if not situation.battery_allows(rules.reserve_percent + need):
-            left = situation.battery_percent
-            has = "is not known" if left is None else f"is at {left:.0f} %"
-            return (
-                f"the battery does not allow it: it {has}, and {need:.0f} % above the reserve of "
-                f"{rules.reserve_percent:.0f} % are needed"
-            )
-        return ""
+        return battery_objection(situation.battery_percent, need, rules.reserve_percent)
 
     def _ground_m(self, lat_deg: float, lon_deg: float, order: Order) -> float:
         """Above sea level: the terrain model's, else as the order has it, else home's."""

@@ -6,11 +6,11 @@ vehicle waits at a safe place for a way, and is given up after a while: stranded
 
 from __future__ import annotations
 
-from edge.flying.actions import Action, FlyTo, LookAhead, Resume, Strand
-from edge.flying.clearance import Fire
+from edge.flying.actions import FlyTo, LookAction, LookAhead, Resume, Strand
+from edge.flying.clearance import Fire, Place
 from edge.flying.rules import Rules
 from edge.flying.situation import Phase, Situation, Ways
-from edge.flying.standoff import NoViewError, Place
+from edge.flying.standoff import NoViewError
 from edge.flying.subject import Subject
 from flight.plans.fence import distance_m
 
@@ -51,11 +51,11 @@ class WayBack:
         """Do not wait with the next look at the way."""
         self._checked_s = float("-inf")
 
-    def begin(self, now_s: float) -> list[Action]:
+    def begin(self, now_s: float) -> list[LookAction]:
         self._since_s = now_s
         return [LookAhead(), *self._find(now_s)]
 
-    def step(self, now_s: float, situation: Situation) -> list[Action]:
+    def step(self, now_s: float, situation: Situation) -> list[LookAction]:
         """What is to be done now. Call a few times a second."""
         if situation.on_mission:  # resumed, or never left
             self.phase = Phase.IDLE
@@ -80,7 +80,7 @@ class WayBack:
                 return self._find(now_s)
         return []
 
-    def failed(self, now_s: float) -> list[Action]:
+    def failed(self, now_s: float) -> list[LookAction]:
         """An action could not be done: once more in a while, or on from here."""
         if self.phase is not Phase.GOING_BACK:
             return []
@@ -96,7 +96,7 @@ class WayBack:
     def _fire(self) -> Fire:
         return self._subject.fire
 
-    def _find(self, now_s: float) -> list[Action]:
+    def _find(self, now_s: float) -> list[LookAction]:
         """Back to where the patrol was left: by a safe way, or by the way it came while that is one. Else on
         with the patrol from here, if that is safe; else to where it is safe to wait."""
         self._checked_s = now_s
@@ -112,7 +112,7 @@ class WayBack:
             return [self._leg()]
         return self._resume_from_here(now_s) or self._go_to_safety(self._here)
 
-    def _arrived(self, now_s: float) -> list[Action]:
+    def _arrived(self, now_s: float) -> list[LookAction]:
         place = self._way.pop(0)
         if self._way:
             self._checked_s = now_s
@@ -123,13 +123,13 @@ class WayBack:
         self._waits_there = True  # it was sent here, and stays
         return []
 
-    def _resume_from_here(self, now_s: float) -> list[Action]:
+    def _resume_from_here(self, now_s: float) -> list[LookAction]:
         """The autopilot flies straight to the patrol's next place from where it is: nothing if that is not
         safe."""
         is_clear = self._here is not None and self._ways.is_onward_clear(self._fire)
         return self._resume(now_s) if is_clear else []
 
-    def _go_to_safety(self, here: Place) -> list[Action]:
+    def _go_to_safety(self, here: Place) -> list[LookAction]:
         if not self._ways.is_clear(self._fire, here):
             try:
                 [view] = self._ways.views(self._fire, 1)
@@ -140,7 +140,7 @@ class WayBack:
                 return [self._leg()]
         return self._wait_there()
 
-    def _wait_there(self) -> list[Action]:
+    def _wait_there(self) -> list[LookAction]:
         """Where it is, until there is a way back. The mode is left alone: it may be the pilot's by now."""
         self._way = []
         if self._waits_there or self._here is None:
@@ -160,12 +160,12 @@ class WayBack:
             return False
         return self._ways.is_way_back(self._fire, [self._leg_from, self._left])
 
-    def _resume(self, now_s: float) -> list[Action]:
+    def _resume(self, now_s: float) -> list[LookAction]:
         self.phase = Phase.RETURNING
         self._since_s = self._tried_s = now_s
         return [Resume()]
 
-    def _await_patrol(self, now_s: float, situation: Situation) -> list[Action]:
+    def _await_patrol(self, now_s: float, situation: Situation) -> list[LookAction]:
         if now_s - self._since_s > self._subject.longest_s:
             return self._strand("the patrol was not resumed")
         if situation.granted and now_s - self._tried_s >= self._rules.retry_s:
@@ -175,7 +175,7 @@ class WayBack:
                 return [Resume()]
         return []
 
-    def _strand(self, why: str) -> list[Action]:
+    def _strand(self, why: str) -> list[LookAction]:
         self.phase, self.stranded = Phase.IDLE, why
         return [Strand()]
 

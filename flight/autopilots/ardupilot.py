@@ -72,6 +72,9 @@ class ArduCopter:
     guided_mode = "GUIDED"
     mission_mode = "AUTO"
     return_mode = "RTL"
+    smart_return_mode = "SMART_RTL"
+    land_mode = "LAND"
+    orbit_mode = ""
     takeoff_mode = ""  # it climbs in GUIDED
     first_item_is_home = True
     parameters_are_cast = True

@@ -50,6 +50,18 @@ class Autopilot(Protocol):
         """The mode that flies home and lands."""
 
     @property
+    def smart_return_mode(self) -> str:
+        """The mode that flies home along the way it came; empty: there is none."""
+
+    @property
+    def land_mode(self) -> str:
+        """The mode that comes down where it is."""
+
+    @property
+    def orbit_mode(self) -> str:
+        """The mode that DO_ORBIT changes to; empty where the command is not known."""
+
+    @property
     def takeoff_mode(self) -> str:
         """The mode that NAV_TAKEOFF itself changes to, from which the guided mode follows; empty: none."""
 

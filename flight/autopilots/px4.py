@@ -57,6 +57,9 @@ class Px4Copter:
     guided_mode = "AUTO.LOITER"  # "Hold": DO_REPOSITION moves the point that it holds
     mission_mode = "AUTO.MISSION"
     return_mode = "AUTO.RTL"
+    smart_return_mode = ""  # RTL_TYPE decides how AUTO.RTL comes home
+    land_mode = "AUTO.LAND"
+    orbit_mode = "ORBIT"
     takeoff_mode = "AUTO.TAKEOFF"
     first_item_is_home = False
     parameters_are_cast = False

@@ -11,11 +11,13 @@ from pydantic import Field
 from uplink.ground import DroneGround, SearchedGround
 from uplink.messages import (
     FARTHEST_LOOK_M,
+    LARGEST_HEIGHT_M,
     Alert,
     ControlState,
     DroneId,
     DroneState,
     ErrorEllipse,
+    HeightAbove,
     LatDeg,
     LonDeg,
     Message,
@@ -128,6 +130,9 @@ class LoggedOrder(Order):
     fate: OrderFate = OrderFate.WAITING
     reason: str = Field("", max_length=256)
     alert_ids: list[UUID] = Field(default_factory=list, description="of look at: what burns in the circle")
+    waits_s: float = Field(
+        15.0, gt=0, description="for the drone to answer it, counted from `at`; after that it is void"
+    )
 
 
 class LeaseState(Message):
@@ -146,18 +151,34 @@ class OrderRequest(Message):
 
     kind: OrderKind
     alert_id: UUID | None = Field(None, description="of look again and no look")
-    place: Position | None = Field(None, description="of look at, where it is for no tip")
+    place: Position | None = Field(
+        None,
+        description="of look at, where it is for no tip; of go to and orbit; of land: where the drone was "
+        "when a person confirmed, once more, that it is to land there",
+    )
     radius_m: float | None = Field(
-        None, gt=0, le=FARTHEST_LOOK_M, description="around that place: how far off it may be"
+        None, gt=0, le=FARTHEST_LOOK_M, description="of look at and orbit: around that place"
+    )
+    height_m: float | None = Field(
+        None, ge=-LARGEST_HEIGHT_M, le=LARGEST_HEIGHT_M, description="of go to, orbit and change height"
+    )
+    height_above: HeightAbove | None = Field(None, description="what that height counts from")
+    only_check: bool = Field(
+        False,
+        description="of go to, orbit, change height and land: flies nothing, and needs no control; the drone "
+        "says whether it would, or why it would refuse",
     )
     tip_id: UUID | None = Field(None, description="of look at: the tip whose place it is")
 
 
-class LookPlace(Message):
-    """Where a drone is to look."""
+class OrderPlace(Message):
+    """What an order says beside its kind: where, how high, for what; as in ``Order``."""
 
-    place: Position
-    radius_m: float = Field(gt=0, le=FARTHEST_LOOK_M)
+    place: Position | None = None
+    radius_m: float | None = None
+    height_m: float | None = None
+    height_above: HeightAbove | None = None
+    only_check: bool = False
     tip_id: UUID | None = None
 
 

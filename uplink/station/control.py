@@ -13,7 +13,7 @@ import uuid6
 from uplink.errors import StoreError
 from uplink.messages import DroneState, Order, OrderKind, SignedOrder
 from uplink.order_signing import StationKey
-from uplink.station.answers import LeaseState, LoggedOrder, LookPlace, OrderFate
+from uplink.station.answers import LeaseState, LoggedOrder, OrderFate, OrderPlace
 from uplink.station.drone_links import DroneLinks, OpenLink
 from uplink.station.lease import ControlLease
 from uplink.station.live import LiveHub
@@ -120,11 +120,11 @@ class Control:
         by: str,
         alert_id: UUID | None,
         *,
-        look: LookPlace | None = None,
+        there: OrderPlace | None = None,
     ) -> LoggedOrder:
         """Takes an order in, writes it down and sends it. One that cannot be written yet goes all the same: a
         full disk may not keep a drone in the air."""
-        (order,) = await self.give_each([drone_id], kind, by, alert_id, look=look)
+        (order,) = await self.give_each([drone_id], kind, by, alert_id, there=there)
         return order
 
     async def give_each(
@@ -134,7 +134,7 @@ class Control:
         by: str,
         alert_id: UUID | None = None,
         *,
-        look: LookPlace | None = None,
+        there: OrderPlace | None = None,
     ) -> list[LoggedOrder]:
         """The same order to several drones."""
         given, changed = [], []
@@ -146,7 +146,7 @@ class Control:
                 by=by,
                 at=datetime.fromtimestamp(self._clock(), UTC),
                 alert_id=alert_id,
-                **({} if look is None else look.model_dump()),
+                **({} if there is None else there.model_dump()),
             )
             changes = self._book.give(order, self._monotonic())
             if changes:

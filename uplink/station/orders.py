@@ -21,13 +21,32 @@ from uplink.station.answers import LoggedOrder, OrderFate
 EXPIRES_S = 15.0
 STAND_DOWN_EXPIRES_S = 600.0
 LATEST = 50
-_ACTS = frozenset({OrderKind.START, OrderKind.RESUME, OrderKind.LOOK_AGAIN, OrderKind.LOOK_AT})
+_SENDS = frozenset({OrderKind.GO_TO, OrderKind.ORBIT, OrderKind.CHANGE_HEIGHT, OrderKind.LOOK_AT})
+_ACTS = _SENDS | {OrderKind.START, OrderKind.RESUME, OrderKind.LOOK_AGAIN}
 OVERTAKES: dict[OrderKind, frozenset[OrderKind]] = {
     OrderKind.STAND_DOWN: frozenset(OrderKind) - {OrderKind.STAND_DOWN, OrderKind.REVOKE},
     OrderKind.REVOKE: _ACTS | {OrderKind.GRANT, OrderKind.LOAD_PATROL},
     OrderKind.PAUSE: _ACTS,
     OrderKind.NO_LOOK: frozenset({OrderKind.LOOK_AGAIN}),
+    OrderKind.HOLD: _ACTS | {OrderKind.PAUSE},
+    OrderKind.RETURN: _ACTS | {OrderKind.PAUSE, OrderKind.HOLD},
+    OrderKind.LAND: _ACTS | {OrderKind.PAUSE, OrderKind.HOLD},
+    OrderKind.GO_TO: _SENDS,
+    OrderKind.ORBIT: _SENDS,
+    OrderKind.CHANGE_HEIGHT: _SENDS,
 }
+_ABOUT = (
+    "drone_id",
+    "kind",
+    "alert_id",
+    "place",
+    "radius_m",
+    "height_m",
+    "height_above",
+    "only_check",
+    "tip_id",
+    "patrol",
+)
 UNDER_WAY = frozenset({OrderFate.WAITING, OrderFate.ACCEPTED})
 STARTED_ANEW = "the drone's agent started anew: whether this was done is not known"
 _AFTER_STAND_DOWN = frozenset({OrderKind.STAND_DOWN, OrderKind.REVOKE})
@@ -86,13 +105,15 @@ class OrderBook:
         for other in self._waiting(order.drone_id, now_s):
             if asks_the_same(other, order):
                 return []
+            if order.only_check or other.only_check:
+                continue  # it flies nothing
             same_alert = order.kind is not OrderKind.NO_LOOK or other.alert_id == order.alert_id
             if other.kind in OVERTAKES.get(order.kind, frozenset()) and same_alert:
                 reason = f"overtaken by {order.kind.value}"
                 changed.append(self._settle(other, OrderFate.OVERTAKEN, reason))
         run = None if order.kind is OrderKind.STAND_DOWN else self._runs.get(order.drone_id)
-        logged = LoggedOrder.model_validate(order.model_dump() | {"run": run})
         wait_s = STAND_DOWN_EXPIRES_S if order.kind is OrderKind.STAND_DOWN else EXPIRES_S
+        logged = LoggedOrder.model_validate(order.model_dump() | {"run": run, "waits_s": wait_s})
         self._entries[str(order.id)] = _Entry(logged, now_s + wait_s)
         self._forget()
         return [*changed, logged]
@@ -196,5 +217,4 @@ def _waits(entry: _Entry, drone_id: str, now_s: float) -> bool:
 
 def asks_the_same(one: Order, other: Order) -> bool:
     """Whether two orders to one drone are about the same thing."""
-    names = ("drone_id", "kind", "alert_id", "place", "radius_m", "tip_id", "patrol")
-    return all(getattr(one, name) == getattr(other, name) for name in names)
+    return all(getattr(one, name) == getattr(other, name) for name in _ABOUT)

@@ -18,7 +18,7 @@ import uuid6
 from uplink.errors import StoreError, UnknownNameError
 from uplink.messages import Alert, OrderKind, Position
 from uplink.station import tip_life
-from uplink.station.answers import LoggedOrder, LookPlace, OrderFate
+from uplink.station.answers import LoggedOrder, OrderFate, OrderPlace
 from uplink.station.control import Control
 from uplink.station.live import LiveHub
 from uplink.station.store.orders import OrderLog
@@ -118,8 +118,8 @@ class Tips:
         async with self._sending:
             tip = await self.get(tip_id)
             tip_life.refuse_sending(tip)
-            there = LookPlace(place=tip.place, radius_m=tip.radius_m, tip_id=tip.id)
-            order = await self._control.give(drone_id, OrderKind.LOOK_AT, who, None, look=there)
+            there = OrderPlace(place=tip.place, radius_m=tip.radius_m, tip_id=tip.id)
+            order = await self._control.give(drone_id, OrderKind.LOOK_AT, who, None, there=there)
             try:
                 await self._change(tip_id, lambda known: tip_life.taken(known, order), "tip.taken", who)
             except StoreError as reason:

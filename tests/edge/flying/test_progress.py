@@ -15,7 +15,7 @@ from uplink.messages import PatrolPhase as Phase
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PLAN = plan()  # 1 take-off, 2 speed, 3 gimbal, 4..7 places, 8 return
-GROUND = Heard(False, "STABILIZE", "AUTO", "RTL", "GUIDED", 0)
+GROUND = Heard(False, "STABILIZE", "AUTO", ("RTL", "SMART_RTL"), ("GUIDED",), 0)
 AUTO = replace(GROUND, armed=True, mode="AUTO")
 GUIDED = replace(GROUND, armed=True, mode="GUIDED")
 RTL = replace(GROUND, armed=True, mode="RTL")

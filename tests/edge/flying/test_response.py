@@ -10,12 +10,12 @@ from uuid import UUID, uuid4
 import numpy as np
 import pytest
 
-from edge.flying.actions import Action, FlyTo, LookAhead, LookAt, Resume, Strand
-from edge.flying.clearance import Fire
+from edge.flying.actions import FlyTo, LookAction, LookAhead, LookAt, Resume, Strand
+from edge.flying.clearance import Fire, Place
 from edge.flying.response import Response
 from edge.flying.rules import Mode, Rules
 from edge.flying.situation import Phase, Situation
-from edge.flying.standoff import NoViewError, Place, View
+from edge.flying.standoff import NoViewError, View
 from edge.flying.subject import PlaceSubject
 
 FIRE_ID = uuid4()
@@ -79,7 +79,7 @@ class Story:
     def phase(self) -> Phase:
         return self.response.phase
 
-    def step(self, situation: Situation, after_s: float = 0.2) -> list[Action]:
+    def step(self, situation: Situation, after_s: float = 0.2) -> list[LookAction]:
         self.now_s += after_s
         return self.response.step(self.now_s, situation)
 
@@ -108,7 +108,7 @@ class Story:
         assert self.phase is phase
         return self
 
-    def arrive(self, place: Place, after_s: float = 0.2) -> list[Action]:
+    def arrive(self, place: Place, after_s: float = 0.2) -> list[LookAction]:
         return self.step(replace(AWAY, place=place), after_s)
 
 
@@ -252,7 +252,7 @@ def test_another_order_says_its_own_reason() -> None:
         (Phase.RETURNING, Phase.RETURNING, []),
     ],
 )
-def test_a_failed_action(phase: Phase, expected: Phase, actions: list[Action]) -> None:
+def test_a_failed_action(phase: Phase, expected: Phase, actions: list[LookAction]) -> None:
     story = in_phase(phase)
     assert story.response.failed("the command was denied", story.now_s) == actions
     assert story.phase is expected

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, HTTPException, Query
 
-from uplink.messages import DroneId, OrderKind
-from uplink.station.answers import LoggedOrder, LookPlace, OrderRequest, Problem, StationKeyAnswer
+from uplink.messages import CHECKABLE, DroneId, OrderKind
+from uplink.station.answers import LoggedOrder, OrderPlace, OrderRequest, Problem, StationKeyAnswer
 from uplink.station.routes.dependencies import WHO, PilotDep, ServicesDep, refuse_other_datum, viewer
 from uplink.station.routes.lease import HELD, must_be_known
 
@@ -21,13 +22,15 @@ ABOUT_AN_ALERT = frozenset({OrderKind.LOOK_AGAIN, OrderKind.NO_LOOK})
 async def give_order(
     drone_id: DroneId, order: OrderRequest, who: PilotDep, services: ServicesDep
 ) -> LoggedOrder:
-    """One order, from who has control of the drone; a stand-down from anybody who may give orders.
+    """One order, from who has control of the drone; a stand-down, and a check, which flies nothing, from
+    anybody who may give orders.
 
     202: the station has it. What becomes of it is told by the drone.
     """
     control = services.control
     must_be_known(drone_id, services)
-    if order.kind is not OrderKind.STAND_DOWN and control.lease(drone_id).holder(control.now_s()) != who:
+    needs_control = order.kind is not OrderKind.STAND_DOWN and not order.only_check
+    if needs_control and control.lease(drone_id).holder(control.now_s()) != who:
         raise HTTPException(409, f"take control of {drone_id} first")
     if (order.alert_id is not None) != (order.kind in ABOUT_AN_ALERT):
         raise HTTPException(422, "alert_id goes with look again and no look, and with nothing else")
@@ -36,7 +39,7 @@ async def give_order(
         raise HTTPException(409, objection)
     if order.tip_id is not None:
         return await services.tips.send(order.tip_id, drone_id, who.name)
-    return await control.give(drone_id, order.kind, who.name, order.alert_id, look=there)
+    return await control.give(drone_id, order.kind, who.name, order.alert_id, there=there)
 
 
 @router.post("/stand-down", status_code=202, responses=WHO)
@@ -74,18 +77,37 @@ async def orders_key(services: ServicesDep) -> StationKeyAnswer:
     return StationKeyAnswer(public_key=services.control.public_key)
 
 
-def _where(order: OrderRequest) -> LookPlace | None:
-    """Where it is to look, if the request itself says so; 422 unless that goes with its kind."""
-    names_place = order.place is not None or order.radius_m is not None
-    if order.kind is not OrderKind.LOOK_AT:
-        if names_place or order.tip_id is not None:
-            raise HTTPException(422, "a place or a tip goes with look at, and with nothing else")
+_HEIGHT = frozenset({"height_m", "height_above"})
+_PLACE = frozenset({"place"})
+_NEEDS = {
+    OrderKind.LOOK_AT: _PLACE | {"radius_m"},
+    OrderKind.GO_TO: _PLACE | _HEIGHT,
+    OrderKind.ORBIT: _PLACE | _HEIGHT | {"radius_m"},
+    OrderKind.CHANGE_HEIGHT: _HEIGHT,
+    OrderKind.LAND: _PLACE,
+}
+
+
+def _where(order: OrderRequest) -> OrderPlace | None:
+    """Where it is to go or look, if the request itself says so; 422 unless that goes with its kind."""
+    if order.tip_id is not None and order.kind is not OrderKind.LOOK_AT:
+        raise HTTPException(422, "a tip goes with look at, and with nothing else")
+    if order.only_check and order.kind not in CHECKABLE:
+        raise HTTPException(422, f"only_check goes with {_in_words(CHECKABLE)}, and with nothing else")
+    needs = _NEEDS.get(order.kind, frozenset())
+    said = {name for name in _PLACE | _HEIGHT | {"radius_m"} if getattr(order, name) is not None}
+    if order.tip_id is not None:
+        needs = frozenset()
+    if said != needs:
+        missing, extra = sorted(needs - said), sorted(said - needs)
+        wish = f"needs {', '.join(missing)}" if missing else f"takes no {', '.join(extra)}"
+        or_tip = " or a tip_id" if missing and order.kind is OrderKind.LOOK_AT else ""
+        raise HTTPException(422, f"{order.kind.value} {wish}{or_tip}")
+    if not said:
         return None
-    if names_place == (order.tip_id is not None):
-        raise HTTPException(422, "look at needs a tip_id, or else a place and a radius_m")
-    if not names_place:
-        return None
-    if order.place is None or order.radius_m is None:
-        raise HTTPException(422, "look at needs a place and a radius_m")
     refuse_other_datum(order)
-    return LookPlace(place=order.place, radius_m=order.radius_m)
+    return OrderPlace.model_validate(order.model_dump(include=set(OrderPlace.model_fields)))
+
+
+def _in_words(kinds: Iterable[OrderKind]) -> str:
+    return ", ".join(sorted(kind.value for kind in kinds))

@@ -6,10 +6,13 @@ export type AlertState = "confirmed" | "lost" | "withdrawn";
 export type Method = "dem" | "flat" | "bearing-only";
 export type ControlState = "hands off" | "granted" | "read only";
 export type SeeingState = "seeing" | "blind";
-export type OrderKind = "grant" | "revoke" | "start" | "pause" | "resume" | "stand down" | "look again" | "no look" | "look at" | "load patrol";
+export type OrderKind = "grant" | "revoke" | "start" | "pause" | "resume" | "stand down" | "look again" | "no look" | "look at" | "load patrol" | "go to" | "orbit" | "hold" | "change height" | "return" | "land";
 export type OrderState = "accepted" | "done" | "refused";
 export type PatrolPhase = "waiting" | "ready" | "flying" | "paused" | "looking again" | "returning" | "done" | "interrupted";
 export type ResponsePhase = "idle" | "asked" | "flying there" | "looking" | "returning" | "given up";
+export type SentStage = "going" | "circling" | "there" | "returning" | "landing";
+export type HeightAbove = "ground" | "home";
+export type GpsFix = "none" | "2D" | "3D" | "DGPS" | "RTK float" | "RTK fixed" | "static" | "PPP";
 export type LonLat = [number, number];
 
 export interface Position {
@@ -116,6 +119,9 @@ export interface Order {
   alert_id: string | null;
   place: Position | null;
   radius_m: number | null;
+  height_m: number | null;
+  height_above: HeightAbove | null;
+  only_check: boolean;
   tip_id: string | null;
   patrol: PatrolRef | null;
   run: string | null;
@@ -152,6 +158,35 @@ export interface ResponseState {
   alert_id: string | null;
   tip_id: string | null;
   reason: string;
+}
+
+export interface SentState {
+  order_id: string;
+  kind: OrderKind;
+  stage: SentStage;
+  place: Position | null;
+  radius_m: number | null;
+  detail: string;
+}
+
+export interface BatteryHealth {
+  voltage_v: number | null;
+  current_a: number | null;
+  left_s: number | null;
+  left_by: "autopilot" | "consumption" | null;
+  home_s: number | null;
+  reaches_home: "yes" | "into the reserve" | "no" | null;
+}
+
+export interface GpsHealth {
+  fix: GpsFix;
+  satellites: number | null;
+}
+
+export interface RadioHealth {
+  rc_percent: number | null;
+  telemetry_percent: number | null;
+  telemetry_remote_percent: number | null;
 }
 
 export interface TrafficReport {
@@ -227,12 +262,19 @@ export interface DroneState {
   mode: string;
   armed: boolean | null;
   battery_percent: number | null;
+  battery: BatteryHealth | null;
+  gps: GpsHealth | null;
+  radio: RadioHealth | null;
+  home_distance_m: number | null;
+  flight_time_s: number | null;
+  station_round_trip_s: number | null;
   mission_item: number | null;
   control: ControlState;
   control_reason: string;
   objection: string;
   veto: string;
   granted_by: string;
+  grant_channel: number | null;
   seeing: SeeingState;
   blind_reason: string;
   blind_since: string | null;
@@ -251,6 +293,7 @@ export interface DroneState {
   alarms: string[];
   patrol: PatrolProgress | null;
   response: ResponseState | null;
+  sent: SentState | null;
   traffic: TrafficReport[];
   preflight: PreflightLine[];
   suppressed: SuppressedHotspot[];

@@ -73,9 +73,23 @@ export function permit(kind: OrderKind, state: DroneState, now: Circumstances): 
       return state.fixed ? no("whyFixed") : patrol(kind, state);
     case "load patrol":
       return load(state);
-    default:
+    case "start":
+    case "pause":
+    case "resume":
       return patrol(kind, state);
+    default:
+      return inTheAir(kind, state);
   }
+}
+
+/** What takes the drone somewhere: patrol or none. Where to, the drone itself checks. */
+function inTheAir(kind: OrderKind, state: DroneState): Permit {
+  if (state.fixed) return no("whyFixed");
+  if (state.control !== "granted") return no("whyGrantFirst");
+  if (!state.armed) return no("whyOnGround");
+  if (kind !== "return" && state.position === null) return no("whyNoPosition");
+  if (kind === state.sent?.kind && (kind === "return" || kind === "land")) return no("whyDoesThat");
+  return YES;
 }
 
 function grant(state: DroneState): Permit {

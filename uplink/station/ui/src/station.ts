@@ -45,6 +45,7 @@ export interface LoggedOrder extends Order {
   fate: OrderFate;
   reason: string;
   alert_ids: string[];
+  waits_s: number;
 }
 
 export type TipKind = "call" | "sensor" | "satellite" | "other";
