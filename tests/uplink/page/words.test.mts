@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ago, coordinates, duration, lossPercent } from "../../../uplink/station/ui/src/format.ts";
+import { ago, coordinates, duration, lossPercent, utc } from "../../../uplink/station/ui/src/format.ts";
 import { translator } from "../../../uplink/station/ui/src/i18n.ts";
 import { firstLanguage } from "../../../uplink/station/ui/src/languages.ts";
 import { backOff } from "../../../uplink/station/ui/src/live.ts";
@@ -41,4 +41,10 @@ test("tries to reconnect spread out and never stop", () => {
   assert.equal(backOff(3, 1), 4000);
   assert.equal(backOff(1000, 1), 10_000);
   assert.ok(backOff(2, 0) >= 1000 && backOff(2, 0) < backOff(2, 1));
+});
+
+test("what only a newer station knows is named as the station names it", () => {
+  const phase = "phase.hovering" as Parameters<typeof en>[0];
+  assert.deepEqual([en(phase), zh(phase)], ["hovering", "hovering"]);
+  assert.equal(utc("soon"), "–");
 });

@@ -22,6 +22,7 @@ export function coordinates(position: Position): string {
 
 /** Time of day in UTC, as radio and logs have it. */
 export function utc(iso: string): string {
+  if (Number.isNaN(Date.parse(iso))) return "–";
   return `${new Date(iso).toISOString().slice(11, 19)} UTC`;
 }
 

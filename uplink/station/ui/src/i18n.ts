@@ -11,5 +11,10 @@ const words: Record<Language, Record<Key, string>> = { en, zh };
 
 export function translator(language: Language): Translate {
   return (key, values = {}) =>
-    words[language][key].replace(/\{(\w+)\}/g, (hole, name: string) => String(values[name] ?? hole));
+    (words[language][key] ?? lastOf(key)).replace(/\{(\w+)\}/g, (hole, name: string) => String(values[name] ?? hole));
+}
+
+/** A state or kind that only a newer station knows is named as the station names it. */
+function lastOf(key: string): string {
+  return key.slice(key.lastIndexOf(".") + 1);
 }

@@ -1,5 +1,6 @@
 // What the page shows: the world, the line to the station, who looks, where, and what is selected.
 
+import { guarded } from "./guard.ts";
 import { translator } from "./i18n.ts";
 import { LiveLink, type LinkStatus } from "./live.ts";
 import { Control } from "./control.svelte.ts";
@@ -39,6 +40,9 @@ class Page {
   readonly drones = $derived(Object.values(this.world.drones).sort((a, b) => byId(a.state.drone_id, b.state.drone_id)));
   readonly drone = $derived(this.drones.find((d) => d.state.drone_id === this.chosenDrone) ?? this.drones[0] ?? null);
   readonly everHeard = $derived(this.link.heardAt !== null);
+
+  /** Elements that the station said since its last snapshot and that could not be shown. */
+  unreadable = $state(0);
 
   #inbox: LiveEvent[] = [];
   #greeted = false; // what the first snapshot brings is not news
@@ -85,13 +89,17 @@ class Page {
     this.#inbox = [];
     this.#greeted = false;
     this.world = EMPTY_WORLD;
+    this.unreadable = 0;
     this.link = { state: "connecting", heardAt: null, retryAt: null };
     this.selected = this.chosenDrone = this.picked = null;
     this.fresh = new Set();
   }
 
   /** Events of one moment change the page once. */
-  #receive(event: LiveEvent): void {
+  #receive(said: LiveEvent): void {
+    const { value: event, dropped } = guarded(said);
+    this.unreadable = (said.type === "snapshot" ? 0 : this.unreadable) + dropped;
+    if (event === null) return;
     this.#inbox.push(event);
     if (this.#inbox.length === 1) setTimeout(() => this.#digest(), DIGEST_MS);
   }

@@ -57,4 +57,10 @@ export const common = {
   keyEnter: "Press it",
   keyHold: "Press it; hold where a button wants to be held",
   keyEscape: "Close a dialog or menu",
+  alarms: "Alarms",
+  unreadable: "{n} things that the station said could not be shown",
+  unreadableHint: "All else is shown. Reload the page; if it stays, the station and the page are of different versions.",
+  partFailed: "{what} cannot be shown",
+  partFailedHint: "The rest of the page works. What went wrong stands in the browser's log.",
+  tryAgain: "Try again",
 };

@@ -59,4 +59,10 @@ export const common: Record<keyof typeof words, string> = {
   keyEnter: "按下",
   keyHold: "按下；需要按住的按钮请按住",
   keyEscape: "关闭对话框或菜单",
+  alarms: "警报",
+  unreadable: "地面站发来的 {n} 项内容无法显示",
+  unreadableHint: "其余内容均已显示。请刷新页面；若仍出现，说明地面站与页面版本不一致。",
+  partFailed: "{what}无法显示",
+  partFailedHint: "页面其余部分正常。出错原因见浏览器日志。",
+  tryAgain: "重试",
 };
