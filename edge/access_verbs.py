@@ -53,7 +53,8 @@ def list_users(config: ConfigOption) -> None:
     """Who may sign in, as what, and since when."""
     people = _with_store(config, lambda store: store.users.load())
     for user in people.users:
-        _say(f"{user.name}\t{user.role}\t{_day(user.created_at_s)}")
+        barred = "\tdisabled" if user.disabled else ""
+        _say(f"{user.name}\t{user.role}\t{_day(user.created_at_s)}{barred}")
 
 
 @user_app.command("remove")
@@ -84,6 +85,18 @@ def set_role(
     """What a user may do from now on."""
     whose = _role(role)
     _with_store(config, lambda store: store.users.set_role(name, whose, by=_by(), now_s=time.time()))
+
+
+@user_app.command("disable")
+def disable_user(name: NameArgument, config: ConfigOption) -> None:
+    """Ends all sessions of a user, and no new one begins until they are enabled."""
+    _with_store(config, lambda store: store.users.set_disabled(name, True, by=_by(), now_s=time.time()))
+
+
+@user_app.command("enable")
+def enable_user(name: NameArgument, config: ConfigOption) -> None:
+    """A user who was disabled may sign in again."""
+    _with_store(config, lambda store: store.users.set_disabled(name, False, by=_by(), now_s=time.time()))
 
 
 # --- programs -----------------------------------------------------------------------------------------

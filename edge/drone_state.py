@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.metadata
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -124,6 +126,7 @@ def watch_facts(config: AgentConfig, watch: Watch, outbox: Outbox, now_s: float)
     return {
         "drone_id": config.drone.id,
         "name": config.drone.name,
+        "agent": _agent_version(),
         "at": utc,
         "seeing": seeing.state,
         "blind_reason": seeing.reason,
@@ -139,6 +142,14 @@ def watch_facts(config: AgentConfig, watch: Watch, outbox: Outbox, now_s: float)
         "suppressed": [_suppressed(one) for one in watch.zones.suppressed[:MOST_SUPPRESSED]],
         "suppressed_ever": watch.zones.suppressed_ever,
     }
+
+
+@functools.cache
+def _agent_version() -> str:
+    try:
+        return importlib.metadata.version("emberwatch")
+    except importlib.metadata.PackageNotFoundError:
+        return ""  # run from a folder that was never installed
 
 
 def _suppressed(one: Suppressed) -> SuppressedHotspot:

@@ -570,6 +570,7 @@ class DroneState(Message):
     outbox: OutboxHealth | None = None
     link: LinkHealth | None = None
     firmware: str = Field("", max_length=64, description="the autopilot's, with its version")
+    agent: str = Field("", max_length=64, description="the version of what tells this")
     alarms: list[AlarmText] = Field(
         default_factory=list, max_length=8, description="the vehicle's own, and a damaged outbox"
     )

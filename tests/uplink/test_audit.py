@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from uplink.errors import StoreError
-from uplink.station.store.audit import NO_HASH, AuditLog, Deed, write_deed
+from uplink.station.store.audit import NO_HASH, AuditFilter, AuditLog, Deed, write_deed
 from uplink.station.store.database import StationDatabase
 
 from .people import station_with_people
@@ -40,8 +40,8 @@ async def test_what_was_done_is_read_newest_first_in_pages_and_by_what_it_is_abo
     newest = await audit.newest(2)
     assert [one.number for one in newest] == [5, 4]
     assert [one.number for one in await audit.newest(9, before=newest[-1].number)] == [3, 2, 1]
-    assert [one.number for one in await audit.newest(9, about="y")] == [4, 2]
-    assert [one.number for one in await audit.newest(9, before=3, about="x")] == [1]
+    assert [one.number for one in await audit.newest(9, wanted=AuditFilter(about="y"))] == [4, 2]
+    assert [one.number for one in await audit.newest(9, before=3, wanted=AuditFilter(about="x"))] == [1]
     first = (await audit.newest(1, before=2))[0]
     assert (first.who, first.what, first.about, first.detail) == (
         "Ann",

@@ -19,6 +19,7 @@ from uplink.errors import StationError
 from uplink.station.backup import backups_in, check_backup, make_backup, prune
 from uplink.station.restore import restore
 from uplink.station.server import running
+from uplink.station.store.audit import AuditFilter
 from uplink.station.store.store import Store
 
 from .makers import make_alert, make_config, make_picture, sha256_of
@@ -112,7 +113,7 @@ async def test_what_was_backed_up_comes_back_and_what_was_there_is_set_aside(tmp
     again = Store(tmp_path / "data")
     assert len(await again.alerts.newest(10)) == 1
     assert await again.media.find(sha256_of(make_picture("first"))) is not None
-    (entry,) = await again.audit.newest(10, about="station")
+    (entry,) = await again.audit.newest(10, wanted=AuditFilter(about="station"))
     assert (entry.who, entry.what, entry.detail["backup"]) == ("shell ann", "station.restored", folder.name)
     again.close()
     assert (tmp_path / "data" / "orders.key").read_bytes() == b"secret"

@@ -22,6 +22,7 @@ from uplink.station.looks import Looks
 from uplink.station.picture_export import OutsideError, blurred
 from uplink.station.pictures import PictureChecker
 from uplink.station.services import Services
+from uplink.station.store.audit import AuditFilter
 from uplink.station.store.media import MediaState
 
 from .makers import auth, eventually, make_config, make_jpeg, make_picture, sha256_of
@@ -56,7 +57,10 @@ class House:
         return await self.state(sha256)
 
     async def deeds(self, sha256: str) -> list[str]:
-        return [entry.what for entry in await self.services.store.audit.newest(100, about=sha256)]
+        return [
+            entry.what
+            for entry in await self.services.store.audit.newest(100, wanted=AuditFilter(about=sha256))
+        ]
 
 
 @pytest_asyncio.fixture
@@ -234,7 +238,7 @@ async def test_what_is_to_be_blurred_in_an_export_cannot_be_made_out(house: Hous
     exported = np.asarray(Image.open(io.BytesIO(answer.content)).convert("L"), float)
     assert exported[60:80, 110:190].std() < 25
     assert exported[60:80, 210:290].std() > 80, "and the rest is as it was"
-    entry = (await house.services.store.audit.newest(1, about=sha256))[0]
+    entry = (await house.services.store.audit.newest(1, wanted=AuditFilter(about=sha256)))[0]
     assert entry.what == "media.exported"
     assert entry.detail == {"blurred": [[100.4, 50.0, 199.6, 90.0]]}
 

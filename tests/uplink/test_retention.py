@@ -28,7 +28,11 @@ class House:
     def __init__(self, folder: Path) -> None:
         self.store = Store(folder)
         self.retention = Retention(
-            self.store.retention, RetentionConfig(), clock=lambda: NOW_S, monotonic=lambda: 0.0
+            self.store.retention,
+            self.store.settings,
+            RetentionConfig(),
+            clock=lambda: NOW_S,
+            monotonic=lambda: 0.0,
         )
 
     async def picture(self, name: str, received_at_s: float = OLD_S) -> str:
@@ -211,6 +215,7 @@ async def test_a_clock_that_leaps_makes_nothing_old(house: House, monkeypatch: p
     monkeypatch.setattr(Retention, "sweep", sweep)
     retention = Retention(
         house.store.retention,
+        house.store.settings,
         RetentionConfig(),
         clock=lambda: clock["wall"],
         monotonic=lambda: clock["monotonic"],

@@ -30,6 +30,7 @@ PLACEHOLDERS = {
     "zoom": "3",
     "x": "1",
     "y": "2",
+    "session": "none",
 }
 ANY_ID = "019f0000-0000-7000-8000-000000000000"
 NEW_DRONE = "ember-9"
@@ -119,6 +120,19 @@ ROUTES: dict[str, tuple[str, int]] = {
     "POST /api/v1/tips/{tip_id}/steps": (PILOT, 422),
     # Who looks after the station.
     "GET /api/v1/audit": (ADMIN, 200),
+    "GET /api/v1/audit/export": (ADMIN, 200),
+    "GET /api/v1/audit/verify": (ADMIN, 200),
+    "GET /api/v1/backups": (ADMIN, 200),
+    "POST /api/v1/backups": (ADMIN, 202),
+    "GET /api/v1/retention": (ADMIN, 200),
+    "PUT /api/v1/retention": (ADMIN, 422),
+    "DELETE /api/v1/retention": (ADMIN, 200),
+    "POST /api/v1/retention/preview": (ADMIN, 422),
+    "GET /api/v1/system": (ADMIN, 200),
+    "POST /api/v1/users/{name}/password": (ADMIN, 404),
+    "GET /api/v1/users/{name}/sessions": (ADMIN, 404),
+    "DELETE /api/v1/users/{name}/sessions": (ADMIN, 404),
+    "DELETE /api/v1/users/{name}/sessions/{session}": (ADMIN, 404),
     "GET /api/v1/drone-keys": (ADMIN, 200),
     "POST /api/v1/drone-keys/{drone_id}": (ADMIN, 201),
     "DELETE /api/v1/drone-keys/{drone_id}": (ADMIN, 204),

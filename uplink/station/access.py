@@ -15,6 +15,7 @@ import contextlib
 import hmac
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,7 +29,15 @@ from uplink.station.first_admin import NAME as FIRST_NAME
 from uplink.station.first_admin import forget_first_password, make_first_admin
 from uplink.station.people import Person, Role, name_key
 from uplink.station.rate_limit import RateLimit, SignInLimit
-from uplink.station.sessions import LIFETIME_S, Session, Sessions, csrf_token, digest_of, new_secret
+from uplink.station.sessions import (
+    LIFETIME_S,
+    MOST_BROWSER,
+    Session,
+    Sessions,
+    csrf_token,
+    digest_of,
+    new_secret,
+)
 from uplink.station.store.audit import Deed
 from uplink.station.store.store import Store
 from uplink.station.store.users import Token, User
@@ -41,6 +50,8 @@ PAGE_NUMBER_LENGTHS = range(16, 129)
 NAMELESS = "operator"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 LOOK_EVERY_S = 1.0
+TOKENS_SAVED_EVERY_S = 60.0
+SESSION_NAME = 16  # of a digest's characters; they open nothing
 HASHES_AT_ONCE = 2  # each takes 64 MB and a core
 _WHO = {"WWW-Authenticate": "Bearer"}
 
@@ -75,6 +86,8 @@ class Access:
         self._hashing = asyncio.Semaphore(HASHES_AT_ONCE)
         self._changed = asyncio.Event()
         self._version = -1
+        self._tokens_used: dict[str, float] = {}
+        self._tokens_saved_s = monotonic()
 
     @property
     def cookie(self) -> str:
@@ -109,9 +122,14 @@ class Access:
         self._changed = asyncio.Event()
 
     async def save(self) -> None:
-        """When sessions were last used."""
+        """When sessions and tokens were last used. Programs show tokens all the time: once a minute."""
         if used := self._sessions.take_used():
             await self._store.users.use_sessions(used)
+        now_s = self._monotonic()
+        if self._tokens_used and now_s - self._tokens_saved_s >= TOKENS_SAVED_EVERY_S:
+            self._tokens_saved_s = now_s
+            await self._store.users.use_tokens(self._tokens_used)
+            self._tokens_used = {}
 
     def users_after(self, name: str) -> list[User]:
         """By name, without those up to this one."""
@@ -122,8 +140,13 @@ class Access:
     def tokens_after(self, name: str) -> list[Token]:
         """By name, without those up to this one."""
         return sorted(
-            (one for one in self._tokens.values() if one.key > name_key(name)), key=lambda one: one.key
+            (self._as_used(one) for one in self._tokens.values() if one.key > name_key(name)),
+            key=lambda one: one.key,
         )
+
+    def sessions_of(self, name: str) -> list[Session]:
+        """Those that have not ended, the last used first."""
+        return self._sessions.of(name_key(name), self._clock())
 
     # --- who asks ---------------------------------------------------------------------------------
 
@@ -140,6 +163,7 @@ class Access:
             token = self._token(connection.headers["authorization"])
             if token is None:
                 raise HTTPException(401, "this is nobody's token", headers=_WHO)
+            self._tokens_used[token.key] = self._clock()
             return Person(_name_of(token), token.role, page or f"token {token.name}")
         found = self._session(connection)
         if found is None:
@@ -183,12 +207,18 @@ class Access:
         number = connection.cookies.get(self.cookie, "")
         session = self._sessions.use(number, self._clock()) if number else None
         user = self._users.get(session.user_key) if session else None
-        return (number, session, user) if session and user else None
+        return (number, session, user) if session and user and not user.disabled else None
+
+    def _as_used(self, token: Token) -> Token:
+        return replace(token, used_at_s=self._tokens_used.get(token.key, token.used_at_s))
 
     # --- signing in and out -----------------------------------------------------------------------
 
-    async def sign_in(self, name: str, password: str, address: str) -> tuple[str, Session, User]:
-        """A new session; its number goes into the cookie. 401 for what is wrong, 429 for too many tries."""
+    async def sign_in(
+        self, name: str, password: str, address: str, browser: str = ""
+    ) -> tuple[str, Session, User]:
+        """A new session; its number goes into the cookie. 401 for what is wrong, 403 for who is disabled, 429
+        for too many tries."""
         key = name_key(name)
         wait_s = self._limit.wait_s(address, key, self._monotonic())
         if wait_s > 0:
@@ -200,14 +230,16 @@ class Access:
             await self._note_failure(user, address)
             raise HTTPException(401, "the name or the password is wrong", headers=_WHO)
         assert user is not None  # noqa: S101 (nobody's password fits)
+        if user.disabled:
+            await self._note_failure(user, address)
+            raise HTTPException(403, f"{user.name} is disabled; ask who looks after the station")
         self._limit.succeeded(address, key)
         number, now_s = new_secret(), self._clock()
-        await self._store.users.begin_session(
-            user, digest_of(number), address, now_s=now_s, over_before_s=now_s - LIFETIME_S
-        )
+        session = Session(digest_of(number), key, now_s, now_s, address, browser[:MOST_BROWSER])
+        await self._store.users.begin_session(user, session, over_before_s=now_s - LIFETIME_S)
         await self.reload()
         log.info("%s signed in from %s", user.name, address)
-        return number, Session(digest_of(number), key, now_s, now_s), user
+        return number, session, user
 
     async def sign_out(self, connection: HTTPConnection) -> None:
         """Ends the session of who asks, if there is one."""
@@ -261,6 +293,29 @@ class Access:
     async def set_role(self, name: str, role: Role, *, by: str) -> None:
         """Raises ``UnknownNameError``, and ``NotPossibleError`` for the last admin."""
         await self._store.users.set_role(name, role, by=by, now_s=self._clock())
+        await self.reload()
+
+    async def set_disabled(self, name: str, disabled: bool, *, by: str) -> None:
+        """Raises ``UnknownNameError``, and ``NotPossibleError`` for the last admin."""
+        await self._store.users.set_disabled(name, disabled, by=by, now_s=self._clock())
+        await self.reload()
+
+    async def reset_password(self, name: str, *, by: str) -> str:
+        """Another password, for an admin to hand on; all sessions end. Raises ``UnknownNameError``."""
+        self.must_know(name)
+        password = passwords.new_password()
+        await self.set_password(name, password, by=by)
+        return password
+
+    async def end_sessions(self, name: str, session: str | None, *, by: str) -> None:
+        """All of a user's, or one by its name in ``sessions_of``. Raises ``UnknownNameError``."""
+        self.must_know(name)
+        digests = [one.digest for one in self.sessions_of(name)]
+        if session is not None:
+            digests = [digest for digest in digests if digest[:SESSION_NAME] == session]
+            if not digests:
+                raise UnknownNameError(f"{name} has no session {session}", hint="It may have ended.")
+        await self._store.users.end_sessions(name, digests, by=by, now_s=self._clock())
         await self.reload()
 
     async def remove_user(self, name: str, *, by: str) -> None:

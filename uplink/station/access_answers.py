@@ -55,6 +55,21 @@ class UserState(Message):
     name: str
     role: Role
     created_at: UtcTime
+    disabled: bool = Field(description="may not sign in; what they did stays theirs")
+    sessions: int = Field(ge=0, description="that have not ended")
+    last_used_at: UtcTime | None = Field(description="of the latest of these sessions")
+
+
+class UserSession(Message):
+    """One browser that is signed in."""
+
+    id: str = Field(description="to end it by; it opens nothing")
+    begun_at: UtcTime
+    used_at: UtcTime = Field(description="an open page uses it")
+    ends_at: UtcTime = Field(description="unless it is used until then")
+    address: str = Field(description="from which it began")
+    browser: str = Field(description="as it called itself")
+    current: bool = Field(description="of who asks")
 
 
 class NewUser(Message):
@@ -70,6 +85,14 @@ class UserChange(Message):
 
     role: Role | None = None
     password: Password | None = None
+    disabled: bool | None = None
+
+
+class ResetPassword(Message):
+    """Shown this once: the station keeps a hash."""
+
+    name: str
+    password: str = Field(description="for who forgot theirs, to be changed by them")
 
 
 class TokenState(Message):
@@ -79,6 +102,7 @@ class TokenState(Message):
     role: Role
     created_at: UtcTime
     created_by: str
+    used_at: UtcTime | None = Field(description="when it was last shown; none: never")
 
 
 class NewToken(Message):
@@ -103,6 +127,10 @@ class DroneKeyState(Message):
         description="declared in the configuration, made by the station, or no longer taken"
     )
     changed_at: UtcTime | None = Field(description="when it was made or revoked here")
+    name: str = Field(description="that the drone gives itself; empty before it was heard")
+    heard_at: UtcTime | None = Field(description="when it was last heard; none: never")
+    agent: str = Field(description="the version of its agent, as it last told; empty where it does not say")
+    firmware: str = Field(description="its autopilot's")
 
 
 class MadeKey(Message):

@@ -245,6 +245,15 @@ class AuditEntry(Message):
     hash: Sha256 = Field(description="over this line and the hash of the line before")
 
 
+class AuditCheck(Message):
+    """Whether the audit log is whole."""
+
+    whole: bool
+    first_break: int | None = Field(description="the first line that does not follow from the one before")
+    lines: int = Field(ge=0, description="the number of the newest")
+    hash: Sha256 | None = Field(description="of the newest line; none of an empty log")
+
+
 class MediaRecord(Message):
     """How a picture stands at the station."""
 

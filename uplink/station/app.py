@@ -26,6 +26,7 @@ from uplink.errors import NotPossibleError, StoreError, UnknownNameError
 from uplink.order_signing import StationKey
 from uplink.station.access import Access
 from uplink.station.auth import DroneKeys
+from uplink.station.backups import Backups
 from uplink.station.basemap.shelf import MapShelf
 from uplink.station.body_limit import BodyLimit
 from uplink.station.config import StationConfig
@@ -60,13 +61,16 @@ from uplink.station.routes import (
     orders,
     session,
     suppressed,
+    system,
     uploads,
     users,
 )
+from uplink.station.routes import backups as backup_routes
 from uplink.station.routes import crossings as crossing_routes
 from uplink.station.routes import incidents as incident_routes
 from uplink.station.routes import lease as control_routes
 from uplink.station.routes import metrics as metric_routes
+from uplink.station.routes import retention as retention_routes
 from uplink.station.routes import tips as tip_routes
 from uplink.station.routes import webhooks as webhook_routes
 from uplink.station.routes import zones as zone_routes
@@ -162,7 +166,17 @@ def create_app(
             pictures = PictureChecker(store.media, clock=clock)
             works = Works(monotonic)
             check = HealthCheck(store, works, config.data_dir, clock=clock, monotonic=monotonic)
-            retention = Retention(store.retention, config.retention, clock=clock, monotonic=monotonic)
+            retention = Retention(
+                store.retention, store.settings, config.retention, clock=clock, monotonic=monotonic
+            )
+            await retention.start()
+            backups = Backups(
+                config.data_dir,
+                config.backup_dir or config.data_dir / "backups",
+                config.backup_keep,
+                store.audit,
+                clock=clock,
+            )
             flight_cuts = Flights(store.flights, clock=clock, monotonic=monotonic)
             cap_book = CapBook(store.cap, config.cap, web=str(config.public_url or ""), clock=clock)
             services = Services(
@@ -178,6 +192,8 @@ def create_app(
                 incidents,
                 Crew(store, clock=clock, monotonic=monotonic),
                 zones,
+                retention,
+                backups,
                 crossings,
                 pictures,
                 Looks(),
@@ -186,6 +202,8 @@ def create_app(
                 metrics,
                 MapShelf(config.map, config.data_dir),
                 clock,
+                config.data_dir,
+                clock(),
             )
             app.state.services = services
             tak = tell_tak(services) if tell_tak is not None else None
@@ -212,6 +230,7 @@ def create_app(
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
+                await backups.finish()
                 await control.finish()
                 await services.save_fleet()
                 await access.save()
@@ -238,7 +257,7 @@ def create_app(
     api.include_router(drone_link.router)
     for part in (incident_routes, crew, suppressed, zone_routes, session, users, audit):
         api.include_router(part.router)
-    for part in (webhook_routes, tip_routes):
+    for part in (webhook_routes, tip_routes, retention_routes, backup_routes, system):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(ogc.router)

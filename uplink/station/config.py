@@ -98,6 +98,14 @@ class StationConfig(_Section):
     retention: RetentionConfig = Field(
         default=RetentionConfig(), description="how long the station keeps what may go"
     )
+    backup_dir: FilePath | None = Field(
+        default=None,
+        description="folder for the backups that admins make from the page, best on another disk; left out: "
+        "`backups` in data_dir",
+    )
+    backup_keep: int = Field(
+        default=14, ge=1, le=1000, description="so many of the newest backups in that folder stay"
+    )
     incidents: IncidentsConfig = Field(
         default=IncidentsConfig(), description="how long people may take, and when a fire is a new one"
     )

@@ -45,6 +45,7 @@ class Metrics:
         self._pieces = Histogram(
             "emberwatch_commit_pieces", "that one commit held", buckets=_PIECES, registry=self._registry
         )
+        self._commits, self._committing_s = 0, 0.0
         self._heard_age = self._gauge("drone_heard_age_seconds", "since a drone was last heard", "drone")
         self._drone_waits = self._gauge(
             "drone_alerts_waiting", "alerts in the drone's outbox, as it last told", "drone"
@@ -59,6 +60,11 @@ class Metrics:
         self._in_trouble = self._gauge("task_in_trouble", "a task that failed within a minute", "task")
         self._can_read = self._gauge("database_readable", "whether the figures from the database are there")
 
+    @property
+    def commit_ms(self) -> float | None:
+        """What a commit has taken on average; none before the first."""
+        return 1000.0 * self._committing_s / self._commits if self._commits else None
+
     def took(self, what: str, status: int, seconds: float) -> None:
         """A message came in and was answered."""
         self._ingest.labels(what, f"{status // 100}xx").observe(seconds)
@@ -66,6 +72,7 @@ class Metrics:
     def committed(self, pieces: int, seconds: float) -> None:
         """The database has written; called in its thread."""
         self._commit.observe(seconds)
+        self._commits, self._committing_s = self._commits + 1, self._committing_s + seconds
         self._pieces.observe(pieces)
 
     async def page(self, services: Services) -> bytes:

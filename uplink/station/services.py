@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from uplink.errors import StoreError
 from uplink.messages import Alert, DroneState
 from uplink.station.access import Access
 from uplink.station.answers import Crossed, Delivery, Snapshot
 from uplink.station.auth import DroneKeys
+from uplink.station.backups import Backups
 from uplink.station.basemap.shelf import MapShelf
 from uplink.station.control import Control
 from uplink.station.crew import Crew
@@ -23,6 +25,7 @@ from uplink.station.live import LiveHub
 from uplink.station.looks import Looks
 from uplink.station.metrics import Metrics
 from uplink.station.pictures import PictureChecker
+from uplink.station.retention import Retention
 from uplink.station.store.store import Store
 from uplink.station.tips import Tips
 from uplink.station.uploads import Uploads
@@ -51,6 +54,8 @@ class Services:
     incidents: Incidents
     crew: Crew
     zones: Zones
+    retention: Retention
+    backups: Backups
     crossings: Crossings
     pictures: PictureChecker
     looks: Looks
@@ -59,6 +64,8 @@ class Services:
     metrics: Metrics
     map: MapShelf
     clock: Callable[[], float]
+    data_dir: Path
+    started_s: float
 
     async def snapshot(self) -> Snapshot:
         """Everything that a page needs to begin."""

@@ -15,16 +15,20 @@ from dataclasses import dataclass, replace
 IDLE_S = 2 * 3600.0
 LIFETIME_S = 12 * 3600.0
 MAX_PER_USER = 20  # the oldest goes
+MOST_BROWSER = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Of one browser. ``digest`` is of the number in its cookie."""
+    """Of one browser. ``digest`` is of the number in its cookie; ``address`` and ``browser`` are as they were
+    when it began."""
 
     digest: str
     user_key: str
     begun_at_s: float
     used_at_s: float
+    address: str = ""
+    browser: str = ""
 
     @property
     def ends_at_s(self) -> float:
@@ -61,6 +65,11 @@ class Sessions:
         """Without using it."""
         session = self._by_digest.get(digest)
         return session if session is not None and now_s < session.ends_at_s else None
+
+    def of(self, user_key: str, now_s: float) -> list[Session]:
+        """A user's that have not ended, the last used first."""
+        held = [one for one in self._by_digest.values() if one.user_key == user_key and now_s < one.ends_at_s]
+        return sorted(held, key=lambda one: (-one.used_at_s, one.digest))
 
     def take_used(self) -> dict[str, float]:
         """When which were used since this was last asked, for the store."""

@@ -57,7 +57,8 @@ async def sign_in(
     access = services.access
     if not access.sign_in_needed:
         raise HTTPException(403, "nobody signs in here: who sits at this machine is its admin")
-    number, session, user = await access.sign_in(sign_in.name, sign_in.password, _address(request))
+    browser = request.headers.get("user-agent", "")
+    number, session, user = await access.sign_in(sign_in.name, sign_in.password, _address(request), browser)
     response.set_cookie(
         access.cookie, number, path="/", httponly=True, samesite="strict", secure=access.secure
     )

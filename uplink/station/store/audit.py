@@ -34,6 +34,27 @@ class Deed:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """All of it has to be so. ``what`` is a verb, or a family of them as in ``user.*``."""
+
+    who: str | None = None
+    what: str | None = None
+    about: str | None = None
+    since_s: float | None = None
+    until_s: float | None = None
+
+
+# GLOB has no index of its own, and a family no wildcard but the one at its end.
+_CONDITIONS = {
+    "who": "who = :who",
+    "what": "what glob :what",
+    "about": "about = :about",
+    "since_s": "at_s >= :since_s",
+    "until_s": "at_s <= :until_s",
+}
+
+
 def write_deed(db: Connection, deed: Deed, *, now_s: float) -> None:
     """Within the caller's transaction."""
     last = next(iter(db.query("select seq, hash from audit order by seq desc limit 1")), None)
@@ -55,17 +76,19 @@ class AuditLog:
         await self._database.run(lambda db: write_deed(db, deed, now_s=now_s))
 
     async def newest(
-        self, limit: int, before: int | None = None, about: str | None = None
+        self, limit: int, before: int | None = None, wanted: AuditFilter | None = None
     ) -> list[AuditEntry]:
         """The newest first; ``before`` is the number of the last one already known."""
+        conditions, values = ["seq < coalesce(:before, seq + 1)"], dict[str, Any](before=before, limit=limit)
+        for name, condition in _CONDITIONS.items():
+            value = getattr(wanted, name, None)
+            if value is not None:
+                conditions.append(condition)
+                values[name] = value
+        sql = f"select * from audit where {' and '.join(conditions)} order by seq desc limit :limit"  # noqa: S608
 
         def work(db: Connection) -> list[AuditEntry]:
-            rows = db.query(
-                "select * from audit where (:before is null or seq < :before) "
-                "and (:about is null or about = :about) order by seq desc limit :limit",
-                {"before": before, "about": about, "limit": limit},
-            )
-            return [_entry(row) for row in rows]
+            return [_entry(row) for row in db.query(sql, values)]
 
         return await self._database.read(work)
 

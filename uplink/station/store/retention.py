@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sqlite_utils import Database as Connection
 
+from uplink.station.retention_answers import Leaving
 from uplink.station.store.audit import Deed, write_deed
 from uplink.station.store.database import StationDatabase
 
@@ -19,21 +20,24 @@ MEDIA_AT_ONCE = 100
 ROWS_AT_ONCE = 1000
 
 # An alert that no incident has yet may become part of one, unless an ignore zone holds it back.
-_MARK = """
-update media set state = 'leaving' where sha256 in (
-    select sha256 from media
-    where received_at_s < :before_s and state not in ('leaving', 'gone') and hold = '' and not exists (
-        select 1 from evidence join alerts on alerts.id = evidence.alert_id
-        left join footprints on footprints.id = alerts.footprint_id
-        left join incidents on incidents.id = footprints.incident_id
-        where evidence.sha256 = media.sha256 and (
-            (incidents.id is null and (alerts.zone_id is null or alerts.last_seen_s >= :before_s))
-            or incidents.state not in ('resolved', 'false alarm')
-            or incidents.updated_at_s >= :before_s
-        )
+_MAY_GO = """
+from media where received_at_s < :before_s and state not in ('leaving', 'gone') and hold = '' and not exists (
+    select 1 from evidence join alerts on alerts.id = evidence.alert_id
+    left join footprints on footprints.id = alerts.footprint_id
+    left join incidents on incidents.id = footprints.incident_id
+    where evidence.sha256 = media.sha256 and (
+        (incidents.id is null and (alerts.zone_id is null or alerts.last_seen_s >= :before_s))
+        or incidents.state not in ('resolved', 'false alarm')
+        or incidents.updated_at_s >= :before_s
     )
-    order by received_at_s limit :limit
 )"""
+_MARK = f"""
+update media set state = 'leaving' where sha256 in (
+    select sha256 {_MAY_GO} order by received_at_s limit :limit
+)"""  # noqa: S608 (all of it is ours)
+_OLD_TELEMETRY = "heard_at_s < ?"
+_OLD_FLIGHTS = "last_s < ? and ended is not null"
+_OLD_DELIVERIES = "state <> 'waiting' and created_at_s < ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,43 @@ class RetentionStore:
     def __init__(self, database: StationDatabase, files_of: Callable[[str], tuple[Path, ...]]) -> None:
         self._database = database
         self._files_of = files_of
+
+    async def leaving(self, cutoffs: Cutoffs) -> Leaving:
+        """What these limits would remove."""
+
+        def work(db: Connection) -> Leaving:
+            (media,) = db.query(
+                f"select count(*) as pictures, coalesce(sum(size_bytes), 0) as picture_bytes {_MAY_GO}",
+                {"before_s": cutoffs.media_s},
+            )
+            return Leaving(
+                **media,
+                telemetry=_count(db, "telemetry", _OLD_TELEMETRY, cutoffs.telemetry_s),
+                flights=_count(db, "flights", _OLD_FLIGHTS, cutoffs.telemetry_s),
+                deliveries=_count(db, "deliveries", _OLD_DELIVERIES, cutoffs.deliveries_s),
+            )
+
+        return await self._database.read(work)
+
+    async def use(self) -> dict[str, int]:
+        """How much there is: of ``DiskUse``, what the database knows."""
+
+        def work(db: Connection) -> dict[str, int]:
+            (media,) = db.query(
+                "select count(*) as pictures, coalesce(sum(size_bytes), 0) as picture_bytes, "
+                "count(*) filter (where hold <> '') as held_pictures from media where state <> 'gone'"
+            )
+            (pages,) = db.query(
+                "select page_count * page_size as bytes from pragma_page_count, pragma_page_size"
+            )
+            return {
+                **media,
+                "database_bytes": pages["bytes"],
+                "telemetry": _count(db, "telemetry"),
+                "deliveries": _count(db, "deliveries"),
+            }
+
+        return await self._database.read(work)
 
     async def take_media(self, cutoffs: Cutoffs) -> int:
         """Removes some of the pictures that are old and that nothing holds; how many."""
@@ -72,19 +113,17 @@ class RetentionStore:
 
     async def take_telemetry(self, cutoffs: Cutoffs) -> int:
         """Removes some of the old telemetry; how many rows."""
-        return await self._delete("telemetry", "id", "heard_at_s < ?", cutoffs.telemetry_s)
+        return await self._delete("telemetry", "id", _OLD_TELEMETRY, cutoffs.telemetry_s)
 
     async def take_flights(self, cutoffs: Cutoffs) -> int:
         """Removes some of the flights whose telemetry is old, and so on its way; how many."""
-        return await self._delete("flights", "id", "last_s < ? and ended is not null", cutoffs.telemetry_s)
+        return await self._delete("flights", "id", _OLD_FLIGHTS, cutoffs.telemetry_s)
 
     async def take_deliveries(self, cutoffs: Cutoffs) -> int:
         """Removes some of the old deliveries that are over, with their attempts; how many."""
 
         def work(db: Connection) -> int:
-            over = (
-                "select id from deliveries where state <> 'waiting' and created_at_s < ? order by id limit ?"
-            )
+            over = f"select id from deliveries where {_OLD_DELIVERIES} order by id limit ?"  # noqa: S608
             values = [cutoffs.deliveries_s, ROWS_AT_ONCE]
             db.execute(f"delete from delivery_attempts where delivery_id in ({over})", values)  # noqa: S608
             return int(db.execute(f"delete from deliveries where id in ({over})", values).rowcount)  # noqa: S608
@@ -112,3 +151,8 @@ class RetentionStore:
             return int(db.execute(sql, [before_s, ROWS_AT_ONCE]).rowcount)
 
         return await self._database.run(work)
+
+
+def _count(db: Connection, table: str, condition: str = "true", *values: float) -> int:
+    (row,) = db.query(f"select count(*) as rows from {table} where {condition}", list(values))  # noqa: S608
+    return int(row["rows"])

@@ -320,6 +320,18 @@ create index alerts_unlinked on alerts (confirmed_at_s, id)
 where footprint_id is null and zone_id is null""",
 )
 
+# What admins see of people and programs, and what they set while the station runs.
+_ADMIN = (
+    "alter table users add column disabled integer not null default 0",
+    "alter table sessions add column address text not null default ''",
+    "alter table sessions add column browser text not null default ''",
+    "alter table tokens add column used_at_s real",
+    "create table settings (name text primary key, body text not null) without rowid",
+    "create index audit_by_who on audit (who, seq)",
+    "create index audit_by_what on audit (what, seq)",
+    "create index audit_by_time on audit (at_s, seq)",
+)
+
 STEPS: tuple[tuple[str, ...], ...] = (
     _FIRST,
     _ORDERS,
@@ -335,4 +347,5 @@ STEPS: tuple[tuple[str, ...], ...] = (
     _CREW,
     _FLIGHTS,
     _ZONES,
+    _ADMIN,
 )

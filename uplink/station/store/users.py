@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 from sqlite_utils import Database as Connection
 
@@ -12,7 +14,7 @@ from uplink.station.sessions import MAX_PER_USER, Session
 from uplink.station.store.audit import Deed, write_deed
 from uplink.station.store.database import StationDatabase
 
-_ADMINS = "select count(*) from users where role = 'admin'"
+_ADMINS = "select count(*) from users where role = 'admin' and disabled = 0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class User:
     role: Role
     password_hash: str
     created_at_s: float
+    disabled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Token:
     digest: str
     created_at_s: float
     created_by: str
+    used_at_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +59,20 @@ class UserStore:
         """All that there is."""
 
         def work(db: Connection) -> KnownPeople:
-            users = db.query("select key, name, role, password_hash, created_at_s from users order by key")
-            sessions = db.query("select digest, user_key, begun_at_s, used_at_s from sessions")
+            users = db.query(
+                "select key, name, role, password_hash, created_at_s, disabled from users order by key"
+            )
+            sessions = db.query(
+                "select digest, user_key, begun_at_s, used_at_s, address, browser from sessions"
+            )
             tokens = db.query(
-                "select key, name, role, digest, created_at_s, created_by from tokens order by key"
+                "select key, name, role, digest, created_at_s, created_by, used_at_s from tokens order by key"
             )
             return KnownPeople(
-                [User(**row | {"role": Role(row["role"])}) for row in users],
+                [
+                    User(**row | {"role": Role(row["role"]), "disabled": bool(row["disabled"])})
+                    for row in users
+                ],
                 [Session(**row) for row in sessions],
                 [Token(**row | {"role": Role(row["role"])}) for row in tokens],
             )
@@ -118,6 +129,25 @@ class UserStore:
 
         await self._database.run(work)
 
+    async def set_disabled(self, name: str, disabled: bool, *, by: str, now_s: float) -> None:
+        """Who is disabled has no sessions and begins none; what they did stays theirs. Raises
+        ``UnknownNameError``, and ``NotPossibleError`` for the last admin."""
+
+        def work(db: Connection) -> None:
+            _must_have(db, "users", name)
+            changed = db.execute(
+                "update users set disabled = :now, changed_at_s = :at where key = :key and disabled <> :now",
+                {"now": int(disabled), "at": now_s, "key": name_key(name)},
+            )
+            if not changed.rowcount:
+                return
+            if disabled:
+                db.execute("delete from sessions where user_key = ?", [name_key(name)])
+                _somebody_must_be_left(db)
+            write_deed(db, Deed(by, "user.disabled" if disabled else "user.enabled", name), now_s=now_s)
+
+        await self._database.run(work)
+
     async def set_password(
         self, name: str, password_hash: str, *, by: str, now_s: float, keep: str | None = None
     ) -> None:
@@ -136,17 +166,17 @@ class UserStore:
 
     # --- sessions ---------------------------------------------------------------------------------
 
-    async def begin_session(
-        self, user: User, digest: str, address: str, *, now_s: float, over_before_s: float
-    ) -> None:
+    async def begin_session(self, user: User, session: Session, *, over_before_s: float) -> None:
         """A user signed in. Sessions begun before ``over_before_s`` are swept out.
 
         Raises ``UnknownNameError`` where the user was removed or given another password meanwhile.
         """
 
         def work(db: Connection) -> None:
-            row = next(iter(db.query("select password_hash from users where key = ?", [user.key])), None)
-            if row is None or row["password_hash"] != user.password_hash:
+            row = next(
+                iter(db.query("select password_hash, disabled from users where key = ?", [user.key])), None
+            )
+            if row is None or row["password_hash"] != user.password_hash or row["disabled"]:
                 raise UnknownNameError(f"{user.name} was changed meanwhile", hint="Sign in again.")
             db.execute("delete from sessions where begun_at_s < ?", [over_before_s])
             db.execute(
@@ -155,10 +185,12 @@ class UserStore:
                 [user.key, MAX_PER_USER - 1],
             )
             db.execute(
-                "insert into sessions (digest, user_key, begun_at_s, used_at_s) values (?, ?, ?, ?)",
-                [digest, user.key, now_s, now_s],
+                "insert into sessions (digest, user_key, begun_at_s, used_at_s, address, browser) "
+                "values (:digest, :user_key, :begun_at_s, :used_at_s, :address, :browser)",
+                asdict(session),
             )
-            write_deed(db, Deed(user.name, "session.begun", user.name, {"from": address}), now_s=now_s)
+            deed = Deed(user.name, "session.begun", user.name, {"from": session.address})
+            write_deed(db, deed, now_s=session.begun_at_s)
 
         await self._database.run(work)
 
@@ -171,12 +203,34 @@ class UserStore:
 
         await self._database.run(work)
 
+    async def end_sessions(self, name: str, digests: Sequence[str], *, by: str, now_s: float) -> None:
+        """An admin ends some of a user's. Raises ``UnknownNameError``."""
+
+        def work(db: Connection) -> None:
+            _must_have(db, "users", name)
+            ended = db.execute(
+                "delete from sessions where user_key = ? and digest in (select value from json_each(?))",
+                [name_key(name), json.dumps(digests)],
+            ).rowcount
+            write_deed(db, Deed(by, "session.ended", name, {"sessions": ended}), now_s=now_s)
+
+        await self._database.run(work)
+
     async def use_sessions(self, used: dict[str, float]) -> None:
         """When which were used last."""
 
         def work(db: Connection) -> None:
             for digest, at_s in used.items():
                 db.execute("update sessions set used_at_s = ? where digest = ?", [at_s, digest])
+
+        await self._database.run(work)
+
+    async def use_tokens(self, used: dict[str, float]) -> None:
+        """When which were shown last."""
+
+        def work(db: Connection) -> None:
+            for key, at_s in used.items():
+                db.execute("update tokens set used_at_s = ? where key = ?", [at_s, key])
 
         await self._database.run(work)
 

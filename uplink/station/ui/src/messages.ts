@@ -290,6 +290,7 @@ export interface DroneState {
   outbox: OutboxHealth | null;
   link: LinkHealth | null;
   firmware: string;
+  agent: string;
   alarms: string[];
   patrol: PatrolProgress | null;
   response: ResponseState | null;
