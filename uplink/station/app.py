@@ -55,6 +55,7 @@ from uplink.station.routes import (
     drones,
     flights,
     health,
+    incident_files,
     live,
     media,
     ogc,
@@ -255,7 +256,7 @@ def create_app(
     for part in (media, basemap, live, deliveries, health):
         api.include_router(part.router)
     api.include_router(drone_link.router)
-    for part in (incident_routes, crew, suppressed, zone_routes, session, users, audit):
+    for part in (incident_files, incident_routes, crew, suppressed, zone_routes, session, users, audit):
         api.include_router(part.router)
     for part in (webhook_routes, tip_routes, retention_routes, backup_routes, system):
         api.include_router(part.router)

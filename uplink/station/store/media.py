@@ -8,6 +8,7 @@ made again. A row is there only once its file is on the disk.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -103,6 +104,18 @@ class MediaStore:
         def work(db: Connection) -> MediaRow | None:
             rows = db.query(f"select {_COLUMNS} from media where sha256 = ?", [sha256])  # noqa: S608
             return next((_row(row) for row in rows), None)
+
+        return await self._database.read(work)
+
+    async def rows(self, sha256s: Sequence[str]) -> dict[str, MediaRow]:
+        """How these stand, by hash; without those that never came."""
+
+        def work(db: Connection) -> dict[str, MediaRow]:
+            rows = db.query(
+                f"select {_COLUMNS} from media where sha256 in (select value from json_each(?))",  # noqa: S608
+                [json.dumps(list(sha256s))],
+            )
+            return {row["sha256"]: _row(row) for row in rows}
 
         return await self._database.read(work)
 

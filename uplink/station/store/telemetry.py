@@ -63,6 +63,23 @@ class TelemetryStore:
 
         return await self._database.read(work)
 
+    async def between(
+        self, drone_id: str, *, since: datetime, until: datetime, by_station: bool, limit: int
+    ) -> list[TrackPoint]:
+        """The oldest first, in the order of hearing. ``by_station``: by the station's calendar, which is as
+        good as satellites' if anybody's is; else by the drone's own."""
+        column = "heard_at_s" if by_station else "at_s"
+
+        def work(db: Connection) -> list[TrackPoint]:
+            rows = db.query(
+                f"select {POINT_COLUMNS} from telemetry where drone_id = ? "  # noqa: S608 (our words)
+                f"and {column} between ? and ? order by id limit ?",
+                [drone_id, since.timestamp(), until.timestamp(), limit],
+            )
+            return [point_of(row) for row in rows]
+
+        return await self._database.read(work)
+
 
 def add_samples(db: Connection, samples: Sequence[Sample]) -> None:
     """Within the caller's transaction."""

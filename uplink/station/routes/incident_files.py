@@ -1,0 +1,172 @@
+"""Incidents as files: the list for tables and maps, and a report about one to be printed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Annotated, Any, Literal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, HTTPException, Query
+from fastapi.responses import StreamingResponse
+
+from uplink.messages import DroneId, UtcTime
+from uplink.station.feeds.features import incident_feature
+from uplink.station.history.text_files import CSV_TYPE, GEOJSON_TYPE, csv_lines, feature_collection
+from uplink.station.incident import Incident, IncidentState
+from uplink.station.report.facts import Picture, gather
+from uplink.station.report.report import MEDIA_TYPE, POLICY, Photo, known_zone, photo_of, render
+from uplink.station.report.words import Language
+from uplink.station.routes.dependencies import WHO, PilotDep, ServicesDep, ViewerDep
+from uplink.station.routes.incidents import FOUND
+from uplink.station.services import Services
+from uplink.station.store.audit import Deed
+from uplink.station.store.incident_reading import IncidentFilter
+from uplink.station.store.media import MediaState
+
+router = APIRouter(prefix="/incidents", tags=["incidents"])
+
+PAGE = 200
+_TEXT: dict[str, Any] = {"schema": {"type": "string"}}
+LanguageQuery = Annotated[Language, Query(description="of its words")]
+
+
+def _zone(
+    zone: Annotated[
+        str | None,
+        Query(max_length=64, description="IANA time zone to tell times in; without: the station's own"),
+    ] = None,
+) -> ZoneInfo | None:
+    try:
+        return None if zone is None else known_zone(zone)
+    except ValueError as reason:
+        raise HTTPException(422, str(reason)) from None
+
+
+ZoneQuery = Annotated[ZoneInfo | None, Depends(_zone)]
+
+
+@router.get(
+    "/export",
+    response_class=StreamingResponse,
+    responses={
+        **WHO,
+        200: {"description": "the file, to be saved", "content": {CSV_TYPE: _TEXT, GEOJSON_TYPE: _TEXT}},
+    },
+)
+async def export_incidents(
+    services: ServicesDep,
+    person: ViewerDep,
+    format: Annotated[Literal["geojson", "csv"], Query(description="of the file")] = "geojson",  # noqa: A002
+    state: Annotated[list[IncidentState] | None, Query(description="one or more; without: all")] = None,
+    since: Annotated[UtcTime | None, Query(description="last seen then or later, by capture")] = None,
+    until: Annotated[UtcTime | None, Query(description="confirmed then or earlier, by capture")] = None,
+    drone_id: Annotated[DroneId | None, Query(description="with an alert of this drone")] = None,
+) -> StreamingResponse:
+    """All incidents that the filters let through, the newest first, WGS 84. Recorded."""
+    deed = Deed(person.name, "incidents.exported", "incidents", {"format": format})
+    await services.store.audit.write(deed, now_s=services.clock())
+    pages = _pages(services, IncidentFilter(tuple(state or ()), since, until, None, drone_id))
+    pieces, kind = (_csv(pages), CSV_TYPE) if format == "csv" else (_geojson(pages), GEOJSON_TYPE)
+    name = f"incidents-{services.now():%Y%m%d-%H%M%S}Z.{format}"
+    return StreamingResponse(
+        pieces, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )
+
+
+@router.get(
+    "/{incident_id}/report",
+    response_class=StreamingResponse,
+    responses={**FOUND, 200: {"description": "the report", "content": {"text/html": _TEXT}}},
+)
+async def incident_report(
+    incident_id: UUID,
+    services: ServicesDep,
+    person: PilotDep,
+    lang: LanguageQuery = "en",
+    zone: ZoneQuery = None,
+) -> StreamingResponse:
+    """One HTML file with everything in it, made to be printed: photos, map, who did what, and where the
+    facts come from. Recorded."""
+    facts = await gather(
+        services.store,
+        incident_id,
+        made_at=services.now(),
+        made_by=person.name,
+        station_key=services.control.public_key,
+    )
+    deed = Deed(person.name, "incident.reported", str(incident_id), {"lang": lang})
+    await services.store.audit.write(deed, now_s=services.clock())
+    pieces = render(facts, lambda picture: _photo(services, picture), language=lang, zone=zone)
+    name = f"incident-{facts.incident.confirmed_at:%Y%m%d-%H%M%S}Z-{str(incident_id)[:8]}.html"
+    return StreamingResponse(
+        _joined(pieces),
+        media_type=MEDIA_TYPE,
+        headers={"Content-Security-Policy": POLICY, "Content-Disposition": f'inline; filename="{name}"'},
+    )
+
+
+def _photo(services: Services, picture: Picture) -> Photo:
+    """The copy that people see; the template is rendered in a thread, a picture at a time."""
+    row = picture.row
+    if row is not None and row.state is MediaState.QUARANTINED:
+        return Photo(why="quarantined")
+    if row is not None and row.state in (MediaState.LEAVING, MediaState.GONE):
+        return Photo(why="gone")
+    path = services.store.media.shown(picture.evidence.sha256)
+    try:
+        return photo_of(path) if row is not None and row.state is MediaState.SHOWN else Photo(why="not_here")
+    except OSError:
+        return Photo(why="not_here")
+
+
+def _joined(pieces: Iterator[str], at_least: int = 16_384) -> Iterator[str]:
+    """A template gives a piece for each word in it."""
+    waiting: list[str] = []
+    length = 0
+    for piece in pieces:
+        waiting.append(piece)
+        length += len(piece)
+        if length >= at_least:
+            yield "".join(waiting)
+            waiting, length = [], 0
+    yield "".join(waiting)
+
+
+async def _pages(services: Services, wanted: IncidentFilter) -> AsyncIterator[list[Incident]]:
+    last: Incident | None = None
+    while page := await services.store.incidents.newest(PAGE, last, wanted=wanted, now_s=services.clock()):
+        yield page
+        last = page[-1]
+
+
+async def _features(pages: AsyncIterator[list[Incident]]) -> AsyncIterator[list[dict[str, Any]]]:
+    async for page in pages:
+        yield [incident_feature(incident).model_dump(mode="json") for incident in page]
+
+
+def _geojson(pages: AsyncIterator[list[Incident]]) -> AsyncIterator[str]:
+    return feature_collection(_features(pages), {})
+
+
+async def _csv(pages: AsyncIterator[list[Incident]]) -> AsyncIterator[str]:
+    columns: list[str] = []
+    async for page in pages:
+        rows = [_row(incident) for incident in page]
+        head = not columns
+        columns = columns or list(rows[0])
+        yield csv_lines(rows, columns, head=head)
+    if not columns:
+        yield csv_lines([], ["id", "lat_deg", "lon_deg", "datum"], head=True)
+
+
+def _row(incident: Incident) -> dict[str, Any]:
+    feature = incident_feature(incident)
+    place = feature.geometry.coordinates if feature.geometry else (None, None)
+    return {
+        "id": feature.id,
+        "lat_deg": place[1],
+        "lon_deg": place[0],
+        "datum": "WGS84",
+        **feature.properties,
+    }
