@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from asyncio.subprocess import Process
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from edge.airborne import Airborne
 from edge.config import AgentConfig
@@ -23,6 +23,7 @@ from edge.patrols.depot import PatrolDepot, kept_patrol
 from edge.patrols.load import load_patrol
 from edge.patrols.patrol import FlyablePatrol
 from edge.supervisor import Turn, supervise
+from edge.vision.process import VisionProcess
 from edge.watch import Watch
 from flight.arbiter import RcSwitches
 from flight.signing import Signing, read_key
@@ -31,6 +32,7 @@ from uplink.client import UplinkClient
 from uplink.drone_link import DroneLink
 from uplink.errors import UplinkError
 from uplink.keys import read_drone_key
+from uplink.live_view.sender import ViewSender
 from uplink.messages import DroneState, Order, PatrolRef
 from uplink.metering import Metering
 from uplink.order_sequence import OrderSequence
@@ -42,7 +44,7 @@ from uplink.tls import trusting
 log = logging.getLogger(__name__)
 
 
-async def run_agent(config: AgentConfig, first_child: Process | None = None) -> None:
+async def run_agent(config: AgentConfig, first_child: VisionProcess | None = None) -> None:
     """Run until cancelled, with a vision child that may have been started already.
 
     Raises EmberwatchError for what a person can mend before the flight.
@@ -74,17 +76,37 @@ async def run_agent(config: AgentConfig, first_child: Process | None = None) -> 
         client = UplinkClient(
             config.uplink.station_url, config.drone.id, key, outbox, metering=metering, tls=tls
         )
+        view = ViewSender(
+            config.uplink.station_url,
+            config.drone.id,
+            key,
+            agent.watch.live_view,
+            objection=partial(view_objection, config.live_view.allow, metering),
+            most_kbit_s=config.live_view.most_kbit_s,
+            tls=tls,
+        )
         link = DroneLink(
             config.uplink.station_url,
             config.drone.id,
             key,
             on_order=agent.take_order,
             on_back=client.station_is_heard,
+            on_watched=view.watched,
             station_key=station_key,
             sequence=OrderSequence(config.data_dir / "order.sequence"),
             tls=tls,
         )
-        await agent.run(client, link)
+        await agent.run(client, link, view)
+
+
+async def view_objection(allow: str, metering: Metering) -> str:
+    """Why people may not be sent the camera's picture now; empty is nothing."""
+    if allow == "never":
+        return "this drone's configuration does not allow to watch"
+    await metering.largest_media_bytes()
+    if metering.metered and allow != "always":
+        return 'the link is metered, and [agent.live_view] allow is not "always"'
+    return ""
 
 
 def _station_key(config: AgentConfig) -> StationPublicKey | None:
@@ -121,7 +143,7 @@ class Agent:
         outbox: Outbox,
         *,
         get_patrol: Callable[[PatrolRef], Awaitable[bytes]],
-        first_child: Process | None = None,
+        first_child: VisionProcess | None = None,
     ) -> None:
         self._config = config
         self._vehicle = vehicle
@@ -152,13 +174,14 @@ class Agent:
         """An order from the station."""
         self.deck.desk.take(order)
 
-    async def run(self, client: UplinkClient, link: DroneLink) -> None:
+    async def run(self, client: UplinkClient, link: DroneLink, view: ViewSender) -> None:
         """Until cancelled."""
         async with self._vehicle, asyncio.TaskGroup() as tasks:
             tasks.create_task(supervise(self._config, link, self._turn, self._state), name="supervisor")
             tasks.create_task(self.watch.run(), name="watch")
             tasks.create_task(client.run(), name="courier")
             tasks.create_task(link.run(), name="drone link")
+            tasks.create_task(view.run(), name="live view")
             await self._vehicle.wait_for_autopilot(self._config.mavlink.wait_s)
             tasks.create_task(self.deck.run(), name="flight deck")
             teller = GroundTeller(self._config, self.deck, self._vehicle.telemetry, client)

@@ -12,6 +12,8 @@ from types import MappingProxyType
 from typing import TypeVar
 from uuid import UUID
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from edge.alert_record import AlertRecord, spread
@@ -238,8 +240,8 @@ class AlertWriter:
             last_seen_at=_utc(hotspot.latest),
             confirmed_at=_utc(hotspot.confirmed),
             time_source=time_source,
-            position=_position(hotspot),
-            ellipse=_ellipse(hotspot),
+            position=position_of(hotspot),
+            ellipse=None if covariance is None else ellipse_of(covariance),
             covariance_m2=None
             if covariance is None
             else (float(covariance[0, 0]), float(covariance[0, 1]), float(covariance[1, 1])),
@@ -324,16 +326,16 @@ def _camera_position(pose: Pose) -> Position:
     return Position(lat_deg=pose.lat_deg, lon_deg=pose.lon_deg, alt_amsl_m=pose.alt_amsl_m)
 
 
-def _position(hotspot: Hotspot) -> Position | None:
+def position_of(hotspot: Hotspot) -> Position | None:
+    """None where only a bearing is known."""
     if hotspot.lat_deg is None or hotspot.lon_deg is None:
         return None
     return Position(lat_deg=hotspot.lat_deg, lon_deg=hotspot.lon_deg, alt_amsl_m=hotspot.alt_amsl_m)
 
 
-def _ellipse(hotspot: Hotspot) -> ErrorEllipse | None:
-    if hotspot.covariance_m2 is None:
-        return None
-    major_m, minor_m, orientation_deg = ellipse(hotspot.covariance_m2, 0.9)
+def ellipse_of(covariance_m2: NDArray[np.float64]) -> ErrorEllipse:
+    """That holds 90 % of a Gaussian on the ground."""
+    major_m, minor_m, orientation_deg = ellipse(covariance_m2, 0.9)
     return ErrorEllipse(
         semi_major_m=max(major_m, LEAST_AXIS_M),
         semi_minor_m=max(minor_m, LEAST_AXIS_M),

@@ -311,6 +311,17 @@ class ServiceSection(Section):
     )
 
 
+class LiveViewSection(Section):
+    """The camera's picture for people who watch at the station. Nothing is sent while nobody does."""
+
+    allow: Literal["unmetered", "always", "never"] = Field(
+        "unmetered", description="over which links: those that cost nothing, any, or none"
+    )
+    most_kbit_s: float = Field(
+        8000.0, ge=50, le=100_000, description="that pictures may take of the link, at most"
+    )
+
+
 class VirtualSection(Section):
     """The rendered world that `camera.source = "virtual"` looks at."""
 
@@ -347,6 +358,7 @@ class AgentConfig(Section):
     traffic: TrafficSection = TrafficSection()
     uplink: UplinkSection
     service: ServiceSection = ServiceSection()
+    live_view: LiveViewSection = LiveViewSection()
     virtual: VirtualSection = VirtualSection()
     fixed: FixedSection | None = None
     zones: list[ZoneSection] = Field(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from asyncio.subprocess import Process
 
 from edge.config import AgentConfig
 from edge.drone_state import camera_view, watch_facts
@@ -18,11 +17,13 @@ from edge.footprint import footprint
 from edge.ground_told import ignore_zones
 from edge.locate import MAX_RANGE_M
 from edge.supervisor import Turn, supervise
+from edge.vision.process import VisionProcess
 from edge.watch import Watch
 from flight.errors import EmberwatchError
 from uplink.client import UplinkClient
 from uplink.drone_link import DroneLink
 from uplink.ground import DroneGround
+from uplink.live_view.sender import ViewSender
 from uplink.messages import ControlState, DroneState, Order, OrderKind, Position
 from uplink.outbox import Outbox
 
@@ -44,7 +45,7 @@ class FixedAgent:
         section: FixedSection,
         outbox: Outbox,
         *,
-        first_child: Process | None = None,
+        first_child: VisionProcess | None = None,
     ) -> None:
         """Raises FixedCameraError, TerrainError or CameraProfileError for what a person can mend."""
         self._config = config
@@ -60,7 +61,7 @@ class FixedAgent:
         """An order from the station."""
         self.desk.take(order)
 
-    async def run(self, client: UplinkClient, link: DroneLink) -> None:
+    async def run(self, client: UplinkClient, link: DroneLink, view: ViewSender) -> None:
         """Until cancelled."""
         client.show(
             DroneGround(drone_id=self._config.drone.id, ignore_zones=ignore_zones(self._config.zones))
@@ -70,6 +71,7 @@ class FixedAgent:
             tasks.create_task(self.watch.run(), name="watch")
             tasks.create_task(client.run(), name="courier")
             tasks.create_task(link.run(), name="drone link")
+            tasks.create_task(view.run(), name="live view")
             tasks.create_task(self.desk.run(), name="orders")
 
     def state(self, now_s: float) -> DroneState:

@@ -7,17 +7,17 @@ child is told what to look at before this process loads the rest, so that it nev
 from __future__ import annotations
 
 from edge.config import AgentConfig
+from edge.vision.process import VisionProcess
 from edge.vision.settings import vision_settings
-from edge.vision.supervisor import end_child, start_child, tell
 
 
 async def start_agent(config: AgentConfig) -> None:
     """Run until cancelled. Raises EmberwatchError for what a person can mend before the flight."""
-    child = await start_child()
+    child = await VisionProcess.start()
     try:
-        tell(child, vision_settings(config, config.camera.optics()))
+        child.tell(vision_settings(config, config.camera.optics()))
         from edge.agent import run_agent  # imported here: it takes its time, and the child is loading
 
         await run_agent(config, child)
     finally:
-        await end_child(child)
+        await child.end()

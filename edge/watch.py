@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from asyncio.subprocess import Process
 from collections import deque
 from dataclasses import replace
 from datetime import datetime
@@ -26,10 +25,12 @@ from edge.health import Health
 from edge.hotspot import Hotspot, HotspotChange, HotspotState, Look
 from edge.hotspot_store import HotspotStore
 from edge.hotspots import HotspotTracker
+from edge.live_view import LiveView
 from edge.locate import locate_detections
 from edge.optics import Camera
 from edge.pose import Pose, PoseUnavailable
 from edge.tiling import TilePlanner
+from edge.vision.process import VisionProcess
 from edge.vision.report import FrameReport, Ready
 from edge.vision.settings import vision_settings
 from edge.vision.supervisor import VisionSupervisor
@@ -66,7 +67,7 @@ class Watch:
         camera: Camera,
         terrain: Terrain | None,
         *,
-        first_child: Process | None = None,
+        first_child: VisionProcess | None = None,
     ) -> None:
         self.health = Health(time.monotonic(), 1.0 / config.camera.frames_per_s, still_s=carrier.still_s)
         self.pose: Pose | None = None
@@ -105,6 +106,15 @@ class Watch:
         )
         self._alerts = AlertWriter(
             config.drone.id, self._shelf, self._lead_up, known=outbox.told(REMEMBERED_ALERTS)
+        )
+        self.live_view = LiveView(
+            self._vision,
+            carrier,
+            camera,
+            terrain,
+            latency_s=config.camera.latency_s,
+            hotspots=lambda: [one for one in self._tracker.hotspots if self._alerts.knows(one.id)],
+            seeing=self.health.state,
         )
         self._to_keep: asyncio.Queue[Draft] = asyncio.Queue(MOST_UNKEPT_ALERTS)
         self._logged: set[str] = set()
@@ -158,6 +168,7 @@ class Watch:
         self.inference_ms = report.inference_ms
         self.frame_age_s = report.age_ms / 1e3 + self._config.camera.latency_s
         self._dropped = report.dropped
+        self.live_view.found(exposed_s, report)
         stuck = self._carrier.is_stuck(report.unchanged, self.pose)
         proves = self.health.frame_looked_at(
             exposed_s, report.fingerprint, report.contrast, report.flaw, stuck=stuck
@@ -200,6 +211,7 @@ class Watch:
         look = Look(exposed_s, utc, pose, camera, tuple(sightings), self._terrain, tiles, proves)
         self._go_on(look)
         changes = self._tracker.look(look)
+        self.live_view.placed(exposed_s, sightings)
         self._keep_due = self._keep_due or bool(sightings) or bool(changes)
         self._latest_look = look.at_s, utc
         self._growth.look(self._tracker.hotspots, look.at_s)

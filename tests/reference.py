@@ -38,6 +38,7 @@ from uplink.station.app import API, create_app
 from uplink.station.config import StationConfig
 from uplink.station.routes.drone_link import drone_link
 from uplink.station.routes.live import live
+from uplink.station.routes.views import pictures, view
 
 ROOT = Path(__file__).parents[1]
 
@@ -254,7 +255,12 @@ def api_routes() -> list[tuple[str, str, str]]:
         for path, methods in asyncio.run(described())["paths"].items()
         for method, said in methods.items()
     ]
-    sockets = [("/live", live), ("/drones/{drone_id}/link", drone_link)]
+    sockets = [
+        ("/live", live),
+        ("/drones/{drone_id}/link", drone_link),
+        ("/drones/{drone_id}/pictures", pictures),
+        ("/drones/{drone_id}/view", view),
+    ]
     return [*found, *(("WebSocket", API + path, _first_line(serve)) for path, serve in sockets)]
 
 

@@ -50,7 +50,8 @@ class DroneLink:
 
     ``on_order`` is called on the event loop, once for each order that the station of ``station_key`` signed
     for this run of the agent; tell its result in the next states. ``on_back`` is, when the station is heard
-    after it was not. ``rng`` and ``clock`` (seconds since the computer's start) may be given for tests.
+    after it was not. ``on_watched`` is, when somebody watches the drone's pictures, with the seconds that
+    this holds for. ``rng`` and ``clock`` (seconds since the computer's start) may be given for tests.
     Raises ``UplinkError`` for an address that is none.
     """
 
@@ -62,6 +63,7 @@ class DroneLink:
         *,
         on_order: Callable[[Order], None],
         on_back: Callable[[], None] | None = None,
+        on_watched: Callable[[float], None] | None = None,
         station_key: StationPublicKey | None,
         sequence: OrderSequence,
         tls: ssl.SSLContext | None = None,
@@ -69,7 +71,7 @@ class DroneLink:
         rng: random.Random | None = None,
         clock: Callable[[], float] = elapsed_s,
     ) -> None:
-        self._url = _socket_url(station_url, drone_id)
+        self._url = socket_url(station_url, drone_id, "link")
         self._headers = {"Authorization": f"Bearer {key}"}
         self._tls: dict[str, Any] = {"ssl": tls} if tls and self._url.startswith("wss:") else {}
         self._clock = clock
@@ -78,6 +80,7 @@ class DroneLink:
             drone_id, self._run, on_order, key=station_key, sequence=sequence, clock=clock
         )
         self._on_back = on_back
+        self._on_watched = on_watched
         self._backoff = backoff
         self._link = StationLink(
             self._url,
@@ -227,15 +230,18 @@ class DroneLink:
             if word.refused and not self._refused:
                 log.error("the station refuses the drone's state: %s", word.refused)
             self._refused = bool(word.refused)
+        if word.watched_s is not None and self._on_watched is not None:
+            self._on_watched(word.watched_s)
         if word.order is not None:
             await self._intake.take(word.order)
 
 
-def _socket_url(station_url: str, drone_id: str) -> str:
+def socket_url(station_url: str, drone_id: str, what: str) -> str:
+    """Of one of the drone's sockets at its station. Raises ``UplinkError`` for an address that is none."""
     scheme, separator, rest = station_url.rstrip("/").partition("://")
     if scheme not in _WORDS or not separator or not rest:
         raise UplinkError(
             f"the station's address is not usable: {station_url!r}",
             hint="Give it as in http://192.168.1.10:8420",
         )
-    return f"{_WORDS[scheme]}://{rest}/api/v1/drones/{drone_id}/link"
+    return f"{_WORDS[scheme]}://{rest}/api/v1/drones/{drone_id}/{what}"

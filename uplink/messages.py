@@ -281,6 +281,12 @@ class StationWord(Message):
     heard: int | None = Field(None, ge=1, description="the how-manieth state on this link it has dealt with")
     refused: str = Field("", max_length=256, description="why it could not take that state, if so")
     order: SignedOrder | None = None
+    watched_s: float | None = Field(
+        None,
+        gt=0,
+        le=60,
+        description="somebody watches its pictures, for this long if not said again",
+    )
 
 
 class OrderState(StrEnum):

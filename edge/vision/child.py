@@ -1,14 +1,15 @@
-"""The vision child: ``python -m edge.vision.child LEVEL``, started by ``edge.vision.supervisor`` alone.
+"""The vision child: ``python -m edge.vision.child LEVEL PICTURES``, started by ``edge.vision.process`` alone.
 
 One thread reads the camera, another looks and writes to the pipe; the newest frame wins between them, so
 that a supervisor that is slow to read costs frames and never memory. The settings come as the first line
-of standard input, plans of what to look at closely after it; its end means that the supervisor is gone, and
-so is the child then. What it logs from ``LEVEL`` up goes to the supervisor's standard error, in the same
-format.
+of standard input, plans of what to look at closely and wishes for pictures after it; its end means that the
+supervisor is gone, and so is the child then. What it logs from ``LEVEL`` up goes to the supervisor's standard
+error, in the same format. ``PICTURES`` is the file descriptor that pictures for people who watch go to.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import os
@@ -41,6 +42,8 @@ from edge.vision.report import (
     write,
 )
 from edge.vision.slot import LatestSlot
+from edge.vision.view import wish_of
+from edge.vision.viewfinder import Viewfinder
 from flight.errors import EmberwatchError
 from models.detector import Detector
 
@@ -52,7 +55,9 @@ GLANCE_QUALITY = 70
 FAILED_EXIT_CODE = 3
 
 
-def watch(settings: VisionSettings, plans: Plans, send: Callable[[Message], None]) -> None:
+def watch(
+    settings: VisionSettings, plans: Plans, viewfinder: Viewfinder, send: Callable[[Message], None]
+) -> None:
     """Look at frames until the camera ends. Raises EmberwatchError for what a person can mend."""
     cv2.setNumThreads(settings.threads)  # OpenCV's are bounded too: it would take every core
     detector = Detector.load(
@@ -70,7 +75,7 @@ def watch(settings: VisionSettings, plans: Plans, send: Callable[[Message], None
     glances = Glances()
     send(Ready(detector.name, detector.sha256, threshold, detector.input_px, detector.backend))
     frames: LatestSlot[Frame] = LatestSlot()
-    threading.Thread(target=_capture, args=(camera, frames), name="camera", daemon=True).start()
+    threading.Thread(target=_capture, args=(camera, frames, viewfinder), name="camera", daemon=True).start()
     due_s = time.monotonic()
     while True:
         time.sleep(max(0.0, due_s - time.monotonic()))
@@ -149,12 +154,13 @@ def _jpeg(image: NDArray[np.uint8], quality: int = JPEG_QUALITY) -> bytes:
     return data.tobytes() if ok else b""
 
 
-def _capture(camera: CameraSource, frames: LatestSlot[Frame]) -> None:
+def _capture(camera: CameraSource, frames: LatestSlot[Frame], viewfinder: Viewfinder) -> None:
     try:
         while True:
             frame = camera.read(timeout_s=1.0)
             if frame is not None:
                 frames.put(frame)
+                viewfinder.see(frame)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the looking thread must hear of it
         frames.fail(error)
 
@@ -175,13 +181,17 @@ def _take_stdout() -> BinaryIO:
     return pipe
 
 
-def _hear_the_supervisor(plans: Plans) -> None:
-    """Take plans until the supervisor is gone, and die with it."""
+def _hear_the_supervisor(plans: Plans, viewfinder: Viewfinder) -> None:
+    """Take plans and wishes until the supervisor is gone, and die with it."""
     while line := sys.stdin.readline():
         try:
-            plans.hear(line)
+            wish = wish_of(json.loads(line))
+            if wish is None:
+                plans.hear(line)
+            else:
+                viewfinder.wish(wish)
         except ValueError as error:
-            log.warning("a plan that cannot be read is left out: %s", error)
+            log.warning("what the supervisor says cannot be read and is left out: %s", error)
     os._exit(0)
 
 
@@ -195,9 +205,12 @@ def main() -> int:
         return 0
     settings = VisionSettings.from_json(told)
     plans = Plans(1.0 / settings.frames_per_s)
-    threading.Thread(target=_hear_the_supervisor, args=(plans,), name="leash", daemon=True).start()
+    viewfinder = Viewfinder(os.fdopen(int(sys.argv[2]), "wb"))
+    viewfinder.start()
+    leash = threading.Thread(target=_hear_the_supervisor, args=(plans, viewfinder), name="leash", daemon=True)
+    leash.start()
     try:
-        watch(settings, plans, lambda message: write(message, pipe))
+        watch(settings, plans, viewfinder, lambda message: write(message, pipe))
     except EmberwatchError as error:
         write(Failed(error.message, error.hint), pipe)
         return FAILED_EXIT_CODE

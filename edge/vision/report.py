@@ -21,7 +21,7 @@ from edge.vision.tile import Tile
 MAX_JSON_BYTES = 1 << 20
 MAX_JPEG_BYTES = 16 << 20
 GLANCE_WIDTH_PX = 320
-_LENGTH = struct.Struct(">I")
+LENGTH = struct.Struct(">I")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def pack(message: Message) -> bytes:
     pictures = [message.jpeg, message.glance] if isinstance(message, FrameReport) else [b"", b""]
     fields = {key: value for key, value in asdict(message).items() if key not in _PICTURES}
     head = json.dumps({"kind": type(message).__name__, **fields}).encode()
-    return b"".join(_LENGTH.pack(len(part)) + part for part in (head, *pictures))
+    return b"".join(LENGTH.pack(len(part)) + part for part in (head, *pictures))
 
 
 def write(message: Message, pipe: BinaryIO) -> None:
@@ -154,7 +154,7 @@ async def read(stream: asyncio.StreamReader) -> Message:
     Raises EOFError when the child closed its end (asyncio.IncompleteReadError is one) and
     BrokenReportError when it wrote something else.
     """
-    head = await _read_part(stream, MAX_JSON_BYTES)
+    head = await read_part(stream, MAX_JSON_BYTES)
     try:
         fields: dict[str, Any] = json.loads(head)
         kind = _KINDS[fields.pop("kind")]
@@ -165,12 +165,13 @@ async def read(stream: asyncio.StreamReader) -> Message:
         message = kind(**fields)
     except (ValueError, KeyError, TypeError) as error:
         raise BrokenReportError(f"not a vision report: {error}") from error
-    jpeg, glance = [await _read_part(stream, MAX_JPEG_BYTES) for _ in _PICTURES]
+    jpeg, glance = [await read_part(stream, MAX_JPEG_BYTES) for _ in _PICTURES]
     return replace(message, jpeg=jpeg, glance=glance) if isinstance(message, FrameReport) else message
 
 
-async def _read_part(stream: asyncio.StreamReader, limit: int) -> bytes:
-    (length,) = _LENGTH.unpack(await stream.readexactly(_LENGTH.size))
+async def read_part(stream: asyncio.StreamReader, limit: int) -> bytes:
+    """A length and that many bytes. Raises EOFError and BrokenReportError."""
+    (length,) = LENGTH.unpack(await stream.readexactly(LENGTH.size))
     if length > limit:
         raise BrokenReportError(f"a part of {length} bytes, where {limit} is the most")
     return await stream.readexactly(length)

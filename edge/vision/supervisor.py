@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
 from collections.abc import Awaitable, Callable, Sequence
 
 from edge.vision.plan import plan_line
+from edge.vision.process import VisionProcess
 from edge.vision.report import BrokenReportError, Ended, Failed, FrameReport, Ready, VisionSettings, read
 from edge.vision.tile import Tile
+from edge.vision.view import Shown, Wish, read_shown
 from flight.errors import EmberwatchError
 
 log = logging.getLogger(__name__)
@@ -24,25 +25,6 @@ WARM_UP_S = 45.0  # a provider that builds its engine on a small computer takes 
 STALLED_S = 10.0
 EXIT_S = 2.0
 RESTART_DELAYS_S = (0.5, 1.0, 2.0, 5.0, 10.0)
-
-
-async def start_child() -> Process:
-    """A vision child that waits to be told what to look at, and ends by itself when nobody does."""
-    command = [sys.executable, "-m", "edge.vision.child", str(log.getEffectiveLevel())]
-    return await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
-
-
-def tell(process: Process, settings: VisionSettings) -> None:
-    """What to look at: a started child's first line. One that is gone already is found out by reading it."""
-    assert process.stdin is not None  # noqa: S101 - a pipe, as asked for
-    process.stdin.write((settings.to_json() + "\n").encode())
-
-
-async def end_child(process: Process) -> None:
-    """Kill and reap: a child that hangs in a driver heeds nothing gentler, and it holds nothing to lose."""
-    if process.returncode is None:
-        process.kill()
-    await process.wait()
 
 
 class VisionError(EmberwatchError):
@@ -66,7 +48,7 @@ class VisionSupervisor:
         on_trouble: Callable[[str], None],
         *,
         must_go_on: Callable[[], Awaitable[bool]],
-        first: Process | None = None,
+        first: VisionProcess | None = None,
         warm_up_s: float = WARM_UP_S,
         stalled_s: float = STALLED_S,
     ) -> None:
@@ -82,18 +64,33 @@ class VisionSupervisor:
         self.reports = 0
         self.restarts = 0
         self.process_id: int | None = None
-        self._plans_to: asyncio.StreamWriter | None = None
+        self._says_to: asyncio.StreamWriter | None = None
+        self._shown: Shown | None = None
+        self._is_shown = asyncio.Event()
 
     def plan(self, tiles: Sequence[Tile]) -> None:
         """Tell the child what to look at closely on its next frames. Never waits: a plan that the child has
         not taken from the pipe yet is one too many, and this one is left out."""
-        pipe = self._plans_to
+        self._say(plan_line(tiles))
+
+    async def show(self, wish: Wish, timeout_s: float) -> Shown | None:
+        """A picture for people who watch; None where none comes in time. One after another."""
+        self._shown = None
+        self._is_shown.clear()
+        self._say(wish.line())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._is_shown.wait()
+        return self._shown
+
+    def _say(self, line: str) -> None:
+        pipe = self._says_to
         if (
             pipe is not None
             and not pipe.transport.is_closing()
             and not pipe.transport.get_write_buffer_size()
         ):
-            pipe.write(plan_line(tiles).encode())
+            pipe.write(line.encode())
 
     async def run(self) -> None:
         """Runs until the camera's end (a video file's last frame) or until cancelled.
@@ -117,20 +114,35 @@ class VisionSupervisor:
 
     async def _one_child(self) -> str | None:
         """Start a child and read it to its end; why there must be another, or None at the camera's end."""
-        process, self._first = self._first, None
-        if process is None:
+        child, self._first = self._first, None
+        if child is None:
             try:
-                process = await start_child()
+                child = await VisionProcess.start()
             except (OSError, RuntimeError) as error:  # no memory, files or processes left; or no threads
                 return f"the vision process cannot be started ({error})"
-            tell(process, self._settings)
-        self.process_id = process.pid
+            child.tell(self._settings)
+        self.process_id = child.process.pid
+        showing = asyncio.create_task(self._take_pictures(child), name="pictures")
         try:
-            return await self._follow(process)
+            return await self._follow(child.process)
         finally:
-            self._plans_to = None
-            await end_child(process)
+            self._says_to = None
+            showing.cancel()
+            await asyncio.gather(showing, return_exceptions=True)
+            await child.end()
             self.process_id = None
+
+    async def _take_pictures(self, child: VisionProcess) -> None:
+        """What the child shows to people who watch. Whatever is wrong with that, it goes on looking."""
+        try:
+            stream = await child.pictures()
+            while True:
+                self._shown = await read_shown(stream)
+                self._is_shown.set()
+        except EOFError:
+            return
+        except (BrokenReportError, OSError) as error:
+            log.warning("no more pictures for who watches from this vision process: %s", error)
 
     async def _follow(self, process: Process) -> str | None:
         """As ``_one_child``, of one that has started."""
@@ -142,7 +154,7 @@ class VisionSupervisor:
                 message = await asyncio.wait_for(read(process.stdout), timeout_s)
                 match message:
                     case Ready():
-                        self._plans_to = process.stdin
+                        self._says_to = process.stdin
                         self._on_ready(message)
                     case Failed():
                         return await self._failed(message)

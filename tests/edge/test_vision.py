@@ -8,7 +8,6 @@ import logging
 import os
 import re
 import signal
-from asyncio.subprocess import Process
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from edge.evidence import GLANCE_BYTES
 from edge.vision.child import Glances, least_score
 from edge.vision.flaw import Flaw
 from edge.vision.merge import Found
+from edge.vision.process import VisionProcess
 from edge.vision.report import (
     BrokenReportError,
     Ended,
@@ -34,8 +34,9 @@ from edge.vision.report import (
     read,
 )
 from edge.vision.slot import LatestSlot
-from edge.vision.supervisor import VisionError, VisionSupervisor, start_child, tell
+from edge.vision.supervisor import VisionError, VisionSupervisor
 from edge.vision.tile import Tile
+from edge.vision.view import Wish
 
 REPORT = FrameReport(
     seq=7, exposed_s=123.25, width_px=64, height_px=48,
@@ -134,7 +135,7 @@ class Watched:
         stalled_s: float = 10.0,
         *,
         in_air: bool = False,
-        first: Process | None = None,
+        first: VisionProcess | None = None,
     ) -> None:
         self.reports: list[FrameReport] = []
         self.ready: list[Ready] = []
@@ -183,23 +184,24 @@ async def test_the_real_child_looks_at_real_files(settings: VisionSettings) -> N
 
 
 async def test_a_child_that_was_started_early_is_the_one_that_looks(settings: VisionSettings) -> None:
-    child = await start_child()
-    tell(child, settings)
+    child = await VisionProcess.start()
+    child.tell(settings)
     watched = Watched(settings, first=child)
     task = asyncio.create_task(watched.supervisor.run())
     await watched.next_report()
-    assert watched.supervisor.process_id == child.pid
+    assert watched.supervisor.process_id == child.process.pid
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert child.returncode is not None
+    assert child.process.returncode is not None
 
 
 async def test_a_child_that_nobody_tells_what_to_look_at_ends_by_itself() -> None:
-    child = await start_child()
-    assert child.stdin is not None
-    child.stdin.close()
+    child = await VisionProcess.start()
+    assert child.process.stdin is not None
+    child.process.stdin.close()
     async with asyncio.timeout(60):
-        assert await child.wait() == 0
+        assert await child.process.wait() == 0
+    await child.end()
 
 
 @pytest.mark.parametrize(("level", "says"), [(logging.INFO, True), (logging.WARNING, False)])
@@ -253,6 +255,29 @@ async def test_the_child_looks_closely_at_what_it_is_told_to(settings: VisionSet
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     watched.supervisor.plan(wanted)  # to nobody, and no harm done
+
+
+async def test_the_child_shows_pictures_when_they_are_wished_for_and_goes_on_looking(
+    settings: VisionSettings,
+) -> None:
+    watched = Watched(settings)
+    task = asyncio.create_task(watched.supervisor.run())
+    first = await watched.next_report()
+    shown = await watched.supervisor.show(Wish(45, 60, 100_000), timeout_s=30)
+    again = await watched.supervisor.show(Wish(900, 60, 100_000), timeout_s=30)
+    assert shown is not None
+    assert again is not None
+    assert (shown.width_px, shown.height_px) == (80, 45)
+    assert (again.width_px, again.height_px, again.frame_width_px) == (160, 90, 160)
+    picture = cv2.imdecode(np.frombuffer(shown.jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    assert picture.shape == (45, 80, 3)
+    assert again.exposed_s > shown.exposed_s > first.exposed_s - 1
+    while (await watched.next_report()).exposed_s <= again.exposed_s:
+        pass  # what nobody reads any more of the pictures holds up no report
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert await watched.supervisor.show(Wish(45, 60, 100_000), timeout_s=0.01) is None
 
 
 @pytest.mark.parametrize("harm", [signal.SIGSTOP, signal.SIGKILL], ids=["hangs", "crashes"])
@@ -324,13 +349,13 @@ async def test_a_child_that_cannot_be_started_again_is_tried_until_it_can_be(
     refusals = [refusal] * 4
     real = asyncio.create_subprocess_exec
 
-    async def spawn(*args: str, **pipes: int) -> asyncio.subprocess.Process:
+    async def spawn(*args: str, **pipes: Any) -> asyncio.subprocess.Process:
         if watched.supervisor.reports and refusals:
             raise refusals.pop()
-        return await real(*args, **pipes)  # type: ignore[arg-type]
+        return await real(*args, **pipes)
 
     monkeypatch.setattr("edge.vision.supervisor.RESTART_DELAYS_S", (0.01,))
-    monkeypatch.setattr("edge.vision.supervisor.asyncio.create_subprocess_exec", spawn)
+    monkeypatch.setattr("edge.vision.process.asyncio.create_subprocess_exec", spawn)
     watched = Watched(settings)
     task = asyncio.create_task(watched.supervisor.run())
     await watched.next_report()

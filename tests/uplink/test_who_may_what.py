@@ -159,25 +159,29 @@ ROUTES: dict[str, tuple[str, int]] = {
     "POST /api/v1/webhooks/{endpoint}/test": (ADMIN, 404),
 }
 
+PAGES = {
+    "nobody": 403,
+    "viewer": 101,
+    "pilot": 101,
+    "admin": 101,
+    "drone": 403,
+    "revoked drone": 403,
+    "other site": 403,
+}
+OWN_DRONE = {
+    "nobody": 401,
+    "viewer": 401,
+    "pilot": 401,
+    "admin": 401,
+    "drone": 101,
+    "revoked drone": 401,
+    "other site": 401,
+}
 SOCKETS = {
-    "WebSocket /api/v1/live": {
-        "nobody": 403,
-        "viewer": 101,
-        "pilot": 101,
-        "admin": 101,
-        "drone": 403,
-        "revoked drone": 403,
-        "other site": 403,
-    },
-    "WebSocket /api/v1/drones/{drone_id}/link": {
-        "nobody": 401,
-        "viewer": 401,
-        "pilot": 401,
-        "admin": 401,
-        "drone": 101,
-        "revoked drone": 401,
-        "other site": 401,
-    },
+    "WebSocket /api/v1/live": PAGES,
+    "WebSocket /api/v1/drones/{drone_id}/view": PAGES,
+    "WebSocket /api/v1/drones/{drone_id}/link": OWN_DRONE,
+    "WebSocket /api/v1/drones/{drone_id}/pictures": OWN_DRONE,
 }
 
 

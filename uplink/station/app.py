@@ -73,6 +73,7 @@ from uplink.station.routes import lease as control_routes
 from uplink.station.routes import metrics as metric_routes
 from uplink.station.routes import retention as retention_routes
 from uplink.station.routes import tips as tip_routes
+from uplink.station.routes import views as view_routes
 from uplink.station.routes import webhooks as webhook_routes
 from uplink.station.routes import zones as zone_routes
 from uplink.station.routes.dependencies import ANYWHERE
@@ -82,6 +83,7 @@ from uplink.station.store.store import Store
 from uplink.station.tips import Tips
 from uplink.station.tls import check_certificate
 from uplink.station.uploads import Uploads
+from uplink.station.views import Views
 from uplink.station.webhooks.dispatcher import WebhookDispatcher
 from uplink.station.webhooks.endpoints import load_endpoints
 from uplink.station.works import Works
@@ -152,7 +154,9 @@ def create_app(
             await access.start()
             fleet = Fleet(await store.fleet.load())
             links = DroneLinks()
+            views = Views(links.is_watched, links.is_open)
             keys.on_key_gone(links.shut_out)
+            keys.on_key_gone(views.shut_out)
             control = Control(store.orders, hub, links, order_key, clock=clock, monotonic=monotonic)
             await control.restore()
             tips = Tips(
@@ -202,6 +206,7 @@ def create_app(
                 check,
                 metrics,
                 MapShelf(config.map, config.data_dir),
+                views,
                 clock,
                 config.data_dir,
                 clock(),
@@ -255,7 +260,8 @@ def create_app(
         api.include_router(part.router)
     for part in (media, basemap, live, deliveries, health):
         api.include_router(part.router)
-    api.include_router(drone_link.router)
+    for part in (drone_link, view_routes):
+        api.include_router(part.router)
     for part in (incident_files, incident_routes, crew, suppressed, zone_routes, session, users, audit):
         api.include_router(part.router)
     for part in (webhook_routes, tip_routes, retention_routes, backup_routes, system):

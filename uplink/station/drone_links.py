@@ -24,6 +24,8 @@ class OpenLink:
         self.drone_id = drone_id
         self.number = number
         self.has_orders = asyncio.Event()
+        self.is_watched = asyncio.Event()
+        """Somebody has begun to watch what the drone sees."""
         self.ended = asyncio.Event()
         self.end_code = 0
         self.end_reason = ""
@@ -71,6 +73,16 @@ class DroneLinks:
         link = self._links.get(drone_id)
         if link is not None:
             link.has_orders.set()
+
+    def is_open(self, drone_id: str) -> bool:
+        """Whether this drone can be told something."""
+        return drone_id in self._links
+
+    def is_watched(self, drone_id: str) -> None:
+        """Somebody has begun to watch this drone."""
+        link = self._links.get(drone_id)
+        if link is not None:
+            link.is_watched.set()
 
     def shut_out(self, drone_id: str) -> None:
         """The drone's key is no longer taken."""

@@ -56,6 +56,7 @@ class Metrics:
         self._pictures = self._gauge("pictures_unchecked", "pictures that wait to be checked")
         self._picture_age = self._gauge("picture_unchecked_age_seconds", "of the one that waits the longest")
         self._pages = self._gauge("live_pages", "open pages")
+        self._viewers = self._gauge("view_pages", "pages that watch what a drone sees")
         self._free = self._gauge("disk_free_bytes", "on the disk with the data folder")
         self._in_trouble = self._gauge("task_in_trouble", "a task that failed within a minute", "task")
         self._can_read = self._gauge("database_readable", "whether the figures from the database are there")
@@ -87,6 +88,7 @@ class Metrics:
         for task in services.works.in_trouble:
             self._in_trouble.labels(task).set(1)
         self._pages.set(services.live.pages)
+        self._viewers.set(services.views.viewers)
         self._free.set(services.health.free_bytes)
         try:
             counts = await services.store.counts.read()

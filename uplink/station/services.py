@@ -29,6 +29,7 @@ from uplink.station.retention import Retention
 from uplink.station.store.store import Store
 from uplink.station.tips import Tips
 from uplink.station.uploads import Uploads
+from uplink.station.views import Views
 from uplink.station.webhooks.dispatcher import WebhookDispatcher
 from uplink.station.works import Works
 from uplink.station.zones import Zones
@@ -63,6 +64,7 @@ class Services:
     health: HealthCheck
     metrics: Metrics
     map: MapShelf
+    views: Views
     clock: Callable[[], float]
     data_dir: Path
     started_s: float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
@@ -18,24 +19,26 @@ log = logging.getLogger(__name__)
 
 router = APIRouter(tags=["drones"])
 
+WATCHED_S = 9.0  # what a drone is told, three times in this long
+
 
 @router.websocket("/drones/{drone_id}/link")
 async def drone_link(websocket: WebSocket, drone_id: str) -> None:
     """A drone's line: each text that it sends is a `DroneState`, each that it gets a `StationWord`."""
     services: Services = websocket.app.state.services
-    scheme, _, key = websocket.headers.get("authorization", "").partition(" ")
-    drone = services.keys.owner_of(key.strip()) if scheme.lower() == "bearer" else None
-    if drone is None:
-        await _turn_away(websocket, 401, "give the drone's key as a bearer token")
-        return
-    if drone != drone_id:
-        await _turn_away(websocket, 403, f"this key is not drone {drone_id}'s")
+    if not await is_own_drone(websocket, services, drone_id):
         return
     await websocket.accept()
     link = services.control.links.open(drone_id)
+    services.views.tell_state(drone_id)
     parts = [
         asyncio.create_task(part)
-        for part in (_hear(websocket, services, link), _order(websocket, services, link), link.ended.wait())
+        for part in (
+            _hear(websocket, services, link),
+            _order(websocket, services, link),
+            _tell_of_viewers(websocket, services, link),
+            link.ended.wait(),
+        )
     ]
     try:
         await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
@@ -44,6 +47,7 @@ async def drone_link(websocket: WebSocket, drone_id: str) -> None:
             await websocket.close(link.end_code, link.end_reason)
     finally:
         services.control.links.close(link)
+        services.views.tell_state(drone_id)
         for part in parts:
             part.cancel()
         for outcome in await asyncio.gather(*parts, return_exceptions=True):
@@ -101,8 +105,32 @@ async def _send_orders(websocket: WebSocket, services: Services, link: OpenLink)
         await services.control.write_sent()
 
 
+async def _tell_of_viewers(websocket: WebSocket, services: Services, link: OpenLink) -> None:
+    """That somebody watches the drone, again and again for as long as it is so. A word of its own: a drone
+    that does not know it misses nothing else."""
+    while True:
+        if not services.views.is_watched(link.drone_id):
+            await link.is_watched.wait()
+        link.is_watched.clear()
+        await _say(websocket, StationWord(watched_s=WATCHED_S))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(WATCHED_S / 3):
+                await link.is_watched.wait()
+
+
 async def _say(websocket: WebSocket, word: StationWord) -> None:
     await websocket.send_text(word.model_dump_json(exclude_defaults=True))
+
+
+async def is_own_drone(websocket: WebSocket, services: Services, drone_id: str) -> bool:
+    """Whether it is this drone that connects; it is turned away otherwise."""
+    scheme, _, key = websocket.headers.get("authorization", "").partition(" ")
+    drone = services.keys.owner_of(key.strip()) if scheme.lower() == "bearer" else None
+    if drone is None:
+        await _turn_away(websocket, 401, "give the drone's key as a bearer token")
+    elif drone != drone_id:
+        await _turn_away(websocket, 403, f"this key is not drone {drone_id}'s")
+    return drone is not None and drone == drone_id
 
 
 async def _turn_away(websocket: WebSocket, status: int, why: str) -> None:
