@@ -11,7 +11,7 @@
     };
     const say = (what, element, other) =>
         wrong.add(`${what}: ${named(element)}${other ? ` / ${named(other)}` : ""}`);
-    const free = ".unseen, .maplibregl-map, .map, .photo, [data-free]";
+    const free = ".unseen, .skip:not(:focus), .maplibregl-map, .map, .photo, [data-free]";
     const shown = (element) =>
         element.checkVisibility({ visibilityProperty: true, opacityProperty: true }) && !element.closest(free);
     const all = (selector) => [...root.querySelectorAll(selector)].filter(shown);

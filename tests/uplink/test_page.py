@@ -166,7 +166,7 @@ async def test_the_page_comes_back_by_itself_when_the_station_does(open_ground: 
 
 async def test_without_webgl_all_but_the_map_works(open_ground: Ground) -> None:
     page = await open_ground.page()
-    await expect(page.get_by_role("main")).to_contain_text("The map needs WebGL 2")
+    await expect(page.get_by_role("region", name="Map")).to_contain_text("The map needs WebGL 2")
     alert = await open_ground.alert()
     await expect(page.locator(f"[data-alert='{alert.id}']")).to_contain_text("± 12 m")
 

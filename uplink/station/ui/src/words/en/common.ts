@@ -63,4 +63,5 @@ export const common = {
   partFailed: "{what} cannot be shown",
   partFailedHint: "The rest of the page works. What went wrong stands in the browser's log.",
   tryAgain: "Try again",
+  skip: "Skip to the content",
 };

@@ -65,4 +65,5 @@ export const common: Record<keyof typeof words, string> = {
   partFailed: "{what}无法显示",
   partFailedHint: "页面其余部分正常。出错原因见浏览器日志。",
   tryAgain: "重试",
+  skip: "跳到内容",
 };
