@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,9 @@ from edge.logs import log_to_stderr
 from edge.verb import run
 from edge.webhook_verbs import webhook_app
 from flight.errors import EmberwatchError
+
+PLANNER = (sys.executable, "-m", "edge.patrols.planning")
+"""Plans patrols for the station: that takes cameras, which the station knows nothing of."""
 
 station_app = typer.Typer(help="Run on the ground: take alerts, show the page, send the webhooks.")
 station_app.command("backup")(backup)
@@ -46,7 +50,7 @@ def station(
 
     station_config = load_station_config(config)
     log_to_stderr(as_json=log_json or station_config.log_format == "json")
-    run(serve(station_config))
+    run(serve(station_config, planner=PLANNER))
 
 
 @station_app.command("key")

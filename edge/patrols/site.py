@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 import numpy as np
 from shapely.geometry import LineString, MultiPolygon, Point
 from shapely.geometry import Polygon as Shape
+from shapely.validation import explain_validity
 
 from flight.envelope import FENCE_MARGIN_M
 from flight.local_frame import LocalFrame
@@ -73,8 +75,19 @@ class Site:
     def _shape(self, what: str, ring: Sequence[tuple[float, float]]) -> Shape:
         shape = Shape(self.metres(ring))
         if not shape.is_valid:
-            raise PlanError(f"the {what} of the patrol {self._patrol.name} crosses itself")
+            raise PlanError(
+                f"the {what} of the patrol {self._patrol.name} crosses itself{self._where(shape)}",
+                hint="Move its corners so that no two sides cross.",
+            )
         return shape
+
+    def _where(self, shape: Shape) -> str:
+        """The place that is wrong with a shape, in words."""
+        place = re.search(r"\[(\S+) (\S+)\]", explain_validity(shape))
+        if place is None:
+            return ""
+        [(lat_deg, lon_deg)] = self.degrees([(float(place[1]), float(place[2]))])
+        return f" near {lat_deg:.6f}, {lon_deg:.6f}"
 
     def _area(self) -> Shape | MultiPolygon | None:
         patrol = self._patrol

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -42,6 +42,8 @@ from uplink.station.incidents import Incidents
 from uplink.station.live import LiveHub
 from uplink.station.looks import Looks
 from uplink.station.metrics import Measured, Metrics
+from uplink.station.patrol_planner import PatrolPlanner
+from uplink.station.patrols import Patrols
 from uplink.station.pictures import PictureChecker
 from uplink.station.retention import Retention
 from uplink.station.routes import (
@@ -71,6 +73,7 @@ from uplink.station.routes import crossings as crossing_routes
 from uplink.station.routes import incidents as incident_routes
 from uplink.station.routes import lease as control_routes
 from uplink.station.routes import metrics as metric_routes
+from uplink.station.routes import patrols as patrol_routes
 from uplink.station.routes import retention as retention_routes
 from uplink.station.routes import tips as tip_routes
 from uplink.station.routes import views as view_routes
@@ -111,8 +114,10 @@ def create_app(
     monotonic: Callable[[], float] = elapsed_s,
     rng: random.Random | None = None,
     page_dir: Path = PAGE_DIR,
+    planner: Sequence[str] = (),
 ) -> FastAPI:
     """The application. It reads keys and secrets and opens the data folder now; its shutdown closes it.
+    ``planner`` is the command that plans patrols (``PatrolPlanner``).
 
     Raises ``StationError`` for whatever of these is not usable.
     """
@@ -169,6 +174,10 @@ def create_app(
             await store.uploads.load(now_s=clock())
             pieces = Uploads(store.uploads, store.media, clock)
             pictures = PictureChecker(store.media, clock=clock)
+            planning = PatrolPlanner(
+                [*planner, *([str(config.dem)] if config.dem else [])] if planner else ()
+            )
+            patrols = Patrols(store.patrols, planning, clock=clock)
             works = Works(monotonic)
             check = HealthCheck(store, works, config.data_dir, clock=clock, monotonic=monotonic)
             retention = Retention(
@@ -201,6 +210,7 @@ def create_app(
                 backups,
                 crossings,
                 pictures,
+                patrols,
                 Looks(),
                 works,
                 check,
@@ -237,6 +247,7 @@ def create_app(
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
                 await backups.finish()
+                await planning.stop()
                 await control.finish()
                 await services.save_fleet()
                 await access.save()
@@ -264,7 +275,7 @@ def create_app(
         api.include_router(part.router)
     for part in (incident_files, incident_routes, crew, suppressed, zone_routes, session, users, audit):
         api.include_router(part.router)
-    for part in (webhook_routes, tip_routes, retention_routes, backup_routes, system):
+    for part in (webhook_routes, patrol_routes, tip_routes, retention_routes, backup_routes, system):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(ogc.router)
@@ -276,7 +287,7 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(UnknownNameError, _unknown)
     app.add_exception_handler(NotPossibleError, _not_possible)
-    for refusal, answer in incident_routes.REFUSED.items():
+    for refusal, answer in [*incident_routes.REFUSED.items(), *patrol_routes.BUSY.items()]:
         app.add_exception_handler(refusal, answer)
     app.add_middleware(BodyLimit)
     app.add_middleware(Measured, metrics=metrics)

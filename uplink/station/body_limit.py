@@ -10,7 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 MEDIA_MAX_BYTES = 5 * 1024 * 1024
 ABSURD_BYTES = 64 * 1024 * 1024  # nobody is heard out who announces more than this
 JSON_MAX_BYTES = 256 * 1024  # a patrol of 2000 points is the largest message, well below
-MEDIA_PATH = "/api/v1/media/"
+PATROL_MAX_BYTES = 6 * 1024 * 1024  # of a ready-made plan, or of a file that somebody drew
+MEDIA_PATH, PATROL_PATH = "/api/v1/media/", "/api/v1/patrols"
 _CLOSE = {"Connection": "close"}
 
 
@@ -25,7 +26,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = MEDIA_MAX_BYTES if scope["path"].startswith(MEDIA_PATH) else JSON_MAX_BYTES
+        limit = _limit(scope["path"])
         refusal = f"a body here has at most {limit} bytes"
         announced = Headers(scope=scope).get("content-length", "0")
         if not announced.isdecimal() or int(announced) > limit:
@@ -46,3 +47,9 @@ class BodyLimit:
             return message
 
         await self._app(scope, counted, send)
+
+
+def _limit(path: str) -> int:
+    if path.startswith(MEDIA_PATH):
+        return MEDIA_MAX_BYTES
+    return PATROL_MAX_BYTES if path.startswith(PATROL_PATH) else JSON_MAX_BYTES

@@ -95,6 +95,11 @@ class StationConfig(_Section):
         "https://station.example.org; links in webhooks begin with it",
     )
 
+    dem: FilePath | None = Field(
+        default=None,
+        description="terrain model that patrols are planned on: GeoTIFF, .hgt or DTED, a zip with one, or a "
+        "folder of tiles; left out: flat ground at the height of the patrol's home",
+    )
     retention: RetentionConfig = Field(
         default=RetentionConfig(), description="how long the station keeps what may go"
     )

@@ -11,7 +11,7 @@ from uuid import UUID
 import uuid6
 
 from uplink.errors import StoreError
-from uplink.messages import DroneState, Order, OrderKind, SignedOrder
+from uplink.messages import DroneState, Order, OrderKind, PatrolRef, SignedOrder
 from uplink.order_signing import StationKey
 from uplink.station.answers import LeaseState, LoggedOrder, OrderFate, OrderPlace
 from uplink.station.drone_links import DroneLinks, OpenLink
@@ -121,10 +121,11 @@ class Control:
         alert_id: UUID | None,
         *,
         there: OrderPlace | None = None,
+        patrol: PatrolRef | None = None,
     ) -> LoggedOrder:
         """Takes an order in, writes it down and sends it. One that cannot be written yet goes all the same: a
         full disk may not keep a drone in the air."""
-        (order,) = await self.give_each([drone_id], kind, by, alert_id, there=there)
+        (order,) = await self.give_each([drone_id], kind, by, alert_id, there=there, patrol=patrol)
         return order
 
     async def give_each(
@@ -135,6 +136,7 @@ class Control:
         alert_id: UUID | None = None,
         *,
         there: OrderPlace | None = None,
+        patrol: PatrolRef | None = None,
     ) -> list[LoggedOrder]:
         """The same order to several drones."""
         given, changed = [], []
@@ -146,6 +148,7 @@ class Control:
                 by=by,
                 at=datetime.fromtimestamp(self._clock(), UTC),
                 alert_id=alert_id,
+                patrol=patrol,
                 **({} if there is None else there.model_dump()),
             )
             changes = self._book.give(order, self._monotonic())

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import logging
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
@@ -49,9 +49,10 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def serve(config: StationConfig) -> None:
-    """Runs the station until cancelled. Raises ``StationError`` if it cannot start."""
-    async with _listening(config, None) as (url, served):
+async def serve(config: StationConfig, *, planner: Sequence[str] = ()) -> None:
+    """Runs the station until cancelled; ``planner`` is the command that plans patrols. Raises
+    ``StationError`` if it cannot start."""
+    async with _listening(config, create_app(config, planner=planner)) as (url, served):
         if not config.on_loopback and not config.behind_https:
             log.warning("passwords and keys travel unencrypted to %s: give tls_cert_file, or a proxy", url)
         log.info("station listens on %s", url)

@@ -24,6 +24,7 @@ from uplink.station.incidents import Incidents
 from uplink.station.live import LiveHub
 from uplink.station.looks import Looks
 from uplink.station.metrics import Metrics
+from uplink.station.patrols import Patrols
 from uplink.station.pictures import PictureChecker
 from uplink.station.retention import Retention
 from uplink.station.store.store import Store
@@ -59,6 +60,7 @@ class Services:
     backups: Backups
     crossings: Crossings
     pictures: PictureChecker
+    patrols: Patrols
     looks: Looks
     works: Works
     health: HealthCheck

@@ -32,6 +32,8 @@ async def give_order(
     needs_control = order.kind is not OrderKind.STAND_DOWN and not order.only_check
     if needs_control and control.lease(drone_id).holder(control.now_s()) != who:
         raise HTTPException(409, f"take control of {drone_id} first")
+    if order.kind is OrderKind.LOAD_PATROL:
+        raise HTTPException(422, "a patrol is sent with POST /patrols/{patrol_id}/send")
     if (order.alert_id is not None) != (order.kind in ABOUT_AN_ALERT):
         raise HTTPException(422, "alert_id goes with look again and no look, and with nothing else")
     there = _where(order)

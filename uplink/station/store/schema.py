@@ -319,6 +319,22 @@ create table ignore_zone_versions (
 create index alerts_unlinked on alerts (confirmed_at_s, id)
 where footprint_id is null and zone_id is null""",
 )
+# A patrol's row is its newest version as the list shows it; one that was deleted keeps its row, so that what
+# a drone was sent can be told. package is what drones are sent, under its hash.
+_PATROLS = (
+    """
+create table library (
+    id text primary key, version integer not null, name text not null, changed_at_s real not null,
+    deleted integer not null default 0, body text not null
+)""",
+    "create index library_by_time on library (changed_at_s, id) where deleted = 0",
+    """
+create table library_versions (
+    patrol_id text not null, version integer not null, body text not null, package_sha256 text, package blob,
+    primary key (patrol_id, version)
+)""",
+    "create index library_by_package on library_versions (package_sha256) where package_sha256 is not null",
+)
 
 # What admins see of people and programs, and what they set while the station runs.
 _ADMIN = (
@@ -348,4 +364,5 @@ STEPS: tuple[tuple[str, ...], ...] = (
     _FLIGHTS,
     _ZONES,
     _ADMIN,
+    _PATROLS,
 )

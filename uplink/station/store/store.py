@@ -25,6 +25,7 @@ from uplink.station.store.keys import KeyStore
 from uplink.station.store.lock import open_lock, take
 from uplink.station.store.media import MediaStore
 from uplink.station.store.orders import OrderLog
+from uplink.station.store.patrols import PatrolStore
 from uplink.station.store.retention import RetentionStore
 from uplink.station.store.settings import SettingStore
 from uplink.station.store.suppressed import SuppressedStore
@@ -82,6 +83,7 @@ class Store:
             self._database, lambda sha256: (self.media.original(sha256), self.media.shown(sha256))
         )
         self.settings = SettingStore(self._database)
+        self.patrols = PatrolStore(self._database)
         self.tips = TipStore(self._database)
         self.telemetry = TelemetryStore(self._database)
         self.flights = FlightStore(self._database)
