@@ -149,8 +149,7 @@ def planned_answer(patrol: PatrolFile, plan_text: str | None, terrain: Terrain |
 def _planned(patrol: PatrolFile, plan_text: str | None, terrain: Terrain | None) -> Planned:
     if plan_text is not None:
         read = parse_plan(plan_text.encode(), Path(patrol.plan or "the.plan"))
-        flights = (_as_written(read, patrol.name),)
-        return Planned(patrol.name, flights, patrol, terrain=terrain)
+        return Planned(patrol.name, (_as_written(read, patrol.name),), patrol, terrain=terrain)
     flights = tuple(plan_flights(patrol, terrain))
     swath = swath_of(patrol, Camera.load(patrol.camera))
     return Planned(patrol.name, flights, patrol, Site(patrol, terrain), swath, terrain)

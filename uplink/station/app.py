@@ -42,7 +42,7 @@ from uplink.station.incidents import Incidents
 from uplink.station.live import LiveHub
 from uplink.station.looks import Looks
 from uplink.station.metrics import Measured, Metrics
-from uplink.station.patrol_planner import PatrolPlanner
+from uplink.station.patrol_planner import PatrolPlanner, PlannerBusyError
 from uplink.station.patrols import Patrols
 from uplink.station.pictures import PictureChecker
 from uplink.station.retention import Retention
@@ -287,7 +287,8 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(UnknownNameError, _unknown)
     app.add_exception_handler(NotPossibleError, _not_possible)
-    for refusal, answer in [*incident_routes.REFUSED.items(), *patrol_routes.BUSY.items()]:
+    app.add_exception_handler(PlannerBusyError, _busy)
+    for refusal, answer in incident_routes.REFUSED.items():
         app.add_exception_handler(refusal, answer)
     app.add_middleware(BodyLimit)
     app.add_middleware(Measured, metrics=metrics)
@@ -316,6 +317,10 @@ async def _unknown(_: Request, error: Exception) -> JSONResponse:
 
 async def _not_possible(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": str(error)}, status_code=409)
+
+
+async def _busy(_: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": str(error)}, status_code=503, headers={"Retry-After": "2"})
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:

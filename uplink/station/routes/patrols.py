@@ -8,7 +8,6 @@ from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
-from fastapi.responses import JSONResponse
 
 from flight.plans.patrol_writer import to_toml
 from uplink.errors import NotPossibleError
@@ -24,7 +23,6 @@ from uplink.station.patrol_answers import (
     PatrolVersion,
     StoredPatrol,
 )
-from uplink.station.patrol_planner import PlannerBusyError
 from uplink.station.routes.dependencies import (
     WHO,
     PilotDep,
@@ -204,14 +202,6 @@ async def package(_drone: SenderOnItsOwnPath, sha256: Sha256Path, services: Serv
     if found is None:
         raise HTTPException(404, "no patrol has this hash")
     return Response(found, media_type="application/json")
-
-
-async def busy(_: Request, error: Exception) -> JSONResponse:
-    """What cannot be planned just now."""
-    return JSONResponse({"detail": str(error)}, status_code=503, headers={"Retry-After": "2"})
-
-
-BUSY = {PlannerBusyError: busy}
 
 
 def _download(text: str, media_type: str, name: str) -> Response:
