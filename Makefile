@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 PAGE := $(shell find uplink/station/ui -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench sitl train clean
+.PHONY: help demo test lint types bench sitl train dist clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,6 +57,12 @@ sitl: $(VENV)/.installed-dev  ## scenarios on real ArduPilot, and their table: A
 
 train: $(VENV)/.installed-train  ## install what makes detectors; then see models/README.md
 	@$(BIN)/emberwatch model --help
+
+# The same sources give the same bytes: times in the archive are the last commit's.
+dist: $(VENV)/.installed  ## a wheel in dist/ that pip alone can install
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) \
+	  $(BIN)/python -m pip wheel --disable-pip-version-check --quiet --no-deps --wheel-dir dist .
+	@ls dist/*.whl
 
 clean:  ## remove what the targets above made
 	rm -rf $(VENV) build dist runs uplink/station/ui/node_modules uplink/station/ui/dist
