@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -22,11 +23,13 @@ from edge.ground_told import GroundTeller
 from edge.patrols.depot import PatrolDepot, kept_patrol
 from edge.patrols.load import load_patrol
 from edge.patrols.patrol import FlyablePatrol
+from edge.pilot_told import PilotTold
 from edge.supervisor import Turn, supervise
 from edge.vision.process import VisionProcess
 from edge.watch import Watch
 from flight.arbiter import RcSwitches
 from flight.signing import Signing, read_key
+from flight.statustext import CRITICAL, NOTICE
 from flight.vehicle import Vehicle
 from uplink.client import UplinkClient
 from uplink.drone_link import DroneLink
@@ -158,6 +161,7 @@ class Agent:
             offset_rpy_deg=self._camera.offset_rpy_deg,
         )
         self.watch = Watch(config, carrier, outbox, self._camera, self._terrain, first_child=first_child)
+        self._pilot_told = PilotTold(time.monotonic())
         depot = PatrolDepot(config.data_dir, get_patrol)
         self.deck = FlightDeck(config, vehicle, flight, self.watch, outbox, self._terrain, depot=depot)
 
@@ -192,8 +196,12 @@ class Agent:
         self._vehicle.feed()
         telemetry = self._vehicle.telemetry
         mode = telemetry.mode if telemetry.linked else "no autopilot"
+        seeing = self.watch.health.state(now_s)
+        news = self._pilot_told.news(seeing, now_s) if telemetry.linked else None
+        if news is not None:
+            self._vehicle.tell(news.text, CRITICAL if news.alarm else NOTICE)
         return Turn(
-            f"{self.watch.health.state(now_s).words}; {mode}",
+            f"{seeing.words}; {mode}",
             stands=telemetry.linked and telemetry.armed is False,
         )
 

@@ -13,6 +13,8 @@ CHUNK_LENGTH = 50
 PATIENCE_S = 1.0
 GAP = "…"
 _UNFINISHED = 16
+# MAV_SEVERITY: 0 emergency … 7 debug. Ground stations speak the first aloud.
+CRITICAL, WARNING, NOTICE = 2, 4, 5
 
 
 @dataclass(frozen=True, slots=True)

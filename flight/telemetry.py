@@ -18,7 +18,7 @@ from flight.arbiter import LINK_LOST_S
 from flight.autopilots import Autopilot, identify
 from flight.link import Message, mavlink
 from flight.listeners import Listeners
-from flight.statustext import StatusText, StatusTexts
+from flight.statustext import WARNING, StatusText, StatusTexts
 
 log = logging.getLogger(__name__)
 
@@ -391,7 +391,7 @@ class Telemetry:
 
     def _say(self, text: StatusText) -> None:
         self.status_texts.append(text)
-        level = logging.WARNING if text.severity <= mavlink.MAV_SEVERITY_WARNING else logging.INFO
+        level = logging.WARNING if text.severity <= WARNING else logging.INFO
         log.log(level, "autopilot: %s", text.text)
         self.on_status_text.tell(text)
 

@@ -28,7 +28,7 @@ from flight.missions import Kind, Missions
 from flight.parameters import ParameterPatience, Parameters
 from flight.radio import TelemetryRadio
 from flight.signing import Signing
-from flight.statustext import StatusText
+from flight.statustext import WARNING, StatusText
 from flight.streams import Streams
 from flight.telemetry import Telemetry
 from flight.timesync import ClockSync, Reply
@@ -150,7 +150,7 @@ class Vehicle:
             )
         return self.telemetry.autopilot
 
-    def tell(self, text: str, severity: int = mavlink.MAV_SEVERITY_WARNING) -> None:
+    def tell(self, text: str, severity: int = WARNING) -> None:
         """Say a line to whoever is on the link: the pilot's station shows it (STATUSTEXT, 50 characters)."""
         whole = text.encode()[:STATUS_TEXT_BYTES].decode(errors="ignore")  # a cut may fall inside a letter
         self.link.send(mavlink.MAVLink_statustext_message(severity, whole.encode()))
@@ -196,7 +196,7 @@ class Vehicle:
                 self.arbiter.rc(rc.channels_us, received_s)
 
     def _said(self, text: StatusText) -> None:
-        if text.severity <= mavlink.MAV_SEVERITY_WARNING:
+        if text.severity <= WARNING:
             self.arbiter.warned(text.text, text.received_s)
 
     def _timesync(self, message: Message, received_s: float) -> None:

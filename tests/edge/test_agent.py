@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,8 @@ from edge.agent import Agent, run_agent, vehicle_of
 from edge.config import AgentConfig, load_agent_config
 from edge.supervisor import supervise
 from flight.plans.qgc import write_plan
+from flight.statustext import CRITICAL
+from flight.telemetry import Telemetry
 from tests.edge.flying.simulation import plan
 from uplink.drone_link import DroneLink
 from uplink.errors import UplinkError
@@ -99,6 +102,18 @@ async def test_the_heartbeat_outlives_a_state_that_cannot_be_told(
     assert not supervising.done()
     supervising.cancel()
     assert sum("could not be told" in record.getMessage() for record in caplog.records) == 1
+
+
+def test_the_pilots_own_ground_station_hears_that_the_agent_is_blind(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[tuple[str, int]] = []
+    monkeypatch.setattr(agent._vehicle, "tell", lambda text, severity: said.append((text, severity)))
+    monkeypatch.setattr(Telemetry, "linked", property(lambda _telemetry: True))
+    started_s = time.monotonic()
+    for second in range(0, 60, 2):
+        agent._turn(started_s + second)
+    assert said == [("Blind: no frame has been looked at yet", CRITICAL)]
 
 
 async def test_a_missing_key_is_said_before_anything_is_started(config: AgentConfig, tmp_path: Path) -> None:
