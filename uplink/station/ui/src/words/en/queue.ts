@@ -70,7 +70,6 @@ export const queue = {
   tipClose: "Dealt with",
   tipDismiss: "Nothing in it",
   tipNoDrone: "No drone to send",
-  lookAsked: "The drone asks whether to look again",
   approve: "Look again",
   decline: "Do not",
   "response.idle": "",

@@ -72,7 +72,6 @@ export const queue: Record<keyof typeof words, string> = {
   tipClose: "已处理",
   tipDismiss: "无火情",
   tipNoDrone: "没有可派的无人机",
-  lookAsked: "无人机询问是否再次查看",
   approve: "再次查看",
   decline: "不查看",
   "response.idle": "",
