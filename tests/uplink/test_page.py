@@ -158,10 +158,13 @@ async def test_the_page_comes_back_by_itself_when_the_station_does(open_ground: 
     await expect(state).to_contain_text("Live")
     await open_ground.stop()
     await expect(state).to_contain_text("Stale")
+    alarm = page.get_by_role("alert")
+    await expect(alarm).to_contain_text("The station is not heard: all that is shown is from")
     await open_ground.start()
     alert = await open_ground.alert()
     await expect(state).to_contain_text("Live")
     await expect(page.locator(f"[data-alert='{alert.id}']")).to_be_visible()
+    await expect(page.get_by_role("alert")).to_be_empty()
 
 
 async def test_without_webgl_all_but_the_map_works(open_ground: Ground) -> None:

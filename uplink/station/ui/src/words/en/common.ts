@@ -64,4 +64,6 @@ export const common = {
   partFailedHint: "The rest of the page works. What went wrong stands in the browser's log.",
   tryAgain: "Try again",
   skip: "Skip to the content",
+  silentSince: "The station is not heard: all that is shown is from {time}",
+  silentHint: "The page tries again by itself. Drones fly on and keep what they have to tell.",
 };

@@ -66,4 +66,6 @@ export const common: Record<keyof typeof words, string> = {
   partFailedHint: "页面其余部分正常。出错原因见浏览器日志。",
   tryAgain: "重试",
   skip: "跳到内容",
+  silentSince: "与地面站失去联系：所显示内容截至 {time}",
+  silentHint: "页面会自动重连。无人机继续飞行，并保存待发送的内容。",
 };
