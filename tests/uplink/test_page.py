@@ -79,7 +79,7 @@ async def test_an_open_alert_shows_the_ground_what_led_up_to_it_and_how_large_it
     await expect(row.locator("[data-evidence='ground view']")).to_contain_text("64 m across")
     await expect(row.locator("[data-evidence='lead-up']")).to_contain_text("3 s before it was confirmed")
     await expect(row.locator("[data-evidence] img")).to_have_count(2)
-    await expect(row).to_contain_text("Terrain model hills.tif (± 5 m)")
+    await expect(row).to_contain_text("Terrain model hills.tif (± 4.5 m)")
     await expect(row).to_contain_text("123 ± 42 m²")
     await expect(row).to_contain_text("39.91195, 116.37782")
     await expect(row).to_contain_text("39.91335, 116.38405")

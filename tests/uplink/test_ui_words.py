@@ -102,3 +102,10 @@ def test_a_component_that_writes_words_is_found() -> None:
     <p class="text" title="Hello you">{t("a")} {#if n > 3}there{/if} <b aria-label={t("b")}>5 m</b></p>
     <style>p { color: red }</style>"""
     assert words_in(component) == ["Hello you", "there"]
+
+
+@pytest.mark.parametrize("area", AREAS)
+def test_no_word_has_a_unit_of_length_in_it(area: str) -> None:
+    """What is measured comes from measures.ts with its unit, metric or imperial."""
+    unit = re.compile(r"\{\w+\}\s*(m|km|ft|mi|m²|ha|m/s|km/h|mph|米|公里|英尺)(?![\w])")
+    assert [key for key, value in words_of("en", area).items() if unit.search(value)] == []

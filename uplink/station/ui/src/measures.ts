@@ -18,6 +18,8 @@ export interface Measures {
   distance: (m: number | null) => string;
   /** "± 12 m": the semi-major axis, rounded up. */
   plusMinus: (ellipse: ErrorEllipse) => string;
+  /** The same of one length. */
+  error: (m: number) => string;
   /** "120 ± 40 m²": two digits of the error, no more of the value than it bears. */
   area: (m2: number, sigmaM2: number | null) => string;
   speed: (mPerS: number | null) => string;
@@ -28,17 +30,19 @@ export function measuresIn(units: Units): Measures {
   const [far, farM] = units === "metric" ? (["km", 1000] as const) : (["mi", M_PER_MILE] as const);
   const [fast, mPerS] = units === "metric" ? (["m/s", 1] as const) : (["mph", M_S_PER_MPH] as const);
   const [wide, m2] = units === "metric" ? (["m²", 1] as const) : (["ft²", M2_PER_FT2] as const);
+  const error = (length: number): string => {
+    if (length >= farM) return `± ${roundedUp(length / farM, 1)} ${far}`;
+    const inUnits = length / m;
+    return `± ${roundedUp(inUnits, inUnits >= 10 ? 0 : 1)} ${unit}`;
+  };
   return {
+    error,
     height: (value, digits = 0) => (value === null ? NONE : `${(value / m).toFixed(digits)} ${unit}`),
     distance: (value) =>
       value === null ? NONE
       : value < farM ? `${Math.round(value / m)} ${unit}`
       : `${(value / farM).toFixed(2)} ${far}`,
-    plusMinus: ({ semi_major_m }) => {
-      if (semi_major_m >= farM) return `± ${roundedUp(semi_major_m / farM, 1)} ${far}`;
-      const error = semi_major_m / m;
-      return `± ${roundedUp(error, error >= 10 ? 0 : 1)} ${unit}`;
-    },
+    plusMinus: ({ semi_major_m }) => error(semi_major_m),
     area: (value, sigma) => {
       if (sigma === null || sigma <= 0) return `${Math.round(value / m2)} ${wide}`;
       const step = 10 ** Math.max(0, Math.floor(Math.log10(sigma / m2)) - 1);

@@ -16,7 +16,7 @@ export const queue = {
   positionOf: "{confidence} certain",
   method: "Placed by",
   dem: "Terrain model",
-  methodOn: "{method} {name} (± {sigma} m)",
+  methodOn: "{method} {name} ({error})",
   flat: "Assuming flat ground",
   "bearing-only": "Direction only, no position",
   looks: "Looks",

@@ -18,7 +18,7 @@ export const queue: Record<keyof typeof words, string> = {
   positionOf: "置信度 {confidence}",
   method: "定位方式",
   dem: "地形模型",
-  methodOn: "{method} {name}（± {sigma} m）",
+  methodOn: "{method} {name}（{error}）",
   flat: "假设地面平坦",
   "bearing-only": "仅有方向，无位置",
   looks: "观测次数",
