@@ -11,6 +11,7 @@ import typer
 from edge.access_verbs import audit_app, drone_app, token_app, user_app
 from edge.backup_verbs import backup, restore
 from edge.logs import log_to_stderr
+from edge.package_verbs import verify_package
 from edge.verb import run
 from edge.webhook_verbs import webhook_app
 from flight.errors import EmberwatchError
@@ -21,6 +22,7 @@ PLANNER = (sys.executable, "-m", "edge.patrols.planning")
 station_app = typer.Typer(help="Run on the ground: take alerts, show the page, send the webhooks.")
 station_app.command("backup")(backup)
 station_app.command("restore")(restore)
+station_app.command("verify-package")(verify_package)
 station_app.add_typer(user_app, name="user")
 station_app.add_typer(token_app, name="token")
 station_app.add_typer(drone_app, name="drone")

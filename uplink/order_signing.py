@@ -26,6 +26,7 @@ KEY_FILE = "order.key"
 PREFIX = "ed25519:"
 # Before the text, so that this key's signature of anything else can never pass for an order.
 _CONTEXT = b"emberwatch order 1\n"
+PACKAGE_CONTEXT = b"emberwatch package 1\n"
 _ORDER_FIELDS = set(Order.model_fields)
 
 
@@ -73,6 +74,10 @@ class StationKey:
         signature = self._private.sign(_CONTEXT + text.encode())
         return SignedOrder(order=text, signature=base64.b64encode(signature).decode())
 
+    def seal(self, manifest: bytes) -> str:
+        """The signature of an evidence package's manifest; base64."""
+        return base64.b64encode(self._private.sign(PACKAGE_CONTEXT + manifest)).decode()
+
 
 class StationPublicKey:
     """What a drone knows its station by."""
@@ -108,11 +113,24 @@ class StationPublicKey:
 
     def has_signed(self, signed: SignedOrder) -> bool:
         """Whether this station signed this very text."""
+        return self._verifies(signed.signature, _CONTEXT + signed.order.encode())
+
+    def has_sealed(self, manifest: bytes, signature: str) -> bool:
+        """Whether this station made the package with this manifest."""
+        return self._verifies(signature, PACKAGE_CONTEXT + manifest)
+
+    @property
+    def pem(self) -> str:
+        """As other programs want it."""
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+        return self._public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+    def _verifies(self, signature: str, data: bytes) -> bool:
         from cryptography.exceptions import InvalidSignature
 
         try:
-            signature = base64.b64decode(signed.signature, validate=True)
-            self._public.verify(signature, _CONTEXT + signed.order.encode())
+            self._public.verify(base64.b64decode(signature, validate=True), data)
         except (binascii.Error, ValueError, InvalidSignature):
             return False
         return True

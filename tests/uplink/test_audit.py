@@ -117,14 +117,14 @@ async def test_a_line_that_was_taken_out_is_found(audit: AuditLog, tmp_path: Pat
 async def test_a_line_that_was_put_in_between_with_a_hash_of_its_own_is_found(
     audit: AuditLog, tmp_path: Path
 ) -> None:
-    from uplink.station.store.audit import _hash
+    from uplink.station.store.audit import hash_of_line
 
     forged = [ROWS + 1, 200.0, "Bob", "test.done", "x", "{}"]
     tamper(
         tmp_path / "station.db",
         "insert into audit (seq, at_s, who, what, about, detail, hash) values (?, ?, ?, ?, ?, ?, ?)",
         *forged,
-        _hash(NO_HASH, forged),
+        hash_of_line(NO_HASH, forged),
     )
     assert await audit.first_break() == ROWS + 1
 

@@ -109,6 +109,11 @@ class Control:
         return self._book.objection(drone_id, kind, self._monotonic())
 
     @property
+    def key(self) -> StationKey:
+        """What orders are signed with, and evidence packages."""
+        return self._key
+
+    @property
     def public_key(self) -> str:
         """What drones know the station's orders by."""
         return self._key.public

@@ -36,6 +36,14 @@ def blurred(copy: Path, boxes: Sequence[Box]) -> bytes:
     return out.getvalue()
 
 
+def check_boxes(copy: Path, boxes: Sequence[Box]) -> None:
+    """Raises ``OutsideError`` where ``blurred`` would."""
+    with Image.open(copy, formats=["JPEG"]) as image:
+        size = image.size
+    for box in boxes:
+        _pixels(box, size)
+
+
 def _pixels(box: Box, size: tuple[int, int]) -> tuple[int, int, int, int]:
     left, top = math.floor(max(0.0, box[0])), math.floor(max(0.0, box[1]))
     right, bottom = math.ceil(min(size[0], box[2])), math.ceil(min(size[1], box[3]))

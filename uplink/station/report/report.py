@@ -26,6 +26,7 @@ from uplink.station.grid import Utm, utm_of
 from uplink.station.report.facts import Facts, Picture
 from uplink.station.report.map_drawing import draw
 from uplink.station.report.words import WORDS, Language, what_in_words
+from uplink.station.store.media import MediaRow, MediaState
 
 MOST_PHOTOS = 24
 MOST_ALERTS = 30
@@ -59,6 +60,15 @@ class Place:
     sexagesimal: str
     utm: Utm | None
     gcj02: str
+
+
+def why_not_shown(row: MediaRow | None) -> str:
+    """The word that says why a picture cannot be shown; empty where it can."""
+    if row is None or row.state is MediaState.UNCHECKED:
+        return "not_here"
+    if row.state is MediaState.QUARANTINED:
+        return "quarantined"
+    return "" if row.state is MediaState.SHOWN else "gone"
 
 
 LoadPhoto = Callable[[Picture], Photo]
@@ -104,19 +114,23 @@ def render(facts: Facts, load: LoadPhoto, *, language: Language, zone: ZoneInfo 
 
 
 def photo_of(path: Path) -> Photo:
-    """From the copy that people see, no larger than paper shows."""
-    with Image.open(path, formats=["JPEG"]) as image:
-        return photo_from(image)
+    """From the copy that people see, no larger than paper shows. Raises ``OSError``."""
+    return Photo(_embedded(path))
 
 
-def photo_from(image: Image.Image, *, blurred: bool = False) -> Photo:
-    """An opened picture."""
-    picture = image.convert("RGB")
+def photo_from_blurred(jpeg: bytes) -> Photo:
+    """From one that was made unrecognisable in parts."""
+    return Photo(_embedded(io.BytesIO(jpeg)), blurred=True)
+
+
+def _embedded(file: Path | io.BytesIO) -> str:
+    with Image.open(file, formats=["JPEG"]) as image:
+        picture = image.convert("RGB")
     picture.thumbnail((WIDEST_PX, WIDEST_PX))
     picture.info.clear()
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=JPEG_QUALITY)
-    return Photo("data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode(), blurred=blurred)
+    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
 
 
 def place_of(position: Position) -> Place:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict
 from sqlite_utils import Database as Connection
 
 from uplink.station.answers import AuditEntry
@@ -55,6 +57,27 @@ _CONDITIONS = {
 }
 
 
+class ChainedLine(BaseModel):
+    """A line with all that its hash is over, and the hash of the line before it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    number: int
+    at_s: float
+    who: str
+    what: str
+    about: str
+    detail: str
+    before: str
+    hash: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing of it was changed since it was written."""
+        said = [self.number, self.at_s, self.who, self.what, self.about, self.detail]
+        return self.hash == hash_of_line(self.before, said)
+
+
 def write_deed(db: Connection, deed: Deed, *, now_s: float) -> None:
     """Within the caller's transaction."""
     last = next(iter(db.query("select seq, hash from audit order by seq desc limit 1")), None)
@@ -63,7 +86,7 @@ def write_deed(db: Connection, deed: Deed, *, now_s: float) -> None:
     row = [seq, float(now_s), deed.who, deed.what, deed.about, detail]
     db.execute(
         "insert into audit (seq, at_s, who, what, about, detail, hash) values (?, ?, ?, ?, ?, ?, ?)",
-        [*row, _hash(before, row)],
+        [*row, hash_of_line(before, row)],
     )
 
 
@@ -92,6 +115,30 @@ class AuditLog:
 
         return await self._database.read(work)
 
+    async def head(self) -> tuple[int, str]:
+        """The number and the hash of the newest line."""
+
+        def work(db: Connection) -> tuple[int, str]:
+            rows = db.query("select seq, hash from audit order by seq desc limit 1")
+            return next(((row["seq"], row["hash"]) for row in rows), (0, NO_HASH))
+
+        return await self._database.read(work)
+
+    async def about(self, ids: Sequence[str], limit: int, *, after: int, until: int) -> list[ChainedLine]:
+        """What is about any of these, the oldest first, in the very words that the hashes are over."""
+
+        def work(db: Connection) -> list[ChainedLine]:
+            rows = db.query(
+                "select seq as number, at_s, who, what, about, detail, hash, coalesce((select b.hash "
+                "from audit b where b.seq = audit.seq - 1), :no_hash) as before from audit "
+                "where about in (select value from json_each(:ids)) and seq > :after and seq <= :until "
+                "order by seq limit :limit",
+                {"ids": json.dumps(ids), "after": after, "until": until, "limit": limit, "no_hash": NO_HASH},
+            )
+            return [ChainedLine(**row) for row in rows]
+
+        return await self._database.read(work)
+
     async def first_break(self) -> int | None:
         """The number of the first row that does not follow from the one before; none in a whole chain."""
         before, seq = NO_HASH, 0
@@ -105,12 +152,14 @@ class AuditLog:
                 return None
             for row in rows:
                 said = [row[name] for name in ("seq", "at_s", "who", "what", "about", "detail")]
-                if row["seq"] != seq + 1 or row["hash"] != _hash(before, said):
+                if row["seq"] != seq + 1 or row["hash"] != hash_of_line(before, said):
                     return seq + 1
                 before, seq = row["hash"], row["seq"]
 
 
-def _hash(before: str, row: list[Any]) -> str:
+def hash_of_line(before: str, row: list[Any]) -> str:
+    """``row`` is number, time, who, what, about and the text of the detail; ``before`` the hash of the line
+    before it."""
     return hashlib.sha256(json.dumps([before, *row], ensure_ascii=False).encode()).hexdigest()
 
 

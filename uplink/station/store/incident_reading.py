@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -33,6 +34,16 @@ class MovedIncidentError(NotPossibleError):
     def __init__(self, incident_id: UUID, moved_to: str) -> None:
         super().__init__(f"incident {incident_id} has become part of {moved_to}")
         self.moved_to = UUID(moved_to)
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """That a revision of an alert came, and when; of its words only those of the highest are kept."""
+
+    revision: int
+    received_at: datetime
+    state: str
+    last_seen_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +153,37 @@ class IncidentReader:
                 values,
             )
             return [_stored(row) for row in rows]
+
+        return await self._database.read(work)
+
+    async def pictures(self, incident_id: UUID) -> list[str]:
+        """Every picture that any revision of its alerts ever named, by hash."""
+
+        def work(db: Connection) -> list[str]:
+            rows = db.query(
+                "select distinct e.sha256 from evidence e join alerts a on a.id = e.alert_id "
+                "join footprints f on f.id = a.footprint_id where f.incident_id = ? order by e.sha256",
+                [str(incident_id)],
+            )
+            return [row["sha256"] for row in rows]
+
+        return await self._database.read(work)
+
+    async def revisions(self, alert_ids: Sequence[UUID]) -> dict[UUID, list[Revision]]:
+        """When each revision of these alerts came, the lowest first."""
+
+        def work(db: Connection) -> dict[UUID, list[Revision]]:
+            found: dict[UUID, list[Revision]] = {}
+            for row in db.query(
+                "select * from alert_revisions where alert_id in (select value from json_each(?)) "
+                "order by alert_id, revision",
+                [json.dumps([str(alert_id) for alert_id in alert_ids])],
+            ):
+                one = Revision(
+                    row["revision"], utc(row["received_at_s"]), row["state"], utc(row["last_seen_s"])
+                )
+                found.setdefault(UUID(row["alert_id"]), []).append(one)
+            return found
 
         return await self._database.read(work)
 

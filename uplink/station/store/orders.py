@@ -5,6 +5,7 @@ Every order and every change of its fate is a deed of the audit log as well, wri
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -77,6 +78,13 @@ class OrderLog:
         """One order as it stands."""
         rows = await self._rows("where id = ?", [str(order_id)])
         return rows[0] if rows else None
+
+    async def about_alerts(self, alert_ids: Sequence[str]) -> list[LoggedOrder]:
+        """Looks again at these, and that there be none, the oldest first."""
+        return await self._rows(
+            "where body ->> 'alert_id' in (select value from json_each(?)) order by given_at_s, id",
+            [json.dumps(alert_ids)],
+        )
 
     async def unsettled(self) -> list[LoggedOrder]:
         """What no drone has told the end of, the oldest first."""
