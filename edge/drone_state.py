@@ -326,4 +326,6 @@ def _traffic(warning: TrafficWarning) -> TrafficReport:
         cpa_distance_m=warning.cpa_distance_m,
         cpa_height_m=warning.cpa_height_m if warning.height_known else None,
         cpa_in_s=warning.cpa_in_s,
+        track_deg=warning.track_deg,
+        speed_m_s=warning.speed_m_s,
     )

@@ -77,6 +77,9 @@ class TrafficWarning:
     cpa_distance_m: float
     cpa_height_m: float
     cpa_in_s: float
+    track_deg: float | None
+    """Where it flies to, over ground; None where it does not say, or stands."""
+    speed_m_s: float
 
     @property
     def name(self) -> str:
@@ -181,6 +184,7 @@ def _approach(icao: int, aircraft: _Aircraft, own: PositionSample, now_s: float)
     # Closest over ground: heights from two altimeters are too rough to trade against metres on the map.
     in_s = max(0.0, -float(at[:2] @ relative[:2]) / speed2) if speed2 > 1e-6 else 0.0
     closest = at + relative * in_s
+    speed_m_s = float(np.hypot(theirs[0], theirs[1]))
     now_lat, now_lon, _ = frame.to_geodetic(at[:1], at[1:2], np.zeros(1))
     return TrafficWarning(
         icao=f"{icao:06X}",
@@ -197,6 +201,8 @@ def _approach(icao: int, aircraft: _Aircraft, own: PositionSample, now_s: float)
         cpa_distance_m=float(np.hypot(closest[0], closest[1])),
         cpa_height_m=float(closest[2]),
         cpa_in_s=in_s,
+        track_deg=math.degrees(math.atan2(theirs[0], theirs[1])) % 360.0 % 360.0 if speed_m_s > 0 else None,
+        speed_m_s=speed_m_s,
     )
 
 

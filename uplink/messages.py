@@ -449,6 +449,8 @@ class TrafficReport(Message):
     cpa_distance_m: float = Field(ge=0, description="over ground, at the closest point of approach")
     cpa_height_m: float | None = Field(None, description="how far above the drone it will be then")
     cpa_in_s: float = Field(ge=0, description="until the closest point of approach")
+    track_deg: float | None = Field(None, ge=0, lt=360, description="where it flies to, true north")
+    speed_m_s: float = Field(0.0, ge=0, description="over ground")
 
 
 class PreflightLine(Message):

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { boundsOf, ellipseRing, offset, sightLine } from "../../../uplink/station/ui/src/geo.ts";
-import { alertExtent, alertFeatures, crossingFeatures, footprintFeatures, worldExtent } from "../../../uplink/station/ui/src/map/features.ts";
+import { footprintFeatures } from "../../../uplink/station/ui/src/map/air_features.ts";
+import { alertExtent, alertFeatures, crossingFeatures, worldExtent } from "../../../uplink/station/ui/src/map/features.ts";
 import { graticule, niceStep } from "../../../uplink/station/ui/src/map/graticule.ts";
 import type { Alert, LonLat, Position } from "../../../uplink/station/ui/src/messages.ts";
 import { EMPTY_WORLD, type HeardDrone } from "../../../uplink/station/ui/src/state.ts";

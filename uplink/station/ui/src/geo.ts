@@ -67,3 +67,10 @@ export function boundsOf(points: Iterable<LonLat>): Bounds | null {
   }
   return west <= east ? [west, south, east, north] : null;
 }
+
+const WINDS = ["N", "NE", "E", "SE", "S", "SW", "W", "NW"] as const;
+
+/** "SW 225°" */
+export function compass(deg: number): string {
+  return `${WINDS[Math.round(deg / 45) % 8]} ${String(Math.round(deg) % 360).padStart(3, "0")}°`;
+}

@@ -9,6 +9,7 @@ const NONE = "–";
 const M_PER_FT = 0.3048;
 const M_PER_MILE = 1609.344;
 const M_S_PER_MPH = 0.44704;
+const M2_PER_ACRE = 4046.8564224;
 const M2_PER_FT2 = M_PER_FT ** 2;
 
 export interface Measures {
@@ -22,6 +23,8 @@ export interface Measures {
   error: (m: number) => string;
   /** "120 ± 40 m²": two digits of the error, no more of the value than it bears. */
   area: (m2: number, sigmaM2: number | null) => string;
+  /** Of ground that is looked at or searched: "850 m²", "12.4 ha", "31 ac". */
+  ground: (m2: number) => string;
   speed: (mPerS: number | null) => string;
 }
 
@@ -47,6 +50,11 @@ export function measuresIn(units: Units): Measures {
       if (sigma === null || sigma <= 0) return `${Math.round(value / m2)} ${wide}`;
       const step = 10 ** Math.max(0, Math.floor(Math.log10(sigma / m2)) - 1);
       return `${Math.round(value / m2 / step) * step} ± ${Math.ceil(sigma / m2 / step) * step} ${wide}`;
+    },
+    ground: (value) => {
+      const [large, largeM2, from] = units === "metric" ? (["ha", 10_000, 1] as const) : (["ac", M2_PER_ACRE, 0.1] as const);
+      if (value >= 100 * largeM2 && units === "metric") return `${(value / 1e6).toFixed(2)} km²`;
+      return value >= from * largeM2 ? `${(value / largeM2).toFixed(1)} ${large}` : `${Math.round(value / m2)} ${wide}`;
     },
     speed: (value) => (value === null ? NONE : `${(value / mPerS).toFixed(1)} ${fast}`),
   };

@@ -202,6 +202,8 @@ export interface TrafficReport {
   cpa_distance_m: number;
   cpa_height_m: number | null;
   cpa_in_s: number;
+  track_deg: number | null;
+  speed_m_s: number;
 }
 
 export interface PreflightLine {

@@ -2,7 +2,7 @@
 
 import { circleRing, ellipseRing, offset, sightLine } from "../geo.ts";
 import type { Alert, LonLat, PatrolRoute, Position } from "../messages.ts";
-import type { HeardDrone, World } from "../state.ts";
+import type { World } from "../state.ts";
 import type { CrossedAlerts, Tip } from "../station.ts";
 
 type Features = GeoJSON.FeatureCollection;
@@ -18,33 +18,12 @@ function feature(geometry: GeoJSON.Geometry, properties: Record<string, unknown>
   return { type: "Feature", geometry, properties };
 }
 
-export function trackFeatures(tracks: World["tracks"]): Features {
-  const drawn = Object.entries(tracks).filter(([, points]) => points.length > 1);
-  return collect(
-    drawn.map(([drone, points]) => feature({ type: "LineString", coordinates: points as LonLat[] }, { drone })),
-  );
-}
-
 export function patrolFeatures(patrols: readonly PatrolRoute[]): Features {
   return collect(
     patrols.flatMap(({ route, aboard }) => [
       feature({ type: "LineString", coordinates: route }, { aboard }),
       feature({ type: "MultiPoint", coordinates: route }, { aboard }),
     ]),
-  );
-}
-
-export function footprintFeatures(drones: readonly HeardDrone[]): Features {
-  return collect(
-    drones
-      .map(({ state }) => state)
-      .filter((state) => state.footprint.length >= 3)
-      .map((state) =>
-        feature(
-          { type: "Polygon", coordinates: [closed(state.footprint)] },
-          { drone: state.drone_id, blind: state.seeing !== "seeing" },
-        ),
-      ),
   );
 }
 
@@ -116,10 +95,4 @@ export function worldExtent(world: World): LonLat[] {
 
 function around(position: Position, reach_m: number): LonLat[] {
   return [offset(position, -reach_m, -reach_m), offset(position, reach_m, reach_m)];
-}
-
-function closed(ring: readonly LonLat[]): LonLat[] {
-  const [first, last] = [ring[0], ring.at(-1)];
-  const isClosed = first && last && first[0] === last[0] && first[1] === last[1];
-  return isClosed || !first ? [...ring] : [...ring, first];
 }
