@@ -12,8 +12,12 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
+from uuid import UUID
+
+from uuid6 import uuid7
 
 from edge.airborne import Airborne
+from edge.alerts import REMEMBERED_ALERTS
 from edge.config import AgentConfig
 from edge.drone_state import drone_state
 from edge.fixed_agent import FixedAgent
@@ -24,6 +28,7 @@ from edge.patrols.depot import PatrolDepot, kept_patrol
 from edge.patrols.load import load_patrol
 from edge.patrols.patrol import FlyablePatrol
 from edge.pilot_told import PilotTold
+from edge.recording.recorder import Recorder
 from edge.supervisor import Turn, supervise
 from edge.vision.process import VisionProcess
 from edge.watch import Watch
@@ -59,6 +64,7 @@ async def run_agent(config: AgentConfig, first_child: VisionProcess | None = Non
     tls = trusting(config.uplink.station_ca_file)
     config.data_dir.mkdir(parents=True, exist_ok=True)
     with Outbox(config.data_dir / "outbox.db") as outbox:
+        recorder = Recorder(config, known=outbox.told(REMEMBERED_ALERTS), new_id=uuid7)
         agent: Agent | FixedAgent = (
             Agent(
                 config,
@@ -66,9 +72,10 @@ async def run_agent(config: AgentConfig, first_child: VisionProcess | None = Non
                 outbox,
                 get_patrol=PatrolFetch(config.uplink.station_url, config.drone.id, key, tls=tls),
                 first_child=first_child,
+                new_id=recorder.new_id,
             )
             if config.fixed is None
-            else FixedAgent(config, config.fixed, outbox, first_child=first_child)
+            else FixedAgent(config, config.fixed, outbox, first_child=first_child, new_id=recorder.new_id)
         )
         metering = Metering(
             config.uplink.station_url,
@@ -99,7 +106,16 @@ async def run_agent(config: AgentConfig, first_child: VisionProcess | None = Non
             sequence=OrderSequence(config.data_dir / "order.sequence"),
             tls=tls,
         )
-        await agent.run(client, link, view)
+
+        def tell(state: DroneState) -> None:
+            link.set_state(state)
+            recorder.tell(state)
+
+        recorder.start(agent.watch)
+        try:
+            await agent.run(client, link, view, tell)
+        finally:
+            recorder.close()
 
 
 async def view_objection(allow: str, metering: Metering) -> str:
@@ -147,6 +163,7 @@ class Agent:
         *,
         get_patrol: Callable[[PatrolRef], Awaitable[bytes]],
         first_child: VisionProcess | None = None,
+        new_id: Callable[[], UUID] = uuid7,
     ) -> None:
         self._config = config
         self._vehicle = vehicle
@@ -160,7 +177,9 @@ class Agent:
             mount_pitch_deg=config.camera.mount_pitch_deg,
             offset_rpy_deg=self._camera.offset_rpy_deg,
         )
-        self.watch = Watch(config, carrier, outbox, self._camera, self._terrain, first_child=first_child)
+        self.watch = Watch(
+            config, carrier, outbox, self._camera, self._terrain, first_child=first_child, new_id=new_id
+        )
         self._pilot_told = PilotTold(time.monotonic())
         depot = PatrolDepot(config.data_dir, get_patrol)
         self.deck = FlightDeck(config, vehicle, flight, self.watch, outbox, self._terrain, depot=depot)
@@ -178,10 +197,16 @@ class Agent:
         """An order from the station."""
         self.deck.desk.take(order)
 
-    async def run(self, client: UplinkClient, link: DroneLink, view: ViewSender) -> None:
-        """Until cancelled."""
+    async def run(
+        self,
+        client: UplinkClient,
+        link: DroneLink,
+        view: ViewSender,
+        tell: Callable[[DroneState], None],
+    ) -> None:
+        """Until cancelled. ``tell`` takes what it says of itself."""
         async with self._vehicle, asyncio.TaskGroup() as tasks:
-            tasks.create_task(supervise(self._config, link, self._turn, self._state), name="supervisor")
+            tasks.create_task(supervise(self._config, tell, self._turn, self._state), name="supervisor")
             tasks.create_task(self.watch.run(), name="watch")
             tasks.create_task(client.run(), name="courier")
             tasks.create_task(link.run(), name="drone link")

@@ -129,6 +129,34 @@ def virtual(
 
 
 @app.command()
+def replay(
+    flight: Annotated[
+        Path | None, typer.Argument(metavar="[RECORDING]", help="a recording's folder; else they are listed")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", metavar="FILE", help="the agent's, to list what it recorded"),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="write the alerts made anew, a line of JSON each")
+    ] = None,
+    infer: Annotated[
+        bool, typer.Option("--infer", help="run the detector over the recorded pictures again instead")
+    ] = False,
+    model: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="with another detector than the shipped one (--infer)")
+    ] = None,
+) -> None:
+    """Go through a recorded flight again: the same frames, poses and times must make the same alerts.
+
+    Ends with 1 where they do not. With --infer the detector looks at the recorded pictures once more.
+    """
+    from edge.recording.replay_command import replay_command
+
+    leave(replay_command(flight, config, out=out, model=model, infer=infer or model is not None))
+
+
+@app.command()
 def scan(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="photos, folders, videos")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="where the results go")] = Path("emberwatch-scan"),

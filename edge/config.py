@@ -311,6 +311,16 @@ class ServiceSection(Section):
     )
 
 
+class RecorderSection(Section):
+    """The flight recorder: what `emberwatch replay` goes through again."""
+
+    most_mb: float = Field(
+        2000.0,
+        ge=0,
+        description="of the disk, for all recordings together; the oldest goes first; 0: none is made",
+    )
+
+
 class LiveViewSection(Section):
     """The camera's picture for people who watch at the station. Nothing is sent while nobody does."""
 
@@ -357,6 +367,7 @@ class AgentConfig(Section):
     response: ResponseSection = ResponseSection()
     traffic: TrafficSection = TrafficSection()
     uplink: UplinkSection
+    recorder: RecorderSection = RecorderSection()
     service: ServiceSection = ServiceSection()
     live_view: LiveViewSection = LiveViewSection()
     virtual: VirtualSection = VirtualSection()

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
+from uuid import UUID
+
+from uuid6 import uuid7
 
 from edge.config import AgentConfig
 from edge.drone_state import camera_view, watch_facts
@@ -46,6 +50,7 @@ class FixedAgent:
         outbox: Outbox,
         *,
         first_child: VisionProcess | None = None,
+        new_id: Callable[[], UUID] = uuid7,
     ) -> None:
         """Raises FixedCameraError, TerrainError or CameraProfileError for what a person can mend."""
         self._config = config
@@ -53,7 +58,9 @@ class FixedAgent:
         terrain = config.terrain.open()
         self._camera = camera = config.camera.optics()
         self.mount = FixedMount(section, terrain)
-        self.watch = Watch(config, self.mount, outbox, camera, terrain, first_child=first_child)
+        self.watch = Watch(
+            config, self.mount, outbox, camera, terrain, first_child=first_child, new_id=new_id
+        )
         self.desk = OrderDesk(dict.fromkeys(OrderKind, _refuse))
         self._footprint = footprint(self.mount.pose_at(0.0), camera, terrain, max_range_m=MAX_RANGE_M)
 
@@ -61,13 +68,19 @@ class FixedAgent:
         """An order from the station."""
         self.desk.take(order)
 
-    async def run(self, client: UplinkClient, link: DroneLink, view: ViewSender) -> None:
-        """Until cancelled."""
+    async def run(
+        self,
+        client: UplinkClient,
+        link: DroneLink,
+        view: ViewSender,
+        tell: Callable[[DroneState], None],
+    ) -> None:
+        """Until cancelled. ``tell`` takes what it says of itself."""
         client.show(
             DroneGround(drone_id=self._config.drone.id, ignore_zones=ignore_zones(self._config.zones))
         )
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(supervise(self._config, link, self._turn, self.state), name="supervisor")
+            tasks.create_task(supervise(self._config, tell, self._turn, self.state), name="supervisor")
             tasks.create_task(self.watch.run(), name="watch")
             tasks.create_task(client.run(), name="courier")
             tasks.create_task(link.run(), name="drone link")

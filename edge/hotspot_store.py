@@ -48,7 +48,7 @@ class HotspotStore:
     def save(self, record: TrackerRecord) -> None:
         """Put it on the disk. A disk that takes nothing is told of once: the watch goes on without."""
         try:
-            document = {"format": FORMAT, "version": VERSION, **to_record(_Kept(_boot(), record))}
+            document = {"format": FORMAT, "version": VERSION, **to_record(_Kept(boot_id(), record))}
             write_whole(self._path, json.dumps(document, separators=(",", ":"), allow_nan=False).encode())
         except (OSError, RecordError, ValueError) as error:
             if not self._failing:
@@ -68,7 +68,7 @@ class HotspotStore:
         if kept is None or not kept.tracker.tracks:
             return None
         tracker = kept.tracker
-        same_boot = kept.boot == _boot() != ""
+        same_boot = kept.boot == boot_id() != ""
         age_s = at_s - tracker.at_s if same_boot else (utc - tracker.utc).total_seconds()
         if age_s > self._kept_s:
             log.info("the hotspots of %s are too old to go on with", tracker.utc.isoformat(" ", "minutes"))
@@ -101,7 +101,7 @@ class HotspotStore:
             return None
 
 
-def _boot() -> str:
+def boot_id() -> str:
     """Of the machine's present boot; empty where it is not told."""
     try:
         return BOOT_ID.read_text(encoding="ascii").strip()

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from edge.config import AgentConfig
 from edge.service import Service
-from uplink.drone_link import DroneLink
 from uplink.messages import DroneState
 
 log = logging.getLogger(__name__)
@@ -28,12 +27,13 @@ class Turn:
 
 async def supervise(
     config: AgentConfig,
-    link: DroneLink,
+    tell: Callable[[DroneState], None],
     turn: Callable[[float], Turn],
     state: Callable[[float], DroneState],
 ) -> None:
-    """Until cancelled. Both are given the instant (monotonic seconds); ``turn`` is called in each turn,
-    ``state`` as often as the station is told. A value that cannot be told stops nothing."""
+    """Until cancelled. ``turn`` is called in each turn, ``state`` as often as the station is told, each with
+    the instant (monotonic seconds); ``tell`` takes what ``state`` gave. A value that cannot be told stops
+    nothing."""
     service = Service(config.service.hardware_watchdog)
     state_period_s = 1.0 / config.uplink.states_per_s
     state_due_s = 0.0
@@ -46,7 +46,7 @@ async def supervise(
             if now_s >= state_due_s:
                 state_due_s = max(state_due_s + state_period_s, now_s)
                 try:
-                    link.set_state(state(now_s))
+                    tell(state(now_s))
                 except Exception as error:
                     if type(error).__name__ not in logged:
                         logged.add(type(error).__name__)

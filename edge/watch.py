@@ -10,9 +10,11 @@ import asyncio
 import logging
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Literal
+from uuid import UUID
 
 from uuid6 import uuid7
 
@@ -20,6 +22,7 @@ from edge.alerts import REMEMBERED_ALERTS, AlertWriter, Draft, Provenance
 from edge.carrier import Carrier
 from edge.config import AgentConfig
 from edge.evidence import FrameShelf, LeadUp, Picture
+from edge.frame_facts import FrameFacts, facts_of
 from edge.growth import Growth
 from edge.health import Health
 from edge.hotspot import Hotspot, HotspotChange, HotspotState, Look
@@ -56,7 +59,8 @@ class Watch:
     ``on_look`` is called with every frame that could be placed while the carrier is on duty, ``on_change``
     with every change of a hotspot. What needs no answer goes to ``on_quiet`` instead: what an ignore zone
     holds back, and what is remembered of before the agent's start. All run on the event loop and must be
-    quick.
+    quick. ``on_ready`` and ``on_frame`` are called with all that comes in, and ``on_alert`` with each
+    revision that is about to be kept.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class Watch:
         terrain: Terrain | None,
         *,
         first_child: VisionProcess | None = None,
+        new_id: Callable[[], UUID] = uuid7,
     ) -> None:
         self.health = Health(time.monotonic(), 1.0 / config.camera.frames_per_s, still_s=carrier.still_s)
         self.pose: Pose | None = None
@@ -80,13 +85,17 @@ class Watch:
         self.on_look: Listeners[[Look]] = Listeners("looks")
         self.on_change: Listeners[[HotspotChange]] = Listeners("hotspots")
         self.on_quiet: Listeners[[HotspotChange]] = Listeners("quiet hotspots")
+        self.on_ready: Listeners[[Ready]] = Listeners("detectors")
+        self.on_frame: Listeners[[FrameReport, FrameFacts]] = Listeners("frames")
+        self.on_alert: Listeners[[Alert]] = Listeners("alerts")
         self.zones = Zones(config.zones)
         self._config = config
         self._carrier = carrier
         self._outbox = outbox
         self._camera = camera
         self._terrain = terrain
-        self._tracker = HotspotTracker(new_id=uuid7)
+        self._new_id = new_id
+        self._tracker = HotspotTracker(new_id=new_id)
         self._growth = Growth()
         self._store = HotspotStore(config.data_dir / "hotspots.json", kept_s=3600 * config.hotspots_kept_h)
         self._saving = asyncio.Lock()
@@ -98,7 +107,7 @@ class Watch:
         self._lead_up = LeadUp()
         self._vision = VisionSupervisor(
             vision_settings(config, camera),
-            self._on_ready,
+            self.start_with,
             self._on_frame,
             self._on_trouble,
             must_go_on=carrier.must_go_on,
@@ -142,7 +151,9 @@ class Watch:
     def _moved(self) -> None:
         self.pose = None
 
-    def _on_ready(self, ready: Ready) -> None:
+    def start_with(self, ready: Ready) -> None:
+        """A detector is loaded."""
+        self.on_ready.tell(ready)
         self.provenance = Provenance(ready.model_name, ready.model_sha256)
         self._dropped_before, self._dropped = self.frames_dropped, 0  # a new child counts from 0
         if self._tiling is None or self._tiling.input_px != ready.input_px:
@@ -169,12 +180,25 @@ class Watch:
         self.frame_age_s = report.age_ms / 1e3 + self._config.camera.latency_s
         self._dropped = report.dropped
         self.live_view.found(exposed_s, report)
-        stuck = self._carrier.is_stuck(report.unchanged, self.pose)
+        try:
+            facts = facts_of(self._carrier, exposed_s, report.unchanged, self.pose)
+        except Exception as error:  # noqa: BLE001 - as below
+            facts = FrameFacts(
+                exposed_s, False, False, why=f"its pose cannot be had ({type(error).__name__})"
+            )
+            self._log_once("a frame's pose cannot be had", error)
+        self.take(report, facts)
+
+    def take(self, report: FrameReport, facts: FrameFacts) -> None:
+        """One frame, and what the carrier says of its instant. All that follows comes of these two: given
+        again, with the same ids for new hotspots, they make the same alerts."""
+        self.on_frame.tell(report, facts)
+        exposed_s = facts.exposed_s
         proves = self.health.frame_looked_at(
-            exposed_s, report.fingerprint, report.contrast, report.flaw, stuck=stuck
+            exposed_s, report.fingerprint, report.contrast, report.flaw, stuck=facts.stuck
         )
         try:
-            self._work_on(report, exposed_s, proves=proves)
+            self._work_on(report, facts, proves=proves)
         except PoseUnavailable as error:
             self.health.pose_missing(error.reason)
         except EmberwatchError as error:
@@ -185,14 +209,16 @@ class Watch:
         else:
             self.health.pose_found(exposed_s)
 
-    def _work_on(self, report: FrameReport, exposed_s: float, *, proves: bool) -> None:
+    def _work_on(self, report: FrameReport, facts: FrameFacts, *, proves: bool) -> None:
         """Place what is on a frame, and tell what has changed. Raises PoseUnavailable, CameraProfileError."""
-        utc, time_source = self._carrier.utc_at(exposed_s)
-        self._lead_up.put(exposed_s, Picture(report.glance, *report.glance_size_px, utc))
-        pose = self._carrier.pose_at(exposed_s)
+        exposed_s, utc, pose = facts.exposed_s, facts.utc, facts.pose
+        if utc is not None:
+            self._lead_up.put(exposed_s, Picture(report.glance, *report.glance_size_px, utc))
+        if utc is None or pose is None:
+            raise PoseUnavailable(facts.why)
         camera = self._camera.at_size(report.width_px, report.height_px)
         self.pose = pose
-        if not self._carrier.on_duty:
+        if not facts.on_duty:
             return
         # A covered lens sees no fire go out, and an old picture nothing from this new place. But on a black
         # night a fire may be all that there is to see, and its smoke may be all over the picture.
@@ -217,7 +243,7 @@ class Watch:
         self._growth.look(self._tracker.hotspots, look.at_s)
         told = [change for change in changes if not self._is_held_back(change.hotspot)]
         for change in told:
-            self._tell(change, look, time_source)
+            self._tell(change, look, facts.time_source)
         self.on_look.tell(look)
         for change in changes:
             (self.on_change if change in told else self.on_quiet).tell(change)
@@ -252,7 +278,7 @@ class Watch:
             self._tracker.go_on(kept, self._terrain)
         except Exception:  # whatever is wrong with a file, the watch goes on
             log.exception("the hotspots of before cannot be gone on with")
-            self._tracker = HotspotTracker(new_id=uuid7)
+            self._tracker = HotspotTracker(new_id=self._new_id)
             return
         for hotspot in self._tracker.hotspots:
             if hotspot.state is HotspotState.CONFIRMED:
@@ -286,15 +312,23 @@ class Watch:
     async def _keep_alerts(self) -> None:
         """Alerts onto the disk, in order, off the loop: a slow SD card must not stop the heartbeat."""
         while True:
-            draft = await self._to_keep.get()
-            # First: a crash in between may leave a hotspot without its alert, and never an alert whose fire
-            # would be given another.
-            await self._save_hotspots()
-            alert, media, record = await asyncio.to_thread(self._alerts.complete, draft)
-            pause_s = KEEP_RETRY_S
-            while not await self._is_kept(alert, media, record):
-                await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, KEEP_RETRY_MAX_S)
+            await self._keep(await self._to_keep.get())
+
+    async def keep_what_waits(self) -> None:
+        """Every alert that is not on the disk yet, now."""
+        while not self._to_keep.empty():
+            await self._keep(self._to_keep.get_nowait())
+
+    async def _keep(self, draft: Draft) -> None:
+        # First: a crash in between may leave a hotspot without its alert, and never an alert whose fire
+        # would be given another.
+        await self._save_hotspots()
+        alert, media, record = await asyncio.to_thread(self._alerts.complete, draft)
+        self.on_alert.tell(alert)
+        pause_s = KEEP_RETRY_S
+        while not await self._is_kept(alert, media, record):
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, KEEP_RETRY_MAX_S)
 
     async def _keep_hotspots(self) -> None:
         """Every few seconds, if there is anything new to keep."""

@@ -119,22 +119,8 @@ def _same(one: Detection, other: Detection, tolerance: Tolerance) -> bool:
     return (
         one.label == other.label
         and abs(one.score - other.score) <= tolerance.score
-        and _iou(one, other) >= tolerance.iou
+        and one.iou(other) >= tolerance.iou
     )
-
-
-def _iou(one: Detection, other: Detection) -> float:
-    # In whole pixels: a box clipped at the picture's edge may have no height, and is still the same box.
-    width = min(one.x2, other.x2) - max(one.x1, other.x1) + 1
-    height = min(one.y2, other.y2) - max(one.y1, other.y1) + 1
-    if width <= 0 or height <= 0:
-        return 0.0
-    both = width * height
-    return both / (_area(one) + _area(other) - both)
-
-
-def _area(box: Detection) -> float:
-    return (box.x2 - box.x1 + 1) * (box.y2 - box.y1 + 1)
 
 
 def _told(box: Detection) -> str:

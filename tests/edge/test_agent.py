@@ -95,7 +95,7 @@ async def test_the_heartbeat_outlives_a_state_that_cannot_be_told(
         station_key=None,
         sequence=OrderSequence(tmp_path / "order.sequence"),
     )
-    supervising = asyncio.create_task(supervise(agent._config, link, agent._turn, agent._state))
+    supervising = asyncio.create_task(supervise(agent._config, link.set_state, agent._turn, agent._state))
     async with asyncio.timeout(10):
         while len(fed) < 5:
             await asyncio.sleep(0.001)

@@ -70,7 +70,7 @@ class Mast:
         assert config.fixed is not None
         self.agent = FixedAgent(config, config.fixed, outbox)
         self.watch = self.agent.watch
-        self.watch._on_ready(Ready("ember", "0" * 64, 0.3, 448, "cpu"))
+        self.watch.start_with(Ready("ember", "0" * 64, 0.3, 448, "cpu"))
         self._seq = 0
 
     def see(

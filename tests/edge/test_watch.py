@@ -282,7 +282,7 @@ def test_tiles_are_planned_in_the_air_for_where_they_help_and_none_on_the_ground
 def test_the_age_of_frames_is_told_and_those_lost_are_counted_over_restarts(flight: Flight) -> None:
     flight.see(1.0, dropped=7)
     assert flight.watch.frame_age_s == pytest.approx(0.12)
-    flight.watch._on_ready(Ready("ember", "0" * 64, 0.3, 448, "cpu"))
+    flight.watch.start_with(Ready("ember", "0" * 64, 0.3, 448, "cpu"))
     assert flight.watch.frames_dropped == 7
     flight.see(1.0, dropped=2)
     assert flight.watch.frames_dropped == 9

@@ -6,11 +6,13 @@ import math
 from pathlib import Path
 
 import pytest
+from uuid6 import uuid7
 
 from edge.airborne import Airborne
 from edge.config import load_agent_config
 from edge.hotspot import HotspotChange, Look
 from edge.optics import Camera
+from edge.recording.recorder import Recorder
 from edge.vision.flaw import Flaw
 from edge.vision.merge import Found
 from edge.vision.report import FrameReport, Ready
@@ -39,9 +41,18 @@ FRAMES_PER_S = 5
 class Flight:
     """A watch 80 m up, looking ahead and down. Time is what the test says."""
 
-    def __init__(self, folder: Path, outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
-        (folder / "agent.toml").write_text(CONFIG)
-        config = load_agent_config(folder / "agent.toml")
+    def __init__(
+        self,
+        folder: Path,
+        outbox: Outbox,
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        recorded: bool = False,
+        most_mb: float = 100.0,
+    ) -> None:
+        (folder / "agent.toml").write_text(CONFIG + f"[agent.recorder]\nmost_mb = {most_mb}\n")
+        self.config = config = load_agent_config(folder / "agent.toml")
+        self.recorder = Recorder(config, known={}, new_id=uuid7)
         self.vehicle = Vehicle("udpin:127.0.0.1:0")
         monkeypatch.setattr(self.vehicle.clock, "boot_at", lambda monotonic_s: monotonic_s)
         monkeypatch.setattr(
@@ -49,8 +60,12 @@ class Flight:
         )
         self.position_ok = True
         self.carrier = Airborne(self.vehicle, mount_pitch_deg=-45.0)
-        self.watch = Watch(config, self.carrier, outbox, Camera.load("generic_78"), None)
-        self.watch._on_ready(Ready("ember", "0" * 64, 0.3, 448, "cpu"))
+        self.watch = Watch(
+            config, self.carrier, outbox, Camera.load("generic_78"), None, new_id=self.recorder.new_id
+        )
+        if recorded:
+            self.recorder.start(self.watch)
+        self.watch.start_with(Ready("ember", "0" * 64, 0.3, 448, "cpu"))
         self.looks: list[Look] = []
         self.changes: list[HotspotChange] = []
         self.watch.on_look.append(self.looks.append)

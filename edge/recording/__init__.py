@@ -1,0 +1,1 @@
+"""The flight recorder, and the replay of what it kept."""

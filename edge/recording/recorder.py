@@ -1,0 +1,142 @@
+"""The flight recorder: everything that the watch decides by, and what it told, written down in flight.
+
+Nothing waits for it. Records go to a thread by a bounded queue; a disk that is slow or full costs records,
+never a frame or a heartbeat, and the tape says how many are missing and where.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from edge.config import AgentConfig
+from edge.frame_facts import FrameFacts
+from edge.hotspot_store import boot_id
+from edge.recording.tape import Record, Tape
+from edge.sighting_record import to_record
+from edge.vision.report import FrameReport, Ready
+from edge.watch import Watch
+from uplink.messages import Alert, DroneState
+
+log = logging.getLogger(__name__)
+
+FOLDER = "recordings"
+MOST_WAITING = 64
+RETRY_S = 10.0
+END_S = 2.0
+
+
+class Recorder:
+    """Of one run of the agent. ``start`` it once, ``close`` it at the end."""
+
+    def __init__(self, config: AgentConfig, *, known: Mapping[str, str], new_id: Callable[[], UUID]) -> None:
+        """``known``: the alerts of before this run, as the outbox has them. ``new_id`` makes ids."""
+        self._new_id = new_id
+        self._most_bytes = round(config.recorder.most_mb * 1e6)
+        self._folder = config.data_dir / FOLDER / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+        self._header = {
+            "emberwatch": version("emberwatch"),
+            "boot": boot_id(),
+            "started_at": datetime.now(UTC).isoformat(),
+            "config": config.model_dump(mode="json"),
+            "known": dict(known),
+            "hotspots": _text(config.data_dir / "hotspots.json"),
+        }
+        self._waiting: queue.Queue[Record | None] = queue.Queue(MOST_WAITING)
+        self._missing = 0
+        self._thread = threading.Thread(target=self._write, name="recorder", daemon=True)
+        self._failing = False
+
+    def new_id(self) -> UUID:
+        """A new hotspot's, which goes onto the tape."""
+        made = self._new_id()
+        self._put(Record({"kind": "id", "id": str(made)}))
+        return made
+
+    def start(self, watch: Watch) -> None:
+        """Write down all that ``watch`` hears and tells from now on."""
+        if self._most_bytes == 0:
+            return
+        watch.on_ready.append(self._ready)
+        watch.on_frame.append(self._frame)
+        watch.on_alert.append(self._alert)
+        self._thread.start()
+
+    def tell(self, state: DroneState) -> None:
+        """What the drone says of itself: telemetry, control, orders and what became of them."""
+        self._put(Record({"kind": "state", "state": state.model_dump(mode="json", exclude_defaults=True)}))
+
+    def close(self) -> None:
+        """Write what waits, for a moment at most."""
+        if not self._thread.is_alive():
+            return
+        try:
+            self._waiting.put(None, timeout=END_S)
+        except queue.Full:
+            return
+        self._thread.join(END_S)
+
+    def _ready(self, ready: Ready) -> None:
+        self._put(Record({"kind": "ready", "ready": asdict(ready)}))
+
+    def _frame(self, report: FrameReport, facts: FrameFacts) -> None:
+        told = {key: value for key, value in asdict(report).items() if key not in ("jpeg", "glance")}
+        head = {"kind": "frame", "report": told, "facts": to_record(facts)}
+        self._put(Record(head, report.jpeg, report.glance))
+
+    def _alert(self, alert: Alert) -> None:
+        self._put(Record({"kind": "alert", "alert": alert.model_dump(mode="json")}))
+
+    def _put(self, record: Record) -> None:
+        if not self._thread.is_alive():
+            return
+        try:
+            if self._missing:
+                self._waiting.put_nowait(Record({"kind": "gap", "records": self._missing}))
+                self._missing = 0
+            self._waiting.put_nowait(record)
+        except queue.Full:
+            self._missing += 1
+
+    def _write(self) -> None:
+        tape: Tape | None = None
+        again_s = 0.0
+        lost = 0
+        while (record := self._waiting.get()) is not None:
+            if time.monotonic() < again_s:
+                lost += 1
+                continue
+            try:
+                tape = tape or Tape(self._folder, self._header, most_bytes=self._most_bytes)
+                if lost:
+                    tape.append(Record({"kind": "gap", "records": lost}))
+                    lost = 0
+                tape.append(record)
+                self._failing = False
+            except (OSError, ValueError) as error:
+                lost += 1
+                again_s = time.monotonic() + RETRY_S
+                if not self._failing:
+                    self._failing = True
+                    log.warning("the flight is not recorded for now: %s", error)
+        if tape is not None:
+            tape.close()
+
+
+def _text(path: Path) -> Any:
+    """A JSON file's content, None where there is none."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
