@@ -70,6 +70,14 @@ async def fits(
     page: Page, name: str, sizes: Iterable[tuple[int, int]] = SIZES, *, fingers: bool = True
 ) -> None:
     """Fails where something does not fit into one of the sizes; ``name`` is the pictures'."""
+    wrong = await misfits(page, name, sizes, fingers=fingers)
+    assert not wrong, f"{name} does not fit: {wrong}"
+
+
+async def misfits(
+    page: Page, name: str, sizes: Iterable[tuple[int, int]] = SIZES, *, fingers: bool = True
+) -> dict[tuple[int, int], list[str]]:
+    """By size, what does not fit into it."""
     before = page.viewport_size
     wrong = {}
     for width, height in sizes:
@@ -83,4 +91,4 @@ async def fits(
             await page.screenshot(path=Path(SHOTS) / f"{name}-{width}x{height}.png")
     if before is not None:
         await page.set_viewport_size(before)
-    assert not wrong, f"{name} does not fit: {wrong}"
+    return wrong

@@ -62,7 +62,7 @@ from .makers import (
     make_config,
     make_state,
 )
-from .people import PEOPLE, cheap_passwords, page_number, password_of, settle_in
+from .people import PEOPLE, cheap_passwords, page_number, password_of, settle_in, sign_in
 
 CHROMIUM = shutil.which("chromium")
 NO_NAMES = "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"  # what is not loopback cannot even be looked up
@@ -268,6 +268,14 @@ class Ground:
             assert answer.ok, await answer.text()
         await page.goto(self.url + path)
         return page
+
+    async def person(self, name: str) -> httpx.AsyncClient:
+        """Signed in, without a page; paths begin below ``/api/v1``."""
+        http = httpx.AsyncClient(base_url=f"{self.url}api/v1", trust_env=False)
+        self._closing.push_async_callback(http.aclose)
+        answer = await sign_in(http, name)
+        answer.raise_for_status()
+        return http
 
     def _note_host(self, url: str) -> None:
         if host := urlsplit(url).netloc:

@@ -85,13 +85,17 @@ export class Session {
     if (this.state?.csrf_token) headers["X-Emberwatch-Csrf"] = this.state.csrf_token;
     if (body) headers["Content-Type"] = "application/json";
     try {
-      return await fetch(stationUrl(`api/v1/${path}`), {
+      const answer = await fetch(stationUrl(`api/v1/${path}`), {
         method,
         headers,
         cache: "no-store",
         signal: AbortSignal.timeout(patienceMs),
         ...(body ? { body: JSON.stringify(body) } : {}),
       });
+      // All of it, or the line that breaks in the middle of an answer would be noticed by nobody.
+      const said = await answer.arrayBuffer();
+      const { status, headers: told } = answer;
+      return new Response(said.byteLength > 0 ? said : null, { status, headers: told });
     } catch {
       return null;
     }
