@@ -114,7 +114,10 @@ def at(late: dict[int, int], share: float) -> int:
 
 def measure(over_s: float, scale: Scale = Scale(), warm_up_s: float = WARM_UP_S) -> Heard:
     """With a load generator in a process of its own."""
-    with tempfile.TemporaryDirectory() as folder, _station(Path(folder), scale) as (station, port, keys):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        station_process(Path(folder), scale) as (station, port, keys),
+    ):
         ours = {"port": port, "keys": keys, "over_s": over_s, "warm_up_s": warm_up_s, "station": station}
         asked = json.dumps(ours | {"scale": asdict(scale)})
         done = subprocess.run(
@@ -131,7 +134,7 @@ def measure(over_s: float, scale: Scale = Scale(), warm_up_s: float = WARM_UP_S)
 
 
 @contextmanager
-def _station(folder: Path, scale: Scale) -> Iterator[tuple[int, int, list[str]]]:
+def station_process(folder: Path, scale: Scale) -> Iterator[tuple[int, int, list[str]]]:
     """Its process, its port and its drones' keys."""
     keys = [secrets.token_hex(16) for _ in range(scale.drones)]
     lines = ["[station]", "port = 0", 'data_dir = "data"', "sign_in = false"]
@@ -177,7 +180,7 @@ class _Drone:
         self.last_s = 0.0
         self._heard = heard
         self._period_s = 1.0 / scale.states_per_s
-        state = json.loads(_state(number).model_dump_json())
+        state = json.loads(a_state(number).model_dump_json())
         state["clock_s"], state["position"]["lat_deg"] = float(_CLOCK), 12.0625
         before, self._between, self._after = re.split(
             rb"1234567\.5|12\.0625", json.dumps(state, separators=(",", ":")).encode()
@@ -288,7 +291,7 @@ async def _load(
     return heard
 
 
-def _state(number: int) -> DroneState:
+def a_state(number: int) -> DroneState:
     line = {"name": "Position", "passed": True, "detail": "3D fix, 14 satellites"}
     return DroneState.model_validate(
         {
