@@ -126,7 +126,7 @@ async def test_the_drone_asks_to_look_again_and_a_person_answers(
     kestrel.says |= {"control": "granted", "response": {"phase": "asked", "alert_id": str(alert.id)}}
     await open_ground.alert(alert)
     page = await open_ground.page()
-    card = page.locator(f"[data-alert='{alert.id}']")
+    card = page.locator(f"[data-alerts~='{alert.id}']")
     await expect(card.get_by_role("button", name="Look again")).to_be_disabled()
     await page.get_by_role("button", name="Take control").click()
     await card.get_by_role("button", name="Do not").click()

@@ -34,8 +34,8 @@ async def test_bad_elements_empty_no_list_and_are_told_of(open_ground: Ground) -
 
     await page.route_web_socket("**/api/v1/live", between)
     await page.reload()
-    await expect(page.locator(f"[data-alert='{alert.id}']")).to_be_visible()
-    await expect(page.locator("[data-alert]")).to_have_count(1)
+    await expect(page.locator(f"[data-alerts~='{alert.id}']")).to_be_visible()
+    await expect(page.locator("[data-incident]")).to_have_count(1)
     alarms = page.get_by_role("alert")
     await expect(alarms).to_contain_text("no frame for 4 s")
     await expect(alarms).to_contain_text("things that the station said could not be shown")
@@ -52,7 +52,7 @@ async def test_a_part_of_the_page_that_fails_says_so_and_the_others_go_on(open_g
     failed = page.get_by_role("alert").filter(has_text="Alarms cannot be shown")
     await expect(failed).to_be_visible()
     alert = await open_ground.alert()
-    await expect(page.locator(f"[data-alert='{alert.id}']")).to_be_visible()
+    await expect(page.locator(f"[data-alerts~='{alert.id}']")).to_be_visible()
 
     await page.evaluate("() => { Date.prototype.toISOString = window.kept; }")
     await failed.get_by_role("button", name="Try again").click()

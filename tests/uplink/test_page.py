@@ -20,7 +20,7 @@ async def test_a_fire_appears_live_with_photo_and_position(open_ground: Ground) 
     await expect(page.get_by_role("complementary")).to_contain_text("No drone yet")
     await open_ground.state()
     await open_ground.say(f"/drones/{DRONE}/patrol", make_patrol())
-    await expect(page.get_by_role("complementary")).to_contain_text("No alert")
+    await expect(page.get_by_role("complementary")).to_contain_text("No open incident")
     await expect(page.get_by_role("region", name="Aircraft")).to_contain_text("AUTO")
     await expect(page.locator(f"[data-drone='{DRONE}']")).to_be_visible()
     await expect(page.get_by_text("verified aboard")).to_be_visible()
@@ -28,13 +28,12 @@ async def test_a_fire_appears_live_with_photo_and_position(open_ground: Ground) 
     jpeg = make_photo()
     alert = fire(jpeg)
     await open_ground.alert(alert)
-    row = page.locator(f"[data-alert='{alert.id}']")
+    row = page.locator(f"[data-alerts~='{alert.id}']")
     await expect(row).to_contain_text("Fire")
     await expect(row).to_contain_text("90 %")
     await expect(row).to_contain_text("± 12 m")
     await expect(row).to_contain_text("-35.36326, 149.16524")
     await expect(row.locator("[data-photo='coming']")).to_be_visible()
-    await expect(page.locator(f"[data-marker='{alert.id}']")).to_be_visible()
 
     await open_ground.picture(jpeg)
     await expect(row.locator("[data-photo='here'] img")).to_be_visible()
@@ -44,12 +43,13 @@ async def test_a_fire_appears_live_with_photo_and_position(open_ground: Ground) 
     await open_ground.alert(revised)
     await open_ground.alert(Alert.model_validate(as_json(alert) | {"revision": 2}))  # late, and of no use
     await expect(row).to_contain_text("± 7.3 m")
-    await expect(page.locator("[data-alert]")).to_have_count(1)
+    await expect(page.locator("[data-incident]")).to_have_count(1)
 
     await row.get_by_role("button", name="Fire").click()
     await expect(row).to_contain_text("seen in 31 frames")
     await expect(row).to_contain_text("Terrain model")
-    await expect(row.locator(".box")).to_be_visible()
+    await row.get_by_role("button", name="Photo 1 of 1").click()
+    await expect(page.get_by_role("dialog").locator(".box")).to_be_visible()
     assert await where_in_photo(page) == pytest.approx([c / WIDTH_PX for c in BOX_PX], abs=0.01)
 
 
@@ -73,7 +73,7 @@ async def test_an_open_alert_shows_the_ground_what_led_up_to_it_and_how_large_it
     page = await open_ground.page()
     await open_ground.picture(jpeg)
     await open_ground.alert(Alert.model_validate(told))
-    row = page.locator(f"[data-alert='{alert.id}']")
+    row = page.locator(f"[data-alerts~='{alert.id}']")
     await expect(row.locator(".picture .box")).to_have_count(1)
     await row.get_by_role("button", name="Fire").click()
     await expect(row.locator("[data-evidence='ground view']")).to_contain_text("64 m across")
@@ -92,7 +92,7 @@ async def test_a_photo_that_will_not_be_shown_says_so_instead_of_being_on_its_wa
     alert = fire(broken)
     page = await open_ground.page()
     await open_ground.alert(alert)
-    row = page.locator(f"[data-alert='{alert.id}']")
+    row = page.locator(f"[data-alerts~='{alert.id}']")
     await expect(row.locator("[data-photo='coming']")).to_be_visible()
     await open_ground.picture(broken)
     await expect(row.locator("[data-photo='none']")).to_contain_text("cannot be read")
@@ -102,39 +102,14 @@ async def where_in_photo(page: Page) -> list[float]:
     """The box on the opened photo: x1, y1, x2, y2 in widths of the photo."""
     corners: list[float] = await page.evaluate(
         """() => {
-            const photo = document.querySelector(".open .photo").getBoundingClientRect();
-            const box = document.querySelector(".open .box").getBoundingClientRect();
+            const photo = document.querySelector("dialog .photo").getBoundingClientRect();
+            const box = document.querySelector("dialog .box").getBoundingClientRect();
             const across = [box.left - photo.left, box.right - photo.left];
             const down = [box.top - photo.top, box.bottom - photo.top];
             return [across[0], down[0], across[1], down[1]].map((px) => px / photo.width);
         }"""
     )
     return corners
-
-
-async def test_queue_and_map_select_each_other_by_key_and_by_click(open_ground: Ground) -> None:
-    await open_ground.state()
-    first, second = make_alert(), make_alert(minutes=1)
-    await open_ground.alert(first)
-    await open_ground.alert(
-        second.model_copy(update={"label": "smoke", "position": HOME.model_copy(update={"lat_deg": -35.36})})
-    )
-    page = await open_ground.page(with_map=True)
-    opened = page.locator("[data-alert].open")
-    await expect(page.locator("[data-marker]")).to_have_count(2)
-
-    await page.locator("[data-alert] h3 button").first.focus()
-    await page.keyboard.press("ArrowDown")
-    await page.keyboard.press("Enter")
-    await expect(opened).to_have_attribute("data-alert", str(first.id))
-    marker = page.locator(f"[data-marker='{first.id}']")
-    await expect(marker).to_contain_class("selected")
-    await page.keyboard.press("Escape")
-    await expect(opened).to_have_count(0)
-
-    await page.locator("button[title='Show everything']").click()
-    await page.locator(f"[data-marker='{second.id}']").click()
-    await expect(opened).to_have_attribute("data-alert", str(second.id))
 
 
 async def test_blind_is_an_alarm_in_both_languages(open_ground: Ground) -> None:
@@ -163,7 +138,7 @@ async def test_the_page_comes_back_by_itself_when_the_station_does(open_ground: 
     await open_ground.start()
     alert = await open_ground.alert()
     await expect(state).to_contain_text("Live")
-    await expect(page.locator(f"[data-alert='{alert.id}']")).to_be_visible()
+    await expect(page.locator(f"[data-alerts~='{alert.id}']")).to_be_visible()
     await expect(page.get_by_role("alert")).to_be_empty()
 
 
@@ -171,7 +146,7 @@ async def test_without_webgl_all_but_the_map_works(open_ground: Ground) -> None:
     page = await open_ground.page()
     await expect(page.get_by_role("region", name="Map")).to_contain_text("The map needs WebGL 2")
     alert = await open_ground.alert()
-    await expect(page.locator(f"[data-alert='{alert.id}']")).to_contain_text("± 12 m")
+    await expect(page.locator(f"[data-alerts~='{alert.id}']")).to_contain_text("± 12 m")
 
 
 async def test_nothing_is_cut_off_at_any_size(open_ground: Ground) -> None:
@@ -187,10 +162,11 @@ async def test_nothing_is_cut_off_at_any_size(open_ground: Ground) -> None:
         seeing="blind",
         blind_reason="no frame from the camera for 4.2 s",
     )
-    for minute in range(4):
-        await open_ground.alert(make_alert(uuid6.uuid7(), minutes=minute))
+    for number in range(4):
+        place = HOME.model_copy(update={"lat_deg": HOME.lat_deg + 0.01 * number})
+        await open_ground.alert(make_alert(uuid6.uuid7()).model_copy(update={"position": place}))
     page = await open_ground.page(with_map=True)
-    await page.locator("[data-alert] h3 button").first.click()
+    await page.locator("[data-incident] h3 button").first.click()
     await expect(page.get_by_text("seen in 5 frames")).to_be_visible()
     await expect(page.get_by_text("Error ellipse")).to_be_visible()
     await fits(page, "blind", fingers=False)

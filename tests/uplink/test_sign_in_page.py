@@ -33,7 +33,7 @@ async def enter(page: Page, name: str, password: str | None = None) -> None:
 
 
 def alerts(page: Page) -> Any:
-    return page.locator("[data-alert]")
+    return page.locator("[data-incident]")
 
 
 async def test_nothing_is_shown_before_somebody_signs_in_nor_after_they_left(door: Ground) -> None:
@@ -132,9 +132,9 @@ async def test_the_map_is_drawn_and_no_rule_of_the_page_is_broken(door: Ground) 
     assert "script-src 'self';" in answer.headers["content-security-policy"]
     assert "'unsafe" not in answer.headers["content-security-policy"]
     await enter(page, "Ada")
-    await expect(page.locator("[data-marker]")).to_have_count(1)
+    await expect(page.locator("[data-incident]")).to_have_count(1)
     await expect(page.locator(f"[data-drone='{DRONE}']")).to_be_visible()
-    await page.locator("[data-alert] h3 button").first.click()
+    await page.locator("[data-incident] h3 button").first.click()
     await page.get_by_role("button", name="Take control").click()
     await expect(page.locator("canvas")).to_be_visible()
     assert await page.evaluate("broken") == []

@@ -11,12 +11,14 @@ import pytest
 
 from uplink import ground, messages
 from uplink.messages import Message
-from uplink.station import access_answers, answers, crew_answers, incident, tip_answers
+from uplink.station import access_answers, answers, crew_answers, incident, incident_answers, tip_answers
 from uplink.station import zone as zones
 from uplink.station.webhooks import answers as webhook_answers
 
 SOURCES = Path(__file__).parents[2] / "uplink/station/ui/src"
-TYPESCRIPT = "\n".join((SOURCES / name).read_text() for name in ("messages.ts", "station.ts", "crew/view.ts"))
+TYPESCRIPT = "\n".join(
+    (SOURCES / name).read_text() for name in ("messages.ts", "station.ts", "crew/view.ts", "queue/wire.ts")
+)
 INTERFACE = re.compile(r"export interface (\w+)(?: extends (\w+))? \{(.*?)\n\}", re.DOTALL)
 FIELD = re.compile(r"^ {2}(\w+)(\??): (.+);$", re.MULTILINE)
 ALIASES = dict(re.findall(r"^export type (\w+) = ([^;{]*);$", TYPESCRIPT, re.MULTILINE))
@@ -68,6 +70,11 @@ MODELS: list[type[Message]] = [
     incident.Target,
     crew_answers.CrewView,
     zones.StationZone,
+    crew_answers.MadeCrewLink,
+    incident_answers.IncidentDetail,
+    incident_answers.Timeline,
+    incident_answers.TimelineEntry,
+    incident_answers.SuppressedItem,
 ]
 
 

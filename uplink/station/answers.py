@@ -185,6 +185,7 @@ class OrderPlace(Message):
 class Snapshot(Message):
     """Everything that a page needs to begin."""
 
+    now: UtcTime = Field(description="by the station's clock, which the clocks of incidents run by")
     drones: list[DroneState]
     patrols: list[PatrolRoute]
     grounds: list[DroneGround] = Field(description="fence, zones and home of each drone that told them")

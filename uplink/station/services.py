@@ -76,6 +76,7 @@ class Services:
         alerts = await self.store.alerts.newest(SNAPSHOT_ALERTS)
         fleet = self.fleet
         return Snapshot(
+            now=self.now(),
             drones=fleet.states,
             patrols=fleet.patrols,
             grounds=fleet.grounds,

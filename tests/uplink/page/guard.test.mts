@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { guarded } from "../../../uplink/station/ui/src/guard.ts";
+import { guarded, incidentIn } from "../../../uplink/station/ui/src/guard.ts";
 import type { LiveEvent, Snapshot } from "../../../uplink/station/ui/src/station.ts";
+import { incident } from "./queue_makers.mts";
 
 const PLACE = { lat_deg: -35.36, lon_deg: 149.16, alt_amsl_m: null, datum: "WGS84" };
 const AT = "2026-07-01T12:00:00Z";
@@ -45,4 +46,13 @@ test("what is sound comes through as it was said", () => {
   for (const [type, data] of [["alert", ALERT], ["drone", DRONE]] as const) {
     assert.deepEqual(say(type, data), { value: { type, data }, dropped: 0 });
   }
+});
+
+test("an incident that cannot be shown empties no list, and one with a bad picture is shown without that", () => {
+  const bad = [{ ...incident(), state: "strange" }, { ...incident(), acknowledge: null }, { ...incident(), alert_ids: 3 }];
+  const { value, dropped } = say("snapshot", { incidents: [incident(), ...bad, incident({ id: "b" })] });
+  assert.deepEqual((value?.data as Snapshot).incidents.map(({ id }) => id), ["a", "b"]);
+  assert.equal(dropped, 3);
+  assert.deepEqual(incidentIn({ ...incident(), photos: [{ sha256: "0" }] })?.photos, []);
+  assert.deepEqual([null, "out", { stays: incident() }].map(incidentIn), [null, null, null]);
 });

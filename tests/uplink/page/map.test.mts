@@ -2,10 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { boundsOf, ellipseRing, offset, sightLine } from "../../../uplink/station/ui/src/geo.ts";
 import { footprintFeatures } from "../../../uplink/station/ui/src/map/air_features.ts";
-import { alertExtent, alertFeatures, crossingFeatures, worldExtent } from "../../../uplink/station/ui/src/map/features.ts";
+import { alertExtent, alertGeometry, crossingFeatures, worldExtent } from "../../../uplink/station/ui/src/map/features.ts";
 import { graticule, niceStep } from "../../../uplink/station/ui/src/map/graticule.ts";
+import { areaFeatures, drawn, incidentExtent, markOf, pointFeatures, selectedFeatures } from "../../../uplink/station/ui/src/map/incident_features.ts";
 import type { Alert, LonLat, Position } from "../../../uplink/station/ui/src/messages.ts";
 import { EMPTY_WORLD, type HeardDrone } from "../../../uplink/station/ui/src/state.ts";
+
+import { acknowledged, alert, dispatched, incident, NOW, resolved, target } from "./queue_makers.mts";
 
 const HOME: Position = { lat_deg: -35.363262, lon_deg: 149.165237, alt_amsl_m: null, datum: "WGS84" };
 // Metres per degree at HOME, from pyproj's Geod("WGS84"): a degree of arc there is this long.
@@ -48,10 +51,9 @@ test("an alert with a position is an area, one without is a line, and what is no
   const placed = base as unknown as Alert;
   const seen = { ...placed, position: null, ellipse: null, observer: HOME, bearing_deg: 10 };
   const unknown = { ...placed, position: null, ellipse: null };
-  const kinds = alertFeatures([placed, seen, unknown], "a").features.map((feature) => feature.geometry.type);
-  assert.deepEqual(kinds, ["Polygon", "LineString"]);
+  assert.deepEqual([placed, seen, unknown].map((one) => alertGeometry(one)?.type), ["Polygon", "LineString", undefined]);
   assert.deepEqual(alertExtent(unknown), []);
-  const world = { ...EMPTY_WORLD, alerts: { b: { ...seen, received_at: "" } } };
+  const world = { ...EMPTY_WORLD, incidents: { b: incident({ position: null, ellipse: null }) } };
   assert.equal(boundsOf(worldExtent(world)), null);
 });
 
@@ -99,4 +101,32 @@ test("the grid has a bounded number of lines at every zoom", () => {
     const grid = graticule([10 - reach, -reach, 10 + reach, reach], degPerPx);
     assert.ok(grid.minor.coordinates.length < 200, `${grid.minor.coordinates.length} lines`);
   }
+});
+
+test("an incident is one point and one ellipse however many alerts it has, and the selected one is never in a cluster", () => {
+  const two = [incident({ alerts: 3, alert_ids: ["x", "y", "z"] }), incident({ id: "b", alert_ids: ["w"] })];
+  const ids = (features: GeoJSON.FeatureCollection): unknown[] => features.features.map(({ properties }) => properties?.["id"]);
+  assert.deepEqual(ids(pointFeatures(two, null, NOW)), ["a", "b"]);
+  assert.deepEqual(ids(pointFeatures(two, "y", NOW)), ["b"]);
+  assert.deepEqual(ids(selectedFeatures(two, "y", NOW)), ["a"]);
+  const placed = alert({ id: "x", position: HOME, ellipse: two[0]?.ellipse ?? null });
+  const areas = areaFeatures(two, { x: placed, y: { ...placed, id: "y" } }, "a").features;
+  assert.deepEqual(areas.map(({ properties }) => [properties?.["id"], properties?.["part"]]), [["a", false], ["a", true], ["a", true], ["b", false]]);
+});
+
+test("an incident without a place is drawn as the lines of sight of its alerts", () => {
+  const nowhere = incident({ position: null, ellipse: null, alert_ids: ["x"] });
+  const seen = alert({ id: "x", observer: HOME, bearing_deg: 10 });
+  assert.deepEqual(areaFeatures([nowhere], { x: seen }, null).features.map(({ geometry }) => geometry.type), ["LineString"]);
+  assert.deepEqual(pointFeatures([nowhere], null, NOW).features, []);
+  assert.equal(incidentExtent(nowhere, { x: seen }).length, 2);
+  assert.deepEqual(incidentExtent(nowhere, {}), []);
+});
+
+test("what is settled leaves the map unless it is selected, and each state has a sign of its own", () => {
+  const all = { a: incident(), c: resolved({ id: "c", alert_ids: [] }) };
+  assert.deepEqual(drawn(all, null).map(({ id }) => id), ["a"]);
+  assert.deepEqual(drawn(all, "c").map(({ id }) => id), ["a", "c"]);
+  const marks = [incident({ acknowledge: target(-1) }), incident(), acknowledged(), dispatched(), incident({ evidence: "withdrawn" }), resolved()];
+  assert.deepEqual(marks.map((one) => markOf(one, NOW)), ["late", "new", "acknowledged", "dispatched", "lost", "closed"]);
 });

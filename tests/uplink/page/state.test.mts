@@ -1,14 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DroneState, PatrolRoute } from "../../../uplink/station/ui/src/messages.ts";
-import { crossingOf, deliveriesOf, EMPTY_WORLD, queue, reduce, type World } from "../../../uplink/station/ui/src/state.ts";
-import type { CrossedAlerts, Delivery, StationZone, LiveEvent, StoredAlert } from "../../../uplink/station/ui/src/station.ts";
+import { crossingOf, deliveriesOf, EMPTY_WORLD, incidentOf, reduce, type World } from "../../../uplink/station/ui/src/state.ts";
+import type { CrossedAlerts, Delivery, StationZone, LiveEvent, Snapshot } from "../../../uplink/station/ui/src/station.ts";
+import { alert, incident, iso, NOW } from "./queue_makers.mts";
 
-const NOW = Date.parse("2026-07-01T12:00:00Z");
-
-function alert(change: Partial<StoredAlert> = {}): StoredAlert {
-  return { id: "a", revision: 1, state: "confirmed", confirmed_at: "2026-07-01T11:59:00Z", ...change } as StoredAlert;
-}
 
 function drone(lon_deg: number, change: Partial<DroneState> = {}): DroneState {
   const position = { lat_deg: -35, lon_deg, alt_amsl_m: null, datum: "WGS84" as const };
@@ -42,14 +38,28 @@ test("an alert without a position knows the best crossing that it has part in, u
   assert.equal(crossingOf(after([{ type: "crossings", data: { crossings: [] } }], world), "a"), null);
 });
 
-test("the queue shows what burns before what is over, the newest first", () => {
+test("an incident is replaced by what is newer, in whatever order an answer and a message come", () => {
   const world = after([
-    { type: "alert", data: alert({ id: "old", confirmed_at: "2026-07-01T11:00:00Z" }) },
-    { type: "alert", data: alert({ id: "withdrawn", state: "withdrawn", confirmed_at: "2026-07-01T11:58:00Z" }) },
-    { type: "alert", data: alert({ id: "lost", state: "lost", confirmed_at: "2026-07-01T11:59:30Z" }) },
-    { type: "alert", data: alert({ id: "new", confirmed_at: "2026-07-01T11:30:00Z" }) },
+    { type: "incident", data: incident({ version: 3, state: "dispatched" }) },
+    { type: "incident", data: incident({ version: 2, state: "acknowledged" }) },
+    { type: "incident", data: incident({ version: 3, state: "dispatched", updated_at: iso(-60), probability: 0.1 }) },
   ]);
-  assert.deepEqual(queue(world).map((item) => item.id), ["new", "old", "lost", "withdrawn"]);
+  assert.deepEqual([world.incidents["a"]?.state, world.incidents["a"]?.probability], ["dispatched", 0.9]);
+});
+
+test("an incident that became part of another is no more by itself, and is there again when they are split", () => {
+  const two = [incident(), incident({ id: "b", alert_ids: ["alert-b"] })];
+  const apart = after(two.map((data): LiveEvent => ({ type: "incident", data })));
+  const one = after([{ type: "incident", data: incident({ version: 2, aliases: ["b"], alert_ids: ["alert-a", "alert-b"] }) }], apart);
+  assert.deepEqual(Object.keys(one.incidents), ["a"]);
+  assert.equal(incidentOf(one, "alert-b")?.id, "a");
+  const again = after([{ type: "incident", data: incident({ version: 3 }) }, { type: "incident", data: incident({ id: "b" }) }], one);
+  assert.deepEqual(Object.keys(again.incidents), ["a", "b"]);
+});
+
+test("the page knows how far the station's clock is ahead of its own", () => {
+  const snapshot = { now: iso(90), drones: [], patrols: [], tracks: {}, alerts: [] } as unknown as Snapshot;
+  assert.equal(after([{ type: "snapshot", data: snapshot }]).aheadMs, 90_000);
 });
 
 test("a snapshot replaces what was known and keeps deliveries", () => {
@@ -58,7 +68,7 @@ test("a snapshot replaces what was known and keeps deliveries", () => {
     { type: "delivery", data: delivery({}) },
   ]);
   const world = after(
-    [{ type: "snapshot", data: { drones: [drone(149)], patrols: [], alerts: [alert()], tracks: { kestrel: [[149, -35]] } } }],
+    [{ type: "snapshot", data: { now: iso(0), drones: [drone(149)], patrols: [], alerts: [alert()], tracks: { kestrel: [[149, -35]] } } }],
     before,
   );
   assert.deepEqual(Object.keys(world.alerts), ["a"]);
@@ -67,7 +77,7 @@ test("a snapshot replaces what was known and keeps deliveries", () => {
 });
 
 test("a drone from a snapshot is as old as it says, a drone heard live is new", () => {
-  const old = after([{ type: "snapshot", data: { drones: [drone(149)], patrols: [], alerts: [], tracks: {} } }]);
+  const old = after([{ type: "snapshot", data: { now: iso(0), drones: [drone(149)], patrols: [], alerts: [], tracks: {} } }]);
   assert.equal(old.drones["kestrel"]?.heardAt, Date.parse("2026-07-01T11:00:00Z"));
   assert.equal(after([{ type: "drone", data: drone(149) }], old).drones["kestrel"]?.heardAt, NOW);
 });
@@ -104,12 +114,10 @@ test("a message of a newer station is passed over", () => {
   assert.equal(after([strange]), EMPTY_WORLD);
 });
 
-test("what a zone holds back is not in the queue, and is there again in the same revision once it is let go", () => {
+test("an alert that a zone lets go is there in the same revision", () => {
   const held = after([{ type: "alert", data: alert({ suppressed_by: "brickworks" }) }]);
-  assert.deepEqual(queue(held), []);
-  assert.equal(Object.keys(held.alerts).length, 1);
   const free = after([{ type: "alert", data: alert({ suppressed_by: null }) }], held);
-  assert.deepEqual(queue(free).map((one) => one.id), ["a"]);
+  assert.deepEqual([held, free].map(({ alerts }) => alerts["a"]?.suppressed_by), ["brickworks", null]);
 });
 
 test("zones come, change in any order, and go", () => {

@@ -4,7 +4,7 @@
 // Only what everything else relies on is looked at: that what is drawn are numbers, what is counted are lists,
 // what has an id has one. A newer station may say more, and what is not known here passes as it is.
 
-import type { LiveEvent } from "./station.ts";
+import type { Incident, LiveEvent } from "./station.ts";
 
 /** What came through, and how many elements did not. */
 export interface Guarded<Value> {
@@ -18,6 +18,10 @@ type Check = (value: unknown, lost: () => void) => unknown;
 const text: Check = (value) => (typeof value === "string" ? value : undefined);
 const number: Check = (value) => (typeof value === "number" && Number.isFinite(value) ? value : undefined);
 const time: Check = (value) => (typeof value === "string" && !Number.isNaN(Date.parse(value)) ? value : undefined);
+
+function oneOf(...words: readonly string[]): Check {
+  return (value) => (words.includes(value as string) ? value : undefined);
+}
 
 function maybe(check: Check): Check {
   return (value, lost) => (value === null || value === undefined ? null : check(value, lost));
@@ -82,20 +86,25 @@ const drone = thing({
   orders: list(thing({ order_id: text })),
 });
 
-const target = thing({ due_at: time });
+const target = thing({ due_at: time, met_at: maybe(time) });
 const incident = thing({
   id: text,
   version: number,
-  state: text,
-  label: text,
+  state: oneOf("new", "acknowledged", "dispatched", "resolved", "false alarm"),
+  label: oneOf("fire", "smoke"),
   probability: number,
   first_seen_at: time,
   last_seen_at: time,
   reported_at: time,
+  updated_at: time,
+  closed_at: maybe(time),
   position: maybe(place),
   ellipse: maybe(ellipse),
   alert_ids: list(text),
   drone_ids: list(text),
+  photos: list(picture),
+  units: list(text),
+  aliases: list(text),
   acknowledge: target,
   dispatch: target,
 });
@@ -142,4 +151,9 @@ export function guarded(event: LiveEvent): Guarded<LiveEvent> {
   const data = check(event.data, () => dropped++);
   if (data === undefined) return { value: null, dropped: dropped + 1 };
   return { value: { ...event, data } as LiveEvent, dropped };
+}
+
+/** An incident that the station answered; null where it is none that can be shown. */
+export function incidentIn(answer: unknown): Incident | null {
+  return (incident(answer, ignore) as Incident | undefined) ?? null;
 }

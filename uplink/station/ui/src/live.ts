@@ -1,6 +1,6 @@
 // The line to the station: a WebSocket that comes back by itself, with back-off, and knows when it went quiet.
 
-import { stationUrl, type Delivery, type LiveEvent } from "./station.ts";
+import { stationUrl, type Delivery, type Incident, type LiveEvent, type Snapshot } from "./station.ts";
 
 export type LinkState = "connecting" | "live" | "offline";
 
@@ -16,6 +16,7 @@ const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 10_000;
 const QUIET_MS = 8_000; // then ask whether the station is still there
 const ANSWER_MS = 4_000;
+const PAGE_LENGTH = 500;
 const READ = "read"; // said after each text: the station tells no more than two texts ahead of us
 
 export class LiveLink {
@@ -68,7 +69,10 @@ export class LiveLink {
     this.#listen();
     for (const event of parse(text)) {
       this.#onEvent(event);
-      if (event.type === "snapshot") void this.#askDeliveries();
+      if (event.type === "snapshot") {
+        void this.#askDeliveries();
+        void this.#askOlderIncidents(event.data);
+      }
     }
   }
 
@@ -78,6 +82,24 @@ export class LiveLink {
       const answer = await fetch(stationUrl("api/v1/deliveries?limit=500"), { signal: AbortSignal.timeout(ANSWER_MS) });
       if (!answer.ok) return;
       for (const data of (await answer.json()) as Delivery[]) this.#onEvent({ type: "delivery", data });
+    } catch {
+      // the next snapshot asks again
+    }
+  }
+
+  /** A snapshot has the newest 500 that are open; the others are open too. */
+  async #askOlderIncidents({ incidents }: Snapshot): Promise<void> {
+    let last = incidents?.length === PAGE_LENGTH ? incidents.at(-1) : undefined;
+    const open = "state=new&state=acknowledged&state=dispatched";
+    try {
+      while (last) {
+        const url = stationUrl(`api/v1/incidents?${open}&limit=${PAGE_LENGTH}&before=${last.id}`);
+        const answer = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS) });
+        if (!answer.ok) return;
+        const found = (await answer.json()) as Incident[];
+        for (const data of found) this.#onEvent({ type: "incident", data });
+        last = found.length === PAGE_LENGTH ? found.at(-1) : undefined;
+      }
     } catch {
       // the next snapshot asks again
     }

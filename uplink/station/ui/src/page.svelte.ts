@@ -1,5 +1,6 @@
 // What the page shows: the world, the line to the station, who looks, where, and what is selected.
 
+import type { Bounds } from "./geo.ts";
 import { guarded } from "./guard.ts";
 import { translator } from "./i18n.ts";
 import { LiveLink, type LinkStatus } from "./live.ts";
@@ -10,8 +11,8 @@ import type { PickedPlace } from "./picked.ts";
 import { Router } from "./router.svelte.ts";
 import { Session } from "./session.svelte.ts";
 import { settings } from "./settings.svelte.ts";
-import { EMPTY_WORLD, queue, reduce, tipsOf, type World } from "./state.ts";
-import type { LiveEvent, StoredAlert } from "./station.ts";
+import { EMPTY_WORLD, reduce, tipsOf, type World } from "./state.ts";
+import type { LiveEvent } from "./station.ts";
 
 const DIGEST_MS = 40;
 /** A drone speaks twice a second; after this long its numbers are history. */
@@ -24,8 +25,10 @@ class Page {
   selected = $state<string | null>(null);
   /** The drone whose telemetry the strip shows; null means the first. */
   chosenDrone = $state<string | null>(null);
-  /** Alerts that came while the page was looking, for a moment of glow. */
+  /** Incidents that came while the page was looking, for a moment of glow. */
   fresh = $state.raw<ReadonlySet<string>>(new Set());
+  /** The part of the map that is in view; null without a map. */
+  inView = $state.raw<Bounds | null>(null);
   /** A place on the ground that somebody pointed at, for whatever can be done with one. */
   picked = $state.raw<PickedPlace | null>(null);
 
@@ -35,7 +38,8 @@ class Page {
 
   readonly t = $derived(translator(settings.language));
   readonly measures = $derived(measuresIn(settings.units));
-  readonly alerts = $derived(queue(this.world));
+  /** By the station's clock, which targets are due by. */
+  readonly stationNow = $derived(this.now + this.world.aheadMs);
   readonly tips = $derived(tipsOf(this.world));
   readonly drones = $derived(Object.values(this.world.drones).sort((a, b) => byId(a.state.drone_id, b.state.drone_id)));
   readonly drone = $derived(this.drones.find((d) => d.state.drone_id === this.chosenDrone) ?? this.drones[0] ?? null);
@@ -79,7 +83,12 @@ class Page {
     };
   }
 
-  /** Of an alert or a tip. */
+  /** What the station answered is shown at once, without waiting for its message. */
+  hear(event: LiveEvent): void {
+    this.#receive(event);
+  }
+
+  /** Of an incident or a tip. */
   toggle(id: string): void {
     this.selected = this.selected === id ? null : id;
   }
@@ -111,7 +120,7 @@ class Page {
     const before = this.world;
     const world = events.reduce((known, event) => reduce(known, event, now), before);
     if (this.#greeted) {
-      const arrived = Object.values(world.alerts).filter((one) => !one.suppressed_by && isNews(before.alerts[one.id])).map((one) => one.id);
+      const arrived = Object.keys(world.incidents).filter((id) => !before.incidents[id]);
       if (arrived.length > 0) this.fresh = new Set([...this.fresh, ...arrived]);
     }
     this.#greeted ||= events.some((event) => event.type === "snapshot");
@@ -122,11 +131,6 @@ class Page {
 
 function byId(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-/** Nobody was alarmed yet: it was not there, or a zone held it back. */
-function isNews(before: StoredAlert | undefined): boolean {
-  return !before || Boolean(before.suppressed_by);
 }
 
 export const page = new Page();

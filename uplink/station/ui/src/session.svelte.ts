@@ -80,8 +80,14 @@ export class Session {
   }
 
   /** Below `api/v1/`, as whoever is signed in; null: no answer at all. */
-  async fetch(method: string, path: string, body?: object, patienceMs = ANSWER_MS): Promise<Response | null> {
-    const headers: Record<string, string> = { "X-Emberwatch-Session": this.#number };
+  async fetch(
+    method: string,
+    path: string,
+    body?: object,
+    patienceMs = ANSWER_MS,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<Response | null> {
+    const headers: Record<string, string> = { "X-Emberwatch-Session": this.#number, ...more };
     if (this.state?.csrf_token) headers["X-Emberwatch-Csrf"] = this.state.csrf_token;
     if (body) headers["Content-Type"] = "application/json";
     try {

@@ -1,8 +1,8 @@
 // What the page knows of the world, and how a message changes it. Pure: no clock, no socket, no page.
 // A part that a message does not touch keeps its identity, so that the map redraws only what changed.
 
-import type { Alert, DroneGround, DroneState, LonLat, PatrolRoute, SearchedGround } from "./messages.ts";
-import type { CrossedAlerts, Delivery, StationZone, LeaseState, LiveEvent, LoggedOrder, Snapshot, StoredAlert, Tip, TipState } from "./station.ts";
+import type { DroneGround, DroneState, LonLat, PatrolRoute, SearchedGround } from "./messages.ts";
+import type { CrossedAlerts, Delivery, Incident, StationZone, LeaseState, LiveEvent, LoggedOrder, Snapshot, StoredAlert, Tip, TipState } from "./station.ts";
 
 export interface HeardDrone {
   readonly state: DroneState;
@@ -11,6 +11,10 @@ export interface HeardDrone {
 }
 
 export interface World {
+  /** How far the station's clock is ahead of the page's. */
+  readonly aheadMs: number;
+  /** By id: what is open, and what was closed while the page looked. */
+  readonly incidents: Readonly<Record<string, Incident>>;
   readonly drones: Readonly<Record<string, HeardDrone>>;
   readonly patrols: Readonly<Record<string, PatrolRoute>>;
   /** By drone: fence, zones, home. */
@@ -34,6 +38,8 @@ export interface World {
 }
 
 export const EMPTY_WORLD: World = {
+  aheadMs: 0,
+  incidents: {},
   drones: {},
   patrols: {},
   grounds: {},
@@ -66,6 +72,8 @@ export function reduce(world: World, event: LiveEvent, now: number): World {
       return { ...world, searched: { ...world.searched, [event.data.drone_id]: event.data } };
     case "alert":
       return withAlert(world, event.data);
+    case "incident":
+      return withIncident(world, event.data);
     case "delivery":
       return withDelivery(world, event.data);
     case "lease":
@@ -89,7 +97,9 @@ function fromSnapshot(world: World, snapshot: Snapshot, now: number): World {
     drones[state.drone_id] = { state, heardAt: Math.min(now, Date.parse(state.at)) };
   }
   let next: World = {
-    drones,
+    aheadMs: Date.parse(snapshot.now) - now || 0,
+    incidents: {},
+      drones,
     patrols: Object.fromEntries(snapshot.patrols.map((patrol) => [patrol.drone_id, patrol])),
     grounds: Object.fromEntries((snapshot.grounds ?? []).map((ground) => [ground.drone_id, ground])),
     searched: Object.fromEntries((snapshot.searched ?? []).map((ground) => [ground.drone_id, ground])),
@@ -103,6 +113,7 @@ function fromSnapshot(world: World, snapshot: Snapshot, now: number): World {
     zones: (snapshot.zones ?? []).reduce(withZone, {} as World["zones"]),
   };
   for (const alert of snapshot.alerts) next = withAlert(next, alert);
+  for (const incident of snapshot.incidents ?? []) next = withIncident(next, incident);
   return next;
 }
 
@@ -128,6 +139,19 @@ function withAlert(world: World, alert: StoredAlert): World {
   if (known && known.revision > alert.revision) return world;
   if (known?.revision === alert.revision && known.suppressed_by === alert.suppressed_by) return world;
   return { ...world, alerts: { ...world.alerts, [alert.id]: alert } };
+}
+
+/** An answer may overtake a message: the newer one stays. What has become part of another is no more by itself. */
+function withIncident(world: World, incident: Incident): World {
+  const known = world.incidents[incident.id];
+  if (known && isOlder(incident, known)) return world;
+  const incidents = { ...world.incidents, [incident.id]: incident };
+  for (const alias of incident.aliases) delete incidents[alias];
+  return { ...world, incidents };
+}
+
+function isOlder(a: Incident, b: Incident): boolean {
+  return a.version === b.version ? Date.parse(a.updated_at) < Date.parse(b.updated_at) : a.version < b.version;
 }
 
 function withDelivery(world: World, delivery: Delivery): World {
@@ -168,12 +192,10 @@ export function ordersOf(world: World, droneId: string): LoggedOrder[] {
     .sort((a, b) => Date.parse(b.at) - Date.parse(a.at));
 }
 
-/** The queue: what burns now before what was lost, newest first. Stable while an alert is only updated. What
- * an ignore zone holds back is not in it. */
-export function queue(world: World): StoredAlert[] {
-  return Object.values(world.alerts).filter((alert) => !alert.suppressed_by).sort(
-    (a, b) => rank(a) - rank(b) || Date.parse(b.confirmed_at) - Date.parse(a.confirmed_at),
-  );
+/** The incident of this id, or that this alert is in. */
+export function incidentOf(world: World, id: string): Incident | null {
+  const named = world.incidents[id];
+  return named ?? Object.values(world.incidents).find(({ alert_ids }) => alert_ids.includes(id)) ?? null;
 }
 
 /** Where the lines of sight of this alert and others cross: the best of them. */
@@ -181,17 +203,18 @@ export function crossingOf(world: World, alertId: string): CrossedAlerts | null 
   return world.crossings.find((crossing) => crossing.alert_ids.includes(alertId)) ?? null;
 }
 
-function rank(alert: Alert): number {
-  return { confirmed: 0, lost: 1, withdrawn: 2 }[alert.state];
-}
-
-/** The delivery of an alert's highest revision, by endpoint. */
-export function deliveriesOf(world: World, alertId: string): Delivery[] {
+/** The newest delivery about an alert or an incident, by endpoint. */
+export function deliveriesOf(world: World, subjectId: string): Delivery[] {
   const newest = new Map<string, Delivery>();
   for (const delivery of Object.values(world.deliveries)) {
-    if (delivery.subject_id !== alertId) continue;
+    if (delivery.subject_id !== subjectId) continue;
     const known = newest.get(delivery.endpoint);
-    if (!known || known.revision <= delivery.revision) newest.set(delivery.endpoint, delivery);
+    if (!known || isNewer(delivery, known)) newest.set(delivery.endpoint, delivery);
   }
   return [...newest.values()];
+}
+
+/** One version of an incident can be told several times. */
+function isNewer(a: Delivery, b: Delivery): boolean {
+  return a.revision === b.revision ? a.id >= b.id : a.revision > b.revision;
 }

@@ -189,6 +189,7 @@ export interface Incident {
 }
 
 export interface Snapshot {
+  now: string;
   drones: DroneState[];
   patrols: PatrolRoute[];
   grounds: DroneGround[];

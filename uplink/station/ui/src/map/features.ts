@@ -3,7 +3,7 @@
 import { circleRing, ellipseRing, offset, sightLine } from "../geo.ts";
 import type { Alert, LonLat, PatrolRoute, Position } from "../messages.ts";
 import type { World } from "../state.ts";
-import type { CrossedAlerts, Tip } from "../station.ts";
+import type { CrossedAlerts, Incident, Tip } from "../station.ts";
 
 type Features = GeoJSON.FeatureCollection;
 
@@ -24,18 +24,6 @@ export function patrolFeatures(patrols: readonly PatrolRoute[]): Features {
       feature({ type: "LineString", coordinates: route }, { aboard }),
       feature({ type: "MultiPoint", coordinates: route }, { aboard }),
     ]),
-  );
-}
-
-/** Error ellipses, and lines of sight for what has no position. */
-export function alertFeatures(alerts: readonly Alert[], selected: string | null): Features {
-  return collect(
-    alerts.flatMap((alert) => {
-      const geometry = alertGeometry(alert);
-      if (!geometry) return [];
-      const { id, label, state } = alert;
-      return [feature(geometry, { id, label, active: state === "confirmed", selected: id === selected })];
-    }),
   );
 }
 
@@ -67,7 +55,8 @@ export function tipExtent(tip: Tip): LonLat[] {
   return circleRing(tip.place, tip.radius_m);
 }
 
-function alertGeometry(alert: Alert): GeoJSON.Geometry | null {
+/** Its error ellipse, or its line of sight where it has no place. */
+export function alertGeometry(alert: Alert): GeoJSON.Geometry | null {
   if (alert.position && alert.ellipse) {
     return { type: "Polygon", coordinates: [ellipseRing(alert.position, alert.ellipse)] };
   }
@@ -89,8 +78,12 @@ export function alertExtent(alert: Alert): LonLat[] {
 export function worldExtent(world: World): LonLat[] {
   const drones = Object.values(world.drones).flatMap(({ state }) => (state.position ? around(state.position, 150) : []));
   const routes = Object.values(world.patrols).flatMap((patrol) => patrol.route);
-  const alerts = Object.values(world.alerts).filter((alert) => alert.position);
-  return [...drones, ...routes, ...alerts.flatMap(alertExtent), ...Object.values(world.tips).flatMap(tipExtent)];
+  const incidents = Object.values(world.incidents);
+  return [...drones, ...routes, ...incidents.flatMap(incidentRing), ...Object.values(world.tips).flatMap(tipExtent)];
+}
+
+function incidentRing({ position, ellipse }: Incident): LonLat[] {
+  return position && ellipse ? ellipseRing(position, ellipse) : [];
 }
 
 function around(position: Position, reach_m: number): LonLat[] {

@@ -1,6 +1,7 @@
 // Pictures for the map's symbols and patterns, painted here: the map asks nobody for any.
 
 import type { Map as MapView } from "maplibre-gl";
+import { INCIDENT_SYMBOL_PX, INCIDENT_SYMBOLS } from "./incident_icons.ts";
 import type { Palette } from "./palette.ts";
 
 const RATIO = 2; // pixels of the picture for one on the map
@@ -104,6 +105,7 @@ const PATTERN_PX = 12;
 /** All of them in these colours, in place of those that there are. */
 export function putIcons(map: MapView, colours: Palette): void {
   for (const [name, paint] of Object.entries(SYMBOLS)) put(map, name, painted(paint, colours, SYMBOL_PX, true));
+  for (const [name, paint] of Object.entries(INCIDENT_SYMBOLS)) put(map, name, painted(paint, colours, INCIDENT_SYMBOL_PX, true));
   for (const [name, paint] of Object.entries(PATTERNS)) put(map, name, painted(paint, colours, PATTERN_PX, false));
 }
 

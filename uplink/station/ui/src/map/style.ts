@@ -3,6 +3,7 @@
 
 import type { ExpressionSpecification, LayerSpecification, StyleSpecification } from "maplibre-gl";
 import { WORLD, worldLayers } from "./base_layers.ts";
+import { CLUSTERED, INCIDENT_CHOSEN, INCIDENTS, incidentLayers } from "./incident_layers.ts";
 import type { Palette } from "./palette.ts";
 
 export const SOURCES = [
@@ -19,6 +20,8 @@ export const SOURCES = [
   "traffic",
   "drones",
   "measured",
+  INCIDENTS,
+  INCIDENT_CHOSEN,
 ] as const;
 export type SourceName = (typeof SOURCES)[number];
 export const ALERT_AREA = "alert-area";
@@ -54,6 +57,7 @@ export function ownLayers(colours: Palette): LayerSpecification[] {
   const verified: ExpressionSpecification = ["case", ["get", "aboard"], colours.patrol, colours.warn];
   const isArea: ExpressionSpecification = ["==", ["geometry-type"], "Polygon"];
   const isLine: ExpressionSpecification = ["==", ["geometry-type"], "LineString"];
+  const isPart: ExpressionSpecification = ["==", ["get", "part"], true]; // one alert of the selected incident
   const isPoint: ExpressionSpecification = ["==", ["geometry-type"], "Point"];
   const kind = (...names: string[]): ExpressionSpecification => ["in", ["get", "kind"], ["literal", names]];
   const chosen = (yes: number, no: number): ExpressionSpecification => ["case", ["get", "selected"], yes, no];
@@ -168,7 +172,7 @@ export function ownLayers(colours: Palette): LayerSpecification[] {
       id: ALERT_AREA,
       type: "fill",
       source: "alerts",
-      filter: isArea,
+      filter: ["all", isArea, ["!", isPart]],
       paint: { "fill-color": tone, "fill-opacity": chosen(0.34, 0.22) },
     },
     {
@@ -176,7 +180,7 @@ export function ownLayers(colours: Palette): LayerSpecification[] {
       type: "line",
       source: "alerts",
       filter: isArea,
-      paint: { "line-color": tone, "line-width": chosen(2.5, 1.5) },
+      paint: { "line-color": tone, "line-width": ["case", ["get", "selected"], 2.5, isPart, 0.8, 1.5] },
     },
     {
       id: "alert-sight",
@@ -276,6 +280,7 @@ export function ownLayers(colours: Palette): LayerSpecification[] {
         ...words,
       },
     },
+    ...incidentLayers(colours),
   ];
 }
 
@@ -287,7 +292,9 @@ export function style(colours: Palette, outline: string | GeoJSON.GeoJSON): Styl
     version: 8,
     sources: {
       [WORLD]: { type: "geojson", data: outline, tolerance: 0.5 },
-      ...Object.fromEntries(SOURCES.map((name) => [name, { type: "geojson", data: NOTHING }])),
+      ...Object.fromEntries(
+        SOURCES.map((name) => [name, { type: "geojson", data: NOTHING, ...(name === INCIDENTS ? CLUSTERED : {}) }]),
+      ),
     },
     layers: [...worldLayers(colours), ...ownLayers(colours)],
   };
