@@ -240,7 +240,7 @@ class AlertWriter:
             last_seen_at=_utc(hotspot.latest),
             confirmed_at=_utc(hotspot.confirmed),
             time_source=time_source,
-            position=position_of(hotspot),
+            position=_position(hotspot),
             ellipse=None if covariance is None else ellipse_of(covariance),
             covariance_m2=None
             if covariance is None
@@ -326,8 +326,7 @@ def _camera_position(pose: Pose) -> Position:
     return Position(lat_deg=pose.lat_deg, lon_deg=pose.lon_deg, alt_amsl_m=pose.alt_amsl_m)
 
 
-def position_of(hotspot: Hotspot) -> Position | None:
-    """None where only a bearing is known."""
+def _position(hotspot: Hotspot) -> Position | None:
     if hotspot.lat_deg is None or hotspot.lon_deg is None:
         return None
     return Position(lat_deg=hotspot.lat_deg, lon_deg=hotspot.lon_deg, alt_amsl_m=hotspot.alt_amsl_m)

@@ -16,8 +16,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 
-from edge.alerts import ellipse_of, position_of
+from edge.alerts import ellipse_of
 from edge.carrier import Carrier
 from edge.health import Seeing
 from edge.hotspot import Hotspot
@@ -33,12 +34,22 @@ from flight.local_frame import LocalFrame
 from flight.terrain import Terrain
 from uplink.live_view.frame import MOST_JPEG_BYTES
 from uplink.live_view.sender import Taken
-from uplink.live_view.words import MOST_BOXES, PickedPlace, ViewBox, ViewFrame, ViewLine, ViewPick
+from uplink.live_view.words import (
+    MOST_BOXES,
+    MOST_MARKS,
+    PickedPlace,
+    ViewBox,
+    ViewFrame,
+    ViewLine,
+    ViewMark,
+    ViewPick,
+)
 from uplink.messages import Position
 
 REMEMBERED = 300  # pictures that somebody may still point at: 20 s of them at the highest rate
 NUMBERS_APART = 2**20
 LEAST_SIGMA_PX = 1.0
+MARKED_S = 300.0
 NOT_SENT = "this picture is not remembered: point at a newer one"
 _NO_LINE = ViewLine(frames_per_s=0, quality=1, kbit_s=0)
 
@@ -90,6 +101,8 @@ class LiveView:
         self._number = NUMBERS_APART * (1 + secrets.randbelow(2**31))
         self._sent: OrderedDict[int, _Sent] = OrderedDict()
         self._look: _Look | None = None
+        self._marks: OrderedDict[int, tuple[float, tuple[float, float, float]]] = OrderedDict()
+        self._mark = 0
 
     def found(self, exposed_s: float, report: FrameReport) -> None:
         """A frame was looked at."""
@@ -130,6 +143,7 @@ class LiveView:
             id=pick.id,
             frame=pick.frame,
             captured_at=sent.captured_at,
+            mark=self._marked(sighting),
             position=_position(sighting.lat_deg, sighting.lon_deg, sighting.alt_amsl_m),
             ellipse=None if sighting.covariance_m2 is None else ellipse_of(sighting.covariance_m2),
             method=sighting.method,
@@ -164,6 +178,7 @@ class LiveView:
             width_px=shown.width_px,
             height_px=shown.height_px,
             boxes=[] if look is None else self._boxes(look, pose),
+            marks=[] if pose is None else self._marks_on(pose, size_px),
             boxes_age_ms=None if look is None else round(max(0.0, exposed_s - look.at_s) * 1e3),
             no_pose=no_pose[:256],
             azimuth_deg=None if pose is None else round(pose.look_azimuth_deg, 1) % 360.0,
@@ -178,6 +193,35 @@ class LiveView:
             return self._carrier.pose_at(exposed_s), ""
         except PoseUnavailable as error:
             return None, error.reason
+
+    def _marked(self, sighting: Sighting) -> int | None:
+        """Remember a place that was picked: it stays marked on the pictures that follow."""
+        if sighting.lat_deg is None or sighting.lon_deg is None:
+            return None
+        self._mark += 1
+        place = sighting.lat_deg, sighting.lon_deg, sighting.alt_amsl_m or 0.0
+        self._marks[self._mark] = time.monotonic(), place
+        while len(self._marks) > MOST_MARKS:
+            self._marks.popitem(last=False)
+        return self._mark
+
+    def _marks_on(self, pose: Pose, size_px: tuple[int, int]) -> list[ViewMark]:
+        oldest_s = time.monotonic() - MARKED_S
+        marks = {mark: place for mark, (at_s, place) in self._marks.items() if at_s > oldest_s}
+        if not marks:
+            return []
+        try:
+            camera = self._camera.at_size(*size_px)
+        except CameraProfileError:
+            return []
+        pixels = camera.project(np.array([_seen_from(pose, place) for place in marks.values()]))
+        return [
+            ViewMark(mark=mark, x=round((u + 0.5) / size_px[0], 4), y=round((v + 0.5) / size_px[1], 4))
+            for mark, (u, v), inside in zip(
+                marks, pixels.tolist(), camera.contains(pixels, -0.5).tolist(), strict=True
+            )
+            if inside
+        ]
 
     def _boxes(self, look: _Look, pose: Pose | None) -> list[ViewBox]:
         """What was found, best first, where it is on a picture taken from ``pose``."""
@@ -201,15 +245,22 @@ class LiveView:
         camera = sighting.camera
         if camera is None or pose is sighting.pose:
             return 0.0, 0.0
-        ray = np.array(sighting.ray_enu)
-        if sighting.lat_deg is not None and sighting.lon_deg is not None:
-            here = LocalFrame(pose.lat_deg, pose.lon_deg, pose.alt_amsl_m)
-            there = (sighting.lat_deg, sighting.lon_deg, sighting.alt_amsl_m or 0.0)
-            ray = np.array([float(x) for x in here.from_geodetic(*(np.array(x) for x in there))])
-        u, v = camera.project((ray @ pose.camera_to_enu)[None])[0].tolist()
+        if sighting.lat_deg is None or sighting.lon_deg is None:
+            point = np.array(sighting.ray_enu) @ pose.camera_to_enu
+        else:
+            point = _seen_from(pose, (sighting.lat_deg, sighting.lon_deg, sighting.alt_amsl_m or 0.0))
+        u, v = camera.project(point[None])[0].tolist()
         if np.isnan(u) or np.isnan(v):
             return np.inf, np.inf  # behind the camera by now
         return u - sighting.pixel[0], v - sighting.pixel[1]
+
+
+def _seen_from(pose: Pose, place: tuple[float, float, float]) -> NDArray[np.float64]:
+    """A place on the ground (latitude, longitude, height above sea level) in the camera frame."""
+    here = LocalFrame(pose.lat_deg, pose.lon_deg, pose.alt_amsl_m)
+    there = [float(x) for x in here.from_geodetic(*(np.array(x) for x in place))]
+    seen: NDArray[np.float64] = np.array(there) @ pose.camera_to_enu
+    return seen
 
 
 def _shares(
@@ -234,7 +285,8 @@ def _box(
     position = covariance = None
     if hotspot is not None:
         alert_id = hotspot.id
-        position, covariance = position_of(hotspot), hotspot.covariance_m2
+        position = _position(hotspot.lat_deg, hotspot.lon_deg, hotspot.alt_amsl_m)
+        covariance = hotspot.covariance_m2
     if position is None and sighting is not None:
         position = _position(sighting.lat_deg, sighting.lon_deg, sighting.alt_amsl_m)
         covariance = sighting.covariance_m2

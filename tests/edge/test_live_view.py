@@ -211,6 +211,31 @@ async def test_a_point_is_placed_by_the_pose_of_its_own_picture_at_any_size(size
     assert rough.ellipse.semi_minor_m > 1.5 * place.ellipse.semi_minor_m, "a thumb is no needle"
 
 
+async def test_a_place_that_was_picked_stays_marked_where_it_is_while_the_camera_moves() -> None:
+    site = Site()
+    before, after, away = pose(), pose(north_m=6.0, yaw_deg=3.0), pose(yaw_deg=170.0)
+    site.carrier.poses = {1.0: before, 2.0: after, 3.0: away}
+    first = await site.take(1.0)
+    assert first.marks == []
+    place = site.view.place(ViewPick(id=1, frame=first.frame, x=0.45, y=0.55))
+    assert place.position is not None
+    (mark,) = (await site.take(1.0)).marks
+    assert (mark.mark, mark.x, mark.y) == (
+        place.mark,
+        pytest.approx(0.45, abs=2e-4),
+        pytest.approx(0.55, abs=2e-4),
+    )
+    (mark,) = (await site.take(2.0)).marks
+    u, v = pixel_of(place.position.lat_deg, place.position.lon_deg, 500.0, after)
+    assert (mark.x * 1280 - 0.5, mark.y * 720 - 0.5) == (pytest.approx(u, abs=1.5), pytest.approx(v, abs=1.5))
+    assert (await site.take(3.0)).marks == []
+    for number in range(5):
+        last = site.view.place(ViewPick(id=2 + number, frame=first.frame, x=0.5, y=0.5))
+    marks = [mark.mark for mark in (await site.take(1.0)).marks]
+    assert len(marks) == 4
+    assert marks[-1] == last.mark
+
+
 async def test_above_the_horizon_there_is_a_bearing_and_the_reason() -> None:
     site = Site()
     site.carrier.poses = {1.0: pose(pitch_deg=5.0)}

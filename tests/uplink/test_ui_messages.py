@@ -10,15 +10,15 @@ from typing import Any, Literal, get_args, get_origin
 import pytest
 
 from uplink import ground, messages
+from uplink.live_view import words as view_words
 from uplink.messages import Message
 from uplink.station import access_answers, answers, crew_answers, incident, incident_answers, tip_answers
 from uplink.station import zone as zones
 from uplink.station.webhooks import answers as webhook_answers
 
 SOURCES = Path(__file__).parents[2] / "uplink/station/ui/src"
-TYPESCRIPT = "\n".join(
-    (SOURCES / name).read_text() for name in ("messages.ts", "station.ts", "crew/view.ts", "queue/wire.ts")
-)
+FILES = ("messages.ts", "station.ts", "crew/view.ts", "queue/wire.ts", "live_view/wire.ts")
+TYPESCRIPT = "\n".join((SOURCES / name).read_text() for name in FILES)
 INTERFACE = re.compile(r"export interface (\w+)(?: extends (\w+))? \{(.*?)\n\}", re.DOTALL)
 FIELD = re.compile(r"^ {2}(\w+)(\??): (.+);$", re.MULTILINE)
 ALIASES = dict(re.findall(r"^export type (\w+) = ([^;{]*);$", TYPESCRIPT, re.MULTILINE))
@@ -68,6 +68,15 @@ MODELS: list[type[Message]] = [
     incident.IncidentPhoto,
     incident.Incident,
     incident.Target,
+    view_words.ViewBox,
+    view_words.ViewMark,
+    view_words.ViewLine,
+    view_words.ViewFrame,
+    view_words.ViewPick,
+    view_words.PickedPlace,
+    view_words.ViewAsked,
+    view_words.ViewState,
+    view_words.ViewSaid,
     crew_answers.CrewView,
     zones.StationZone,
     crew_answers.MadeCrewLink,

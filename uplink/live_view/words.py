@@ -17,7 +17,7 @@ from uplink.messages import ErrorEllipse, Message, Position, UtcTime
 
 FrameNumber = Annotated[int, Field(ge=1, le=2**53)]
 Share = Annotated[float, Field(ge=0, le=1)]
-MOST_BOXES = 16
+MOST_BOXES, MOST_MARKS = 16, 4
 
 
 class ViewBox(Message):
@@ -32,6 +32,14 @@ class ViewBox(Message):
     )
     plus_minus_m: float | None = Field(None, ge=0, description="the longer semi-axis of its 90 % ellipse")
     alert_id: UUID | None = Field(None, description="of the alert that it is, if it has been told")
+
+
+class ViewMark(Message):
+    """Where a place that was picked lately is on this picture."""
+
+    mark: int = Field(ge=1, le=2**31, description="of the `PickedPlace`")
+    x: Share
+    y: Share
 
 
 class ViewLine(Message):
@@ -55,6 +63,9 @@ class ViewFrame(Message):
     width_px: int = Field(ge=1, le=4096)
     height_px: int = Field(ge=1, le=4096)
     boxes: list[ViewBox] = Field(default_factory=list, max_length=MOST_BOXES, description="the best first")
+    marks: list[ViewMark] = Field(
+        default_factory=list, max_length=MOST_MARKS, description="the latest places that were picked"
+    )
     boxes_age_ms: float | None = Field(
         None,
         ge=0,
@@ -93,6 +104,9 @@ class PickedPlace(Message):
         None, description="none where not even a bearing is known"
     )
     why: str = Field("", max_length=256, description="there is no position")
+    mark: int | None = Field(
+        None, ge=1, le=2**31, description="what it is called on the pictures that follow (`ViewMark`)"
+    )
     slant_range_m: float | None = Field(None, ge=0)
     observer: Position | None = Field(None, description="where the camera was")
     bearing_deg: float | None = Field(None, ge=0, lt=360, description="from there, true north")

@@ -74,6 +74,7 @@ class Viewer:
         self._has_news = asyncio.Event()
         self._texts: deque[str] = deque(maxlen=MOST_TEXTS)
         self._state: str | None = None
+        self._told_state = ""
         self._slot: tuple[int, bytes] | None = None
         self._ahead: deque[int] = deque()
         self.dropped = 0
@@ -104,10 +105,16 @@ class Viewer:
     def tell(self, said: ViewSaid) -> None:
         text = said.model_dump_json(exclude_defaults=True)
         if said.state is not None:
-            self._state = text
+            if text == self._told_state:
+                return
+            self._state = self._told_state = text
         else:
             self._texts.append(text)
         self._has_news.set()
+
+    def remind(self) -> None:
+        """The page is told how it stands even where that is no news: it hears that it is not forgotten."""
+        self._told_state = ""
 
     def hear(self, asked: ViewAsked) -> None:
         """What the page says."""

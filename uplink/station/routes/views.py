@@ -131,7 +131,7 @@ async def view(websocket: WebSocket, drone_id: str) -> None:
         for part in (
             _show(websocket, viewer),
             _listen(websocket, viewer),
-            _keep_told(services, drone_id),
+            _keep_told(services, drone_id, viewer),
             services.access.until_over(websocket),
         )
     ]
@@ -170,10 +170,11 @@ async def _listen(websocket: WebSocket, viewer: Viewer) -> None:
                 continue  # of a newer page than this station: what it asks for is not known here
 
 
-async def _keep_told(services: Services, drone_id: str) -> None:
-    """The state as it is, also when the drone's link came or went without a word."""
+async def _keep_told(services: Services, drone_id: str, viewer: Viewer) -> None:
+    """The state as it is, so that a page notices a line that went dead."""
     while True:
         await asyncio.sleep(STATE_EVERY_S)
+        viewer.remind()
         services.views.tell_state(drone_id)
 
 

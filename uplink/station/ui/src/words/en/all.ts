@@ -7,6 +7,7 @@ import { queue } from "./queue.ts";
 import { aircraft } from "./aircraft.ts";
 import { crew } from "./crew.ts";
 import { admin } from "./admin.ts";
+import { liveView } from "./live_view.ts";
 
 export const en = {
   ...common,
@@ -16,4 +17,5 @@ export const en = {
   ...aircraft,
   ...crew,
   ...admin,
+  ...liveView,
 };

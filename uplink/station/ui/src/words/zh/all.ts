@@ -8,6 +8,7 @@ import { queue } from "./queue.ts";
 import { aircraft } from "./aircraft.ts";
 import { crew } from "./crew.ts";
 import { admin } from "./admin.ts";
+import { liveView } from "./live_view.ts";
 
 export const zh: Record<Key, string> = {
   ...common,
@@ -17,4 +18,5 @@ export const zh: Record<Key, string> = {
   ...aircraft,
   ...crew,
   ...admin,
+  ...liveView,
 };
