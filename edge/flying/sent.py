@@ -28,7 +28,7 @@ from flight.plans.fence import distance_m
 from uplink.messages import Order, OrderKind, OrderState, SentStage
 
 ARRIVED_M, ARRIVED_HEIGHT_M = 5.0, 2.0
-STILL_M_S = 1.0
+STILL_M_S, STILL_S = 1.0, 1.5
 SETTLED_S = 10.0  # then it counts as there, in a gust that never lets it stand
 CHECK_S = 2.0
 PATIENCE, PATIENCE_S = 3.0, 60.0  # of what the way was reckoned to take, and more
@@ -97,6 +97,7 @@ class Sent:
         self._way = list(journey.way)
         self._begun_s = self._checked_s = now_s
         self._near_s: float | None = None
+        self._moved_s = now_s
         self._number, self._turn, self._steps = journey.first, 1, 0
 
     @property
@@ -173,8 +174,10 @@ class Sent:
         if circuit is not None:
             return self._begin_circle(circuit)
         if self._near_s is None:
-            self._near_s = now_s
-        if aircraft.speed_m_s > STILL_M_S and now_s - self._near_s < SETTLED_S:
+            self._near_s = self._moved_s = now_s
+        if aircraft.speed_m_s > STILL_M_S:
+            self._moved_s = now_s  # it may stand for a moment, where it turns round
+        if now_s - self._moved_s < STILL_S and now_s - self._near_s < SETTLED_S:
             return []
         if self.journey.resumes:
             self._end(OrderState.DONE, "back at the patrol")

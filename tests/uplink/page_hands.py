@@ -110,7 +110,10 @@ async def only_keyboard(page: Page) -> Keyboard:
 
 async def _held(what: Locator) -> None:
     """A button that is held says so itself when it has been held for long enough."""
-    await expect(what).to_have_attribute("data-held", "true")
+    button = await what.element_handle()
+    assert button is not None
+    # What it does may take its dialog away, and it with that.
+    await what.page.wait_for_function("(one) => !one.isConnected || one.dataset.held === 'true'", arg=button)
 
 
 # An outline on the element, on what it draws over itself, or on what stands for it; or a shadow of its own.

@@ -121,7 +121,11 @@ class DroneStandIn:
 
     def __init__(self, station_url: str, drone_id: str, name: str, folder: Path) -> None:
         self.orders: list[Order] = []
+        self.checks: list[Order] = []
+        """What it was asked about beforehand (``only_check``)."""
         self.refuses: dict[OrderKind, str] = {}
+        self.answers: dict[OrderKind, str] = {}
+        """What it says of an order that is done, or of a check."""
         self.says: dict[str, Any] = {
             "name": name,
             "seeing": "seeing",
@@ -145,15 +149,21 @@ class DroneStandIn:
         return [order.kind for order in self.orders]
 
     def _obey(self, order: Order) -> None:
-        self.orders.append(order)
-        reason = self.refuses.get(order.kind, "")
-        state = OrderState.REFUSED if reason else OrderState.DONE
+        (self.checks if order.only_check else self.orders).append(order)
+        refusal = self.refuses.get(order.kind, "")
+        state = OrderState.REFUSED if refusal else OrderState.DONE
+        reason = refusal or self.answers.get(order.kind, "")
         self._results = [
             *self._results[-7:],
             OrderResult(order_id=order.id, kind=order.kind, state=state, reason=reason, at=datetime.now(UTC)),
         ]
-        if reason:
+        if refusal or order.only_check:
             return
+        if order.kind in SENDS:
+            at = None if order.place is None else as_json(order.place)
+            sent = {"order_id": str(order.id), "kind": order.kind, "stage": "there", "place": at}
+            self.says["sent"] = sent
+            self.says["patrol"] = self.says["patrol"] | {"phase": "paused"}
         if order.kind is OrderKind.GRANT:
             self.says |= {"control": "granted", "granted_by": order.by}
         if order.kind is OrderKind.REVOKE:
@@ -164,6 +174,7 @@ class DroneStandIn:
             self.says["patrol"] = self.says["patrol"] | {"phase": "paused"}
         if order.kind is OrderKind.RESUME:
             self.says["patrol"] = self.says["patrol"] | {"phase": "flying"}
+            self.says["sent"] = None
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -181,6 +192,7 @@ class DroneStandIn:
                 await asyncio.sleep(LOOKS_EVERY_S)
 
 
+SENDS = (OrderKind.GO_TO, OrderKind.ORBIT, OrderKind.HOLD, OrderKind.CHANGE_HEIGHT)
 READY = {"name": "North ridge", "phase": "ready", "item": 0, "items": 31, "plan_matches": True}
 PREFLIGHT = [
     {"name": "Position", "passed": True, "detail": "3D fix"},

@@ -9,6 +9,7 @@ from uplink.messages import OrderKind
 
 from .makers import OTHER_DRONE, eventually, make_alert
 from .page_checks import fits
+from .page_hands import Keyboard, Mouse
 from .page_harness import BROWSER, PREFLIGHT, READY, DroneStandIn, Ground
 
 pytestmark = BROWSER
@@ -67,7 +68,7 @@ async def test_take_control_grant_and_start_by_keyboard_alone(
     await expect(dialog).to_be_hidden()
     assert kestrel.kinds == [OrderKind.GRANT]
     await press("Start…")
-    await press("Start Kestrel")
+    await Keyboard(page).hold(page.get_by_role("button", name="Start Kestrel", exact=True))
     await expect(dialog).to_be_hidden()
     await expect(dock).to_contain_text("Item 1 of 31")
     await expect(dock.get_by_role("region", name="Orders")).to_contain_text("done")
@@ -98,23 +99,20 @@ async def test_the_second_person_waits_for_a_hand_over(
     assert fleet[0].kinds == [], "who has control changes nothing aboard"
 
 
-async def test_stand_down_reaches_every_drone_in_two_steps_without_control(
+async def test_stand_down_is_held_and_reaches_every_drone_without_control(
     open_ground: Ground,
     fleet: tuple[DroneStandIn, DroneStandIn],
 ) -> None:
     owner, other = await open_ground.page(), await open_ground.page()
     await owner.get_by_role("button", name="Take control").click()
     await expect(other.get_by_text("operator has control", exact=True)).to_be_visible()
-    await other.get_by_role("button", name="Stand down", exact=True).click()
-    dialog = other.get_by_role("dialog")
-    await expect(dialog).to_contain_text("2 drones")
-    await expect(dialog).to_contain_text("Kestrel, Merlin")
-    await dialog.get_by_role("button", name="Cancel").click()
-    assert [one.kinds for one in fleet] == [[], []]
-    await other.get_by_role("button", name="Stand down", exact=True).click()
-    await dialog.get_by_role("button", name="Stand down all").click()
+    button = other.get_by_role("button", name="Stand down", exact=True)
+    await button.click()
+    await expect(other.get_by_text("Hold until it has filled").first).to_be_visible()
+    assert [one.kinds for one in fleet] == [[], []], "a touch in passing does nothing"
+    await Mouse(other).hold(button)
     await eventually(lambda: [one.kinds for one in fleet] == [[OrderKind.STAND_DOWN]] * 2)
-    await expect(dialog).to_be_hidden()
+    await expect(other.get_by_text("Stand-down ordered of 2 drones")).to_be_visible()
 
 
 async def test_the_drone_asks_to_look_again_and_a_person_answers(

@@ -178,7 +178,7 @@ async def test_it_circles_with_the_camera_on_the_middle_until_it_is_told_to_hold
         flying = await sent(companion, OrderKind.ORBIT, **orbit(*THERE))
         await until(lambda: stage(companion) is SentStage.CIRCLING, 120.0)
         away_m = []
-        end_s = now_s() + 120.0
+        end_s = now_s() + 75.0
         while now_s() < end_s:
             away_m.append(metres_from(site, *THERE))
             await asyncio.sleep(1.0)
@@ -215,7 +215,7 @@ async def test_around_a_fire_it_flies_the_arc_that_the_smoke_leaves(
         await until(lambda: stage(companion) is SentStage.CIRCLING or flying.done(), 200.0)
         assert not flying.done(), flying.result().reason
         east_m = []
-        end_s = now_s() + 200.0
+        end_s = now_s() + 100.0
         while now_s() < end_s:
             assert not flying.done(), flying.result().reason
             body = site.autopilot.copter.body.truth

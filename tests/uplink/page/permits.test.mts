@@ -107,3 +107,28 @@ test("orders are kept by id, per drone, the newest first, and not without bound"
   for (let n = 10; n < 500; n++) world = reduce(world, { type: "order", data: order({ id: `o${n}` }) }, 0);
   assert.equal(Object.keys(world.orders).length, 100);
 });
+
+const SENDS: OrderKind[] = ["go to", "orbit", "hold", "change height", "return", "land"];
+
+test("what takes a drone somewhere needs a grant, the air and a position, and no patrol", () => {
+  const position = { lat_deg: 1, lon_deg: 2 } as DroneState["position"];
+  const air = { armed: true, position, patrol: null, sent: null } as const;
+  for (const kind of SENDS) {
+    assert.ok(may(permit(kind, drone(air), MINE)), kind);
+    assert.equal(permit(kind, drone({ ...air, control: "hands off" }), MINE).why, "whyGrantFirst", kind);
+    assert.equal(permit(kind, drone({ ...air, armed: false }), MINE).why, "whyOnGround", kind);
+    assert.equal(permit(kind, drone({ ...air, fixed: true }), MINE).why, "whyFixed", kind);
+    const lost = permit(kind, drone({ ...air, position: null }), MINE);
+    assert.equal(lost.why, kind === "return" ? "" : "whyNoPosition", kind);
+    const sent = { kind } as DroneState["sent"];
+    const again = permit(kind, drone({ ...air, sent }), MINE).why;
+    assert.equal(again, kind === "return" || kind === "land" ? "whyDoesThat" : "", kind);
+  }
+});
+
+test("a question on its way to the drone stops no order", () => {
+  const air = { armed: true, position: { lat_deg: 1, lon_deg: 2 } as DroneState["position"], sent: null };
+  const waits = (only_check: boolean): Circumstances => ({ ...MINE, orders: [order({ kind: "go to", only_check })] });
+  assert.ok(may(permit("go to", drone(air), waits(true))));
+  assert.equal(permit("go to", drone(air), waits(false)).why, "whyUnderWay");
+});

@@ -2,8 +2,9 @@
 
 import type { OrderKind } from "./messages.ts";
 import { renews } from "./permits.ts";
-import type { Session } from "./session.svelte.ts";
-import type { LeaseState } from "./station.ts";
+import type { OrderWish } from "./aircraft/wish.ts";
+import type { Refusal, Session } from "./session.svelte.ts";
+import type { LeaseState, LoggedOrder } from "./station.ts";
 
 const RENEW_EVERY_MS = 10_000;
 
@@ -53,6 +54,16 @@ export class Control {
 
   order(droneId: string, kind: OrderKind, alertId: string | null = null): Promise<boolean> {
     return this.#session.ask("POST", `drones/${droneId}/orders`, { kind, alert_id: alertId });
+  }
+
+  /** One of those that say where, how high or how far. */
+  send(droneId: string, wish: OrderWish): Promise<boolean> {
+    return this.#session.ask("POST", `drones/${droneId}/orders`, wish);
+  }
+
+  /** Whether the drone would do that: an order that flies nothing. */
+  check(droneId: string, wish: OrderWish): Promise<LoggedOrder | Refusal> {
+    return this.#session.request<LoggedOrder>("POST", `drones/${droneId}/orders`, { ...wish, only_check: true });
   }
 
   sendTo(droneId: string, tipId: string): Promise<boolean> {

@@ -59,7 +59,7 @@ export function permit(kind: OrderKind, state: DroneState, now: Circumstances): 
   if (kind === "stand down") return YES;
   if (now.holding !== "mine") return no("whyLease");
   if (!now.heard) return no("whyNotHeard");
-  if (now.orders.some((order) => order.kind === kind && order.fate === "waiting")) return no("whyUnderWay");
+  if (now.orders.some((order) => order.kind === kind && order.fate === "waiting" && !order.only_check)) return no("whyUnderWay");
   switch (kind) {
     case "grant":
       return grant(state);

@@ -5,6 +5,7 @@ import { session } from "./session.ts";
 import { map } from "./map.ts";
 import { queue } from "./queue.ts";
 import { aircraft } from "./aircraft.ts";
+import { orders } from "./orders.ts";
 import { crew } from "./crew.ts";
 import { admin } from "./admin.ts";
 import { liveView } from "./live_view.ts";
@@ -15,6 +16,7 @@ export const en = {
   ...map,
   ...queue,
   ...aircraft,
+  ...orders,
   ...crew,
   ...admin,
   ...liveView,

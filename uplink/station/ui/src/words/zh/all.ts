@@ -6,6 +6,7 @@ import { session } from "./session.ts";
 import { map } from "./map.ts";
 import { queue } from "./queue.ts";
 import { aircraft } from "./aircraft.ts";
+import { orders } from "./orders.ts";
 import { crew } from "./crew.ts";
 import { admin } from "./admin.ts";
 import { liveView } from "./live_view.ts";
@@ -16,6 +17,7 @@ export const zh: Record<Key, string> = {
   ...map,
   ...queue,
   ...aircraft,
+  ...orders,
   ...crew,
   ...admin,
   ...liveView,
