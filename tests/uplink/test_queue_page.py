@@ -65,7 +65,7 @@ async def story(ground: Ground, page: Page, hand: Hand) -> None:
     card = card_of(page, alert)
     await expect(card).to_have_attribute("data-state", "new")
     await expect(card.locator("[data-clock='acknowledge']")).to_contain_text("Acknowledge in 2:5")
-    await expect(page).to_have_title("(1) Emberwatch")
+    await expect(page).to_have_title("(1) Fly · Emberwatch")
     await expect(page.locator("[aria-live='assertive']").first).to_contain_text("New: Fire, 90 %, ± 12 m")
 
     async def sounded() -> bool:
@@ -77,7 +77,7 @@ async def story(ground: Ground, page: Page, hand: Hand) -> None:
     await hand.press(card.get_by_role("button", name="Acknowledge"))
     await expect(card).to_have_attribute("data-state", "acknowledged")
     await expect(card.locator("[data-clock='dispatch']").first).to_contain_text("Dispatch in")
-    await expect(page).to_have_title("Emberwatch")
+    await expect(page).to_have_title("Fly · Emberwatch")
     await hand.press(card.get_by_role("button", name="Dispatch…"))
     dialog = page.get_by_role("dialog", name="Send a unit")
     await expect(dialog.get_by_role("button", name="Dispatch")).to_be_disabled()
