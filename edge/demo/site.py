@@ -174,6 +174,7 @@ station_key_file = "station.pub"
 [station]
 port = {station_port}
 data_dir = "station"
+dem = "dem.tif"
 sign_in = false  # whoever watches the demo sits at this machine
 
 [[station.drones]]

@@ -40,8 +40,8 @@ ROADS = vector_tile({"transportation": [({"class": "primary"}, "line", [[(0, 0),
 
 
 @asynccontextmanager
-async def station(home: Path, **section: Any) -> AsyncIterator[httpx.AsyncClient]:
-    config = make_config(home).model_copy(update={"map": MapConfig(**section)})
+async def station(home: Path, dem: Path | None = None, **section: Any) -> AsyncIterator[httpx.AsyncClient]:
+    config = make_config(home).model_copy(update={"map": MapConfig(**section), "dem": dem})
     async with (
         running(config) as url,
         httpx.AsyncClient(base_url=f"{url}/api/v1", trust_env=False) as http,

@@ -215,7 +215,7 @@ def create_app(
                 works,
                 check,
                 metrics,
-                MapShelf(config.map, config.data_dir),
+                MapShelf(config.map, config.data_dir, config.dem),
                 views,
                 clock,
                 config.data_dir,

@@ -97,8 +97,8 @@ class StationConfig(_Section):
 
     dem: FilePath | None = Field(
         default=None,
-        description="terrain model that patrols are planned on: GeoTIFF, .hgt or DTED, a zip with one, or a "
-        "folder of tiles; left out: flat ground at the height of the patrol's home",
+        description="terrain model that patrols are planned on, and whose hills the map shows: GeoTIFF, "
+        ".hgt, DTED, a zip with one, or a folder of tiles; left out: flat ground at the height of home",
     )
     retention: RetentionConfig = Field(
         default=RetentionConfig(), description="how long the station keeps what may go"

@@ -17,6 +17,3 @@ class MapConfig(BaseModel):
         description="with `*.pmtiles`, `*.mbtiles`, and heights as GeoTIFF or `*.hgt`; left out: `map` in "
         "data_dir; looked at anew whenever a page asks",
     )
-    dem: FilePath | None = Field(
-        None, description="heights that are elsewhere: a GeoTIFF, `.hgt`, DTED, or a folder of them"
-    )

@@ -47,11 +47,12 @@ class Tile:
 class MapShelf:
     """Reads in the thread that asks: call it in one of its own."""
 
-    def __init__(self, config: MapConfig, data_dir: Path) -> None:
+    def __init__(self, config: MapConfig, data_dir: Path, dem: Path | None) -> None:
+        """``dem``: the station's terrain model, for the hills beside those in the folder."""
         self.folder = config.folder or data_dir / "map"
         if config.folder is None:
             self.folder.mkdir(exist_ok=True)  # so that people find it
-        self._dem = config.dem
+        self._dem = dem
         self._lock = threading.Lock()
         self._known: dict[Path, tuple[str, MapFile | BrokenMapFile]] = {}
         self._terrain_version = ""
