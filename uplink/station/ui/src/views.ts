@@ -13,4 +13,5 @@ export interface View {
 export const VIEWS: Readonly<Record<ViewName, View>> = {
   fly: { title: "viewFly", load: () => FlyView },
   watch: { title: "viewWatch", load: () => import("./live_view/WatchView.svelte") },
+  history: { title: "viewHistory", load: () => import("./history/HistoryView.svelte") },
 };

@@ -9,6 +9,7 @@ import { orders } from "./orders.ts";
 import { crew } from "./crew.ts";
 import { admin } from "./admin.ts";
 import { liveView } from "./live_view.ts";
+import { history } from "./history.ts";
 
 export const en = {
   ...common,
@@ -20,4 +21,5 @@ export const en = {
   ...crew,
   ...admin,
   ...liveView,
+  ...history,
 };

@@ -10,6 +10,7 @@ import { orders } from "./orders.ts";
 import { crew } from "./crew.ts";
 import { admin } from "./admin.ts";
 import { liveView } from "./live_view.ts";
+import { history } from "./history.ts";
 
 export const zh: Record<Key, string> = {
   ...common,
@@ -21,4 +22,5 @@ export const zh: Record<Key, string> = {
   ...crew,
   ...admin,
   ...liveView,
+  ...history,
 };
