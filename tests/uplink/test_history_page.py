@@ -153,7 +153,7 @@ async def test_filters_and_a_flight_that_is_not_there(ground: Ground) -> None:
 async def burn(ground: Ground) -> None:
     """An incident with photos that somebody has settled."""
     pictures = [photo(number) for number in range(2)]
-    await ground.alert(rich_alert(0, DRONE, pictures))
+    alert = await ground.alert(rich_alert(0, DRONE, pictures))
     for data in pictures:
         await ground.picture(data)
     media = ground.services.store.media
@@ -163,9 +163,10 @@ async def burn(ground: Ground) -> None:
         return len(rows) == 2 and all(row.state == "shown" for row in rows.values())
 
     await eventually(checked, timeout_s=60)
-    (incident,) = await ground.services.store.incidents.newest(9, now_s=ground.services.clock())
-    await ground.services.store.incidents.take_step(
-        incident.id, StepKind.RESOLVE, Actor("Pia", "out", None), now_s=ground.services.clock(), endpoints=()
+    incidents, now_s = ground.services.store.incidents, ground.services.clock()
+    incident = await incidents.with_alert(alert.id, now_s=now_s)
+    await incidents.take_step(
+        incident.id, StepKind.RESOLVE, Actor("Pia", "out", None), now_s=now_s, endpoints=()
     )
 
 
