@@ -78,6 +78,7 @@ async def test_a_flight_is_seen_again_with_a_mouse(ground: Ground, tmp_path: Pat
     await page.mouse.up()
     await expect(slider).to_have_attribute("aria-valuenow", "300")
     await expect(page.locator(".ticks .day")).to_have_text("2026-07-02")
+    await fits(page, "history-map", [(1366, 768), (390, 844)])
 
     await page.get_by_role("button", name="Go to 23:56:00: Fire 90 %").click()
     await expect(slider).to_have_attribute("aria-valuenow", "60")

@@ -3,7 +3,7 @@
 
 import { incidentIn } from "../guard.ts";
 import type { Session } from "../session.svelte.ts";
-import { stationUrl, type Incident, type LiveEvent } from "../station.ts";
+import type { Incident, LiveEvent } from "../station.ts";
 
 export type StepKind = "acknowledge" | "dispatch" | "confirm" | "resolve" | "false alarm" | "reopen" | "note";
 
@@ -101,13 +101,3 @@ function incidentsIn(answer: unknown): Incident[] {
   const { stays, leaves } = (answer ?? {}) as { stays?: unknown; leaves?: unknown };
   return [answer, stays, leaves].flatMap((one) => incidentIn(one) ?? []);
 }
-
-/** Where the files of an incident are: everything for the record, and what can be read by people. */
-export function packageUrl(id: string): string {
-  return stationUrl(`api/v1/incidents/${id}/package`).href;
-}
-
-export function reportUrl(id: string): string {
-  return stationUrl(`api/v1/incidents/${id}/report`).href;
-}
-

@@ -89,7 +89,7 @@ export const history = {
   evidencePackage: "Evidence",
   evidencePackageOf: "Evidence package of {when}",
   blurredPackage: "Blur …",
-  blurredPackageOf: "Evidence package of {when} with parts blurred",
+  blurredPackageOf: "Blur …: evidence package of {when} with parts blurred",
   blurTitle: "Hand on with parts blurred",
   blurHint: "Draw boxes over people and number plates. Nothing is looked for: check what comes out. No original is in this package.",
   blurBoxes: "{n} boxes",

@@ -91,7 +91,7 @@ export const history: Record<keyof typeof words, string> = {
   evidencePackage: "证据",
   evidencePackageOf: "{when} 的证据包",
   blurredPackage: "模糊处理…",
-  blurredPackageOf: "{when} 的证据包（部分模糊）",
+  blurredPackageOf: "模糊处理…：{when} 的证据包",
   blurTitle: "模糊处理后交付",
   blurHint: "请在人物和车牌上画框。系统不会自动查找，请检查结果。此证据包不含原始照片。",
   blurBoxes: "{n} 个框",
