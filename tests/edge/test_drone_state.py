@@ -11,14 +11,32 @@ import pytest
 from edge.drone_state import drone_state
 from edge.hotspot import Look
 from edge.optics import Camera
-from flight.link import AUTOPILOT_COMPONENT
+from flight.link import AUTOPILOT_COMPONENT, mavlink
 from flight.plans.items import Command
 from flight.signing import Verdict
 from flight.telemetry import WindSample
-from tests.edge.flying.simulation import Companion, hotspot, in_simulation_time, now_s, scene, until
+from tests.edge.flying.simulation import (
+    HOME,
+    Companion,
+    hotspot,
+    in_simulation_time,
+    now_s,
+    place,
+    scene,
+    until,
+)
 from tests.edge.ground_truth import pose_at
 from tests.uplink.makers import make_alert
-from uplink.messages import DroneState, OrderKind, OutboxHealth, PatrolPhase, ResponsePhase, SeeingState
+from uplink.messages import (
+    DroneState,
+    OrderKind,
+    OutboxHealth,
+    PatrolPhase,
+    Position,
+    ResponsePhase,
+    SeeingState,
+    SentStage,
+)
 
 CAMERA = Camera.load("generic_78")
 
@@ -192,3 +210,45 @@ async def test_it_tells_of_the_wind_while_the_autopilot_does_and_of_where_the_ca
         assert (told.wind.from_deg, told.wind.speed_m_s) == (270.0, 6.5)
         companion.vehicle.telemetry.wind = WindSample(now_s() - 60.0, 270.0, 6.5)
         assert state(companion).wind is None
+
+
+@in_simulation_time
+async def test_in_flight_it_tells_of_its_battery_satellites_way_home_and_what_it_was_sent_to(
+    tmp_path: Path,
+) -> None:
+    async with scene(tmp_path) as (_, companion):
+        await companion.ready()
+        assert state(companion).flight_time_s is None
+        await companion.flies()
+        strength = mavlink.MAVLink_radio_status_message(127, 255, 99, 0, 0, 0, 0)
+        companion.vehicle.radio.handle(strength, now_s())
+        await asyncio.sleep(30.0)
+        told = state(companion)
+        assert told.flight_time_s is not None
+        assert told.flight_time_s > 30.0
+        assert told.home_distance_m is not None
+        assert told.home_distance_m > 50.0
+        assert told.gps is not None
+        assert told.gps.fix == "3D"
+        assert told.radio is None or told.radio.telemetry_percent is None, "not heard lately"
+        assert told.battery is not None
+        assert told.battery.home_s is not None
+        assert told.battery.home_s > told.home_distance_m / 8.0
+        assert (told.battery.left_by is None) == (told.battery.left_s is None)
+        companion.vehicle.radio.handle(strength, now_s())
+        radio = state(companion).radio
+        assert radio is not None
+        assert (radio.telemetry_percent, radio.telemetry_remote_percent) == (50.0, None)
+        lat_deg, lon_deg = place(-200.0, 300.0)
+        there = Position(lat_deg=lat_deg, lon_deg=lon_deg)
+        going = asyncio.create_task(
+            companion.order(OrderKind.GO_TO, place=there, height_m=50.0, height_above="home")
+        )
+        await until(lambda: state(companion).sent is not None, 10.0)
+        sent = state(companion).sent
+        assert sent is not None
+        assert (sent.kind, sent.stage) == (OrderKind.GO_TO, SentStage.GOING)
+        assert sent.place is not None
+        assert sent.place.lat_deg == lat_deg
+        assert sent.place.alt_amsl_m == pytest.approx(HOME.alt_amsl_m + 50.0, abs=1.0)
+        going.cancel()

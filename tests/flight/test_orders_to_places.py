@@ -208,3 +208,49 @@ async def test_a_take_off_of_px4_is_above_the_sea_and_its_two_mode_changes_are_o
         bench.autopilot.custom_mode = 3 << 16
         await until(lambda: bench.arbiter.control == "hands off")
         assert "POSCTL" in bench.arbiter.reason
+
+
+async def test_px4_flies_circles_by_itself_and_lands_and_its_modes_are_ours() -> None:
+    """DO_ORBIT changes to its mode ORBIT (docs.px4.io, flight_modes_mc/orbit)."""
+    hold, orbit, land = 4 << 16 | 3 << 24, 3 << 16 | 1 << 24, 4 << 16 | 6 << 24
+    async with benched(firmware=mavlink.MAV_AUTOPILOT_PX4, grant=False) as bench:
+        bench.autopilot.custom_mode = hold
+        await until(lambda: bench.telemetry.mode == "AUTO.LOITER")
+        assert bench.arbiter.grant(time.monotonic() + 5, "a test")
+        assert bench.commands.has_orbit
+        circling = asyncio.create_task(bench.commands.orbit(-35.364, 149.166, 660.0, 80.0, 8.0))
+        await until(lambda: bool(bench.autopilot.heard("COMMAND_INT")))
+        [sent] = bench.autopilot.heard("COMMAND_INT")
+        assert (sent.command, sent.frame, sent.z) == (mavlink.MAV_CMD_DO_ORBIT, Frame.GLOBAL, 660.0)
+        assert (sent.x, sent.y, sent.param1, sent.param2) == (-353640000, 1491660000, 80.0, 8.0)
+        assert sent.param3 == mavlink.ORBIT_YAW_BEHAVIOUR_HOLD_FRONT_TO_CIRCLE_CENTER
+        bench.autopilot.custom_mode = orbit
+        await circling
+        assert bench.arbiter.control == "granted"
+        bench.autopilot.idle.add(mavlink.MAV_CMD_DO_SET_MODE)
+        landing = asyncio.create_task(bench.commands.land())
+        await until(lambda: bool(bench.autopilot.commands(mavlink.MAV_CMD_DO_SET_MODE)))
+        bench.autopilot.custom_mode = land
+        await landing
+        assert (bench.telemetry.mode, bench.arbiter.control) == ("AUTO.LAND", "granted")
+
+
+async def test_it_comes_home_the_way_it_came_where_it_can_and_else_straight() -> None:
+    set_mode = mavlink.MAV_CMD_DO_SET_MODE
+    async with benched(patience=Patience(ack_s=2.0, texts_s=0.2)) as bench:
+        await bench.commands.return_home(smart=True)
+        assert bench.telemetry.mode == "SMART_RTL"
+        await bench.commands.set_mode("GUIDED")
+        bench.autopilot.results[set_mode] = [FAILED]
+        returning = asyncio.create_task(bench.commands.return_home(smart=True))
+        await until(lambda: len(bench.autopilot.commands(set_mode)) == 3)
+        bench.autopilot.results.clear()
+        await returning
+        assert bench.telemetry.mode == "RTL"
+        assert not bench.commands.has_orbit
+
+
+async def test_it_lands_where_it_is() -> None:
+    async with benched() as bench:
+        await bench.commands.land()
+        assert bench.telemetry.mode == "LAND"

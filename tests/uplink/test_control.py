@@ -319,3 +319,48 @@ async def test_the_order_log_comes_in_pages(station: httpx.AsyncClient) -> None:
         before = {"before": seen[-1]}
     assert seen == list(reversed(given))
     assert (await station.get("/orders", params={"before": str(uuid4())})).status_code == 404
+
+
+PLACE = {"lat_deg": -35.36, "lon_deg": 149.16}
+GO_TO = {"place": PLACE, "height_m": 50, "height_above": "ground"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "wish", "why"),
+    [
+        ("go to", {}, "go to needs height_above, height_m, place"),
+        ("go to", {**GO_TO, "radius_m": 50}, "go to takes no radius_m"),
+        ("orbit", GO_TO, "orbit needs radius_m"),
+        ("change height", {"height_m": 50}, "change height needs height_above"),
+        ("change height", GO_TO, "change height takes no place"),
+        ("land", {}, "land needs place"),
+        ("hold", {"place": PLACE}, "hold takes no place"),
+        ("return", {"height_m": 50, "height_above": "home"}, "return takes no height_above, height_m"),
+        ("look at", {}, "look at needs place, radius_m or a tip_id"),
+        ("hold", {"only_check": True}, "only_check goes with change height, go to, land, orbit"),
+        ("start", {"only_check": True}, "only_check goes with"),
+        ("go to", {**GO_TO, "height_m": 5000}, "less than or equal to 1000"),
+    ],
+)
+async def test_an_order_that_says_too_little_or_too_much_is_not_taken(
+    station: httpx.AsyncClient, kind: str, wish: dict[str, Any], why: str
+) -> None:
+    await report(station)
+    await station.post(f"/drones/{DRONE}/lease", headers=ANN)
+    answer = await order(station, kind, **wish)
+    assert answer.status_code == 422
+    assert why in answer.text
+    assert (await station.get("/orders")).json() == []
+
+
+async def test_a_check_needs_no_control_and_reaches_the_drone_as_one(station: httpx.AsyncClient) -> None:
+    await report(station)
+    assert (await order(station, "go to", **GO_TO)).status_code == 409, "an order does"
+    given = await order(station, "go to", **GO_TO, only_check=True)
+    assert (given.status_code, given.json()["only_check"], given.json()["waits_s"]) == (202, True, EXPIRES_S)
+    (told,) = await report(station)
+    assert (told["only_check"], told["height_m"], told["height_above"]) == (True, 50.0, "ground")
+    await station.post(f"/drones/{DRONE}/lease", headers=ANN)
+    await order(station, "go to", **GO_TO)
+    fates = {one["only_check"]: one["fate"] for one in (await station.get("/orders")).json()}
+    assert fates == {True: "waiting", False: "waiting"}, "neither takes the other's place"

@@ -164,3 +164,41 @@ async def test_an_order_that_takes_minutes_is_accepted_until_its_end_and_holds_u
     assert desk.result(first) == (OrderState.DONE, "1 alert")
     assert desk.desk.results[-1].alert_ids == [found]
     await desk.stop()
+
+
+@pytest.mark.parametrize("kind", [OrderKind.HOLD, OrderKind.RETURN, OrderKind.LAND])
+def test_what_stops_or_brings_down_breaks_off_all_but_what_is_more_urgent(kind: OrderKind) -> None:
+    @in_simulation_time
+    async def story() -> None:
+        desk = Desk()
+        under_way, waiting = desk.take(OrderKind.START), desk.take(OrderKind.GRANT)
+        await asyncio.sleep(1.0)
+        it = desk.take(kind)
+        await asyncio.sleep(0.1)
+        why = (OrderState.REFUSED, f"overtaken by {kind.value}")
+        assert [desk.result(each) for each in (under_way, waiting)] == [why, why]
+        assert desk.result(it)[0] is OrderState.ACCEPTED
+        desk.take(OrderKind.STAND_DOWN)
+        await asyncio.sleep(0.1)
+        assert desk.result(it) == (OrderState.REFUSED, "overtaken by stand down")
+        assert desk.done == [OrderKind.STAND_DOWN]
+        await desk.stop()
+
+    story()
+
+
+@in_simulation_time
+async def test_a_check_breaks_off_nothing_and_only_what_can_be_checked_is() -> None:
+    desk = Desk()
+    under_way = desk.take(OrderKind.START)
+    await asyncio.sleep(1.0)
+    check = order(OrderKind.LAND).model_copy(update={"only_check": True})
+    wrong = order(OrderKind.HOLD).model_copy(update={"only_check": True})
+    desk.desk.take(check)
+    desk.desk.take(wrong)
+    await asyncio.sleep(0.1)
+    assert desk.result(under_way)[0] is OrderState.ACCEPTED
+    await asyncio.sleep(20.0)
+    assert desk.done == [OrderKind.START, OrderKind.LAND]
+    assert desk.result(wrong) == (OrderState.REFUSED, "this drone cannot do that")
+    await desk.stop()

@@ -62,7 +62,7 @@ async def circles(copter: Copter, companion: Companion) -> asyncio.Task[OrderRes
 async def test_sent_to_a_place_it_stays_there_and_goes_on_with_its_patrol_when_told(
     fly: Fly, record: Record
 ) -> None:
-    async with fly(speed=8.0) as (copter, companion):
+    async with fly(speed=5.0) as (copter, companion):
         await flies(copter, companion)
         item = copter.item
         told = await companion.order(OrderKind.GO_TO, **there())
@@ -83,7 +83,7 @@ async def test_sent_to_a_place_it_stays_there_and_goes_on_with_its_patrol_when_t
 async def test_what_the_rules_forbid_is_refused_in_words_before_a_byte_is_sent(
     fly: Fly, record: Record
 ) -> None:
-    async with fly(speed=8.0) as (copter, companion):
+    async with fly(speed=5.0) as (copter, companion):
         await flies(copter, companion)
         since_s = copter.now_s
         wishes: list[tuple[OrderKind, dict[str, Any], str]] = [
@@ -108,7 +108,7 @@ async def test_what_the_rules_forbid_is_refused_in_words_before_a_byte_is_sent(
 
 
 async def test_it_circles_a_place_until_it_is_told_to_hold(fly: Fly, record: Record) -> None:
-    async with fly(speed=8.0) as (copter, companion):
+    async with fly(speed=5.0) as (copter, companion):
         await flies(copter, companion)
         result = await circles(copter, companion)
         seen_m: list[float] = []
@@ -135,7 +135,7 @@ async def test_it_circles_a_place_until_it_is_told_to_hold(fly: Fly, record: Rec
 async def test_the_pilot_takes_over_in_an_orbit_and_no_command_leaves_for_30_s(
     fly: Fly, record: Record
 ) -> None:
-    async with fly(speed=8.0) as (copter, companion):
+    async with fly(speed=5.0) as (copter, companion):
         await flies(copter, companion)
         result = await circles(copter, companion)
         await copter.pilot_sets_mode("LOITER")
@@ -154,7 +154,7 @@ async def test_the_pilot_takes_over_in_an_orbit_and_no_command_leaves_for_30_s(
 async def test_told_to_return_it_comes_home_the_way_it_came_where_the_site_wants_it(
     fly: Fly, record: Record
 ) -> None:
-    async with fly(speed=8.0, control={"smart_return": True}) as (copter, companion):
+    async with fly(speed=5.0, control={"smart_return": True}) as (copter, companion):
         await flies(copter, companion)
         returning = asyncio.create_task(companion.order(OrderKind.RETURN))
         await copter.until(lambda: copter.mode in ("SMART_RTL", "RTL"), "it returns", 30.0)
@@ -168,7 +168,7 @@ async def test_told_to_return_it_comes_home_the_way_it_came_where_the_site_wants
 
 
 async def test_told_to_land_it_comes_down_where_it_is(fly: Fly, record: Record) -> None:
-    async with fly(speed=8.0) as (copter, companion):
+    async with fly(speed=5.0) as (copter, companion):
         await flies(copter, companion)
         went = await companion.order(OrderKind.GO_TO, **there())
         assert went.state is OrderState.DONE, went.reason
