@@ -189,7 +189,7 @@ async def test_the_strip_says_how_it_is_and_that_it_is_blind_and_the_worst_is_fo
     drone.says["battery"] = FLYING["battery"] | {"left_s": 60, "reaches_home": "no"}
     await expect(strip(page)).to_contain_text("not enough for home")
     merlin.says |= {"seeing": "blind", "blind_reason": "frozen", "blind_since": "2026-07-01T12:03:04Z"}
-    picker = page.get_by_role("button", name="Kestrel: choose another aircraft")
+    picker = page.get_by_role("button", name="Choose an aircraft")
     await expect(picker).to_contain_text("1")
     await picker.click()
     dialog = page.get_by_role("dialog", name="Choose an aircraft")

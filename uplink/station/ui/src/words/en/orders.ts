@@ -8,7 +8,7 @@ export const orders = {
   worstFlies: "Flies",
   worstReady: "On the ground",
   chooseDrone: "Choose an aircraft",
-  chooseDroneNow: "{name}: choose another aircraft",
+  worseOff: "worse off",
   searchDrone: "Name, mode or patrol",
   droneCount: "{n} of {m}",
   noDroneFound: "None by that name",

@@ -8,7 +8,7 @@ export const orders = {
   worstFlies: "飞行中",
   worstReady: "在地面",
   chooseDrone: "选择飞机",
-  chooseDroneNow: "{name}：选择其他飞机",
+  worseOff: "架情况更糟",
   searchDrone: "名称、模式或巡逻",
   droneCount: "{n} / {m}",
   noDroneFound: "没有这样的飞机",
