@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,13 +40,19 @@ class Camera:
     sizes: set[int] = field(default_factory=set)
     asked: list[ViewPick] = field(default_factory=list)
     period_s: float = 0.02
+    bytes_of: Callable[[int], int] | None = None
+    """How large pictures of a height are, where that matters."""
 
     async def take(self, height_px: int, quality: int, timeout_s: float) -> Taken | None:
         await asyncio.sleep(self.period_s)
         self.taken += 1
         self.sizes.add(height_px)
         frame = make_frame(self.taken, boxes=1)
-        return Taken(frame, make_jpeg(self.taken % 20), time.monotonic() - 0.1)
+        jpeg = make_jpeg(self.taken % 20)
+        if self.bytes_of is not None:
+            jpeg = jpeg[:-2] + b"." * (self.bytes_of(height_px) - len(jpeg)) + jpeg[-2:]
+            frame = frame.model_copy(update={"width_px": height_px * 16 // 9, "height_px": height_px})
+        return Taken(frame, jpeg, time.monotonic() - 0.1)
 
     def place(self, pick: ViewPick) -> PickedPlace:
         self.asked.append(pick)
@@ -57,6 +63,7 @@ class Camera:
 class Drone:
     camera: Camera
     view: ViewSender
+    link: DroneLink
     objection: str = ""
 
 
@@ -69,7 +76,6 @@ async def drone(url: str, folder: Path) -> AsyncIterator[Drone]:
 
     camera = Camera()
     view = ViewSender(url, DRONE, KEY, camera, objection=objection, most_kbit_s=8000, backoff=QUICK)
-    it = Drone(camera, view)
     link = DroneLink(
         url,
         DRONE,
@@ -81,6 +87,7 @@ async def drone(url: str, folder: Path) -> AsyncIterator[Drone]:
         backoff=QUICK,
     )
     link.set_state(make_state())
+    it = Drone(camera, view, link)
     tasks = [asyncio.create_task(link.run()), asyncio.create_task(view.run())]
     try:
         yield it

@@ -1,19 +1,22 @@
 """A bad link on loopback: it delays requests, cuts some at a random byte, and is down now and then.
 
 It speaks just enough HTTP/1.1 to know where a request begins and ends. What it counts is what it carried: the
-bytes of a request that were cut off behind the cut never left the drone.
+bytes of a request that were cut off behind the cut never left the drone. A connection that becomes a
+WebSocket is carried as bytes from then on; all of them share what a thin line carries, one way and the other.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 CHUNK_BYTES = 16 * 1024
+PIECE_BYTES = 1400  # of what is carried as bytes
 HEAD_LIMIT_BYTES = 64 * 1024
 
 
@@ -28,6 +31,32 @@ class Carried:
     status: int | None = None
 
 
+class ThinLine:
+    """So many bytes a second, one after another, each so late."""
+
+    def __init__(self, bytes_s: float, delay_s: float) -> None:
+        self.bytes_s = bytes_s
+        self.delay_s = delay_s
+        self.carried_bytes = 0
+        self._free_s = 0.0
+        self._turn = asyncio.Lock()
+
+    async def carry(self, data: bytes, to: asyncio.StreamWriter) -> None:
+        """Returns when the line is free for more; the bytes arrive ``delay_s`` later."""
+        loop = asyncio.get_running_loop()
+        async with self._turn:
+            now_s = loop.time()
+            self._free_s = max(now_s, self._free_s) + len(data) / self.bytes_s
+            await asyncio.sleep(self._free_s - now_s)
+            self.carried_bytes += len(data)
+        loop.call_later(self.delay_s, _write, to, data)
+
+
+def _write(to: asyncio.StreamWriter, data: bytes) -> None:
+    if not to.transport.is_closing():
+        to.write(data)
+
+
 @dataclass(slots=True)
 class FaultProxy:
     """Between a drone and the station at a port of loopback."""
@@ -36,6 +65,9 @@ class FaultProxy:
     rng: random.Random
     delay_s: tuple[float, float] = (0.0, 0.0)
     cut_share: float = 0.0
+    up: ThinLine = field(default_factory=lambda: ThinLine(math.inf, 0.0))
+    """What WebSockets have from the drone to the station."""
+    down: ThinLine = field(default_factory=lambda: ThinLine(math.inf, 0.0))
     url: str = ""
     carried: list[Carried] = field(default_factory=list)
     cuts: int = 0
@@ -92,6 +124,10 @@ class FaultProxy:
                 cut_request_at = self.rng.randrange(len(head) + one.size_bytes)
         station, to_station = await asyncio.open_connection("127.0.0.1", self.station_port)
         try:
+            if b"\r\nupgrade: websocket" in head.lower():
+                to_station.write(head)
+                await self._carry_socket(reader, writer, station, to_station)
+                return False
             if not await self._carry_request(one, head, reader, to_station, cut_request_at):
                 return False
             return await self._carry_answer(one, station, writer, cut_answer)
@@ -99,6 +135,31 @@ class FaultProxy:
             to_station.close()
             with contextlib.suppress(OSError):
                 await to_station.wait_closed()
+
+    async def _carry_socket(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        station: asyncio.StreamReader,
+        to_station: asyncio.StreamWriter,
+    ) -> None:
+        """Bytes both ways, until one side has no more."""
+
+        async def pump(come: asyncio.StreamReader, go: asyncio.StreamWriter, line: ThinLine) -> None:
+            while data := await come.read(PIECE_BYTES):
+                await line.carry(data, go)
+            await asyncio.sleep(line.delay_s)
+
+        pumps = [
+            asyncio.create_task(pump(reader, to_station, self.up)),
+            asyncio.create_task(pump(station, writer, self.down)),
+        ]
+        try:
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in pumps:
+                one.cancel()
+            await asyncio.gather(*pumps, return_exceptions=True)
 
     async def _carry_request(
         self,
