@@ -44,7 +44,7 @@ from flight.plans.wpl import looks_like_wpl, parse_wpl
 from flight.surface import open_terrain
 from flight.terrain import Terrain
 
-NICE = 10
+NICE = 5
 MOST_MEMORY_BYTES = 4 * 1024**3
 MOST_ITEMS = 700  # a Pixhawk's memory holds about as many
 MOST_PROBLEMS = 200
@@ -133,7 +133,7 @@ def planned_answer(patrol: PatrolFile, plan_text: str | None, terrain: Terrain |
             "flights": [_flight(planned, plan, patrol.endurance_s) for plan in planned.flights],
             "problems": problems[:MOST_PROBLEMS],
             "area_m2": None if foreseen is None else foreseen.area_m2,
-            "seen_percent": None if foreseen is None else foreseen.percent,
+            "seen_percent": None if foreseen is None else min(100.0, foreseen.percent),
             "unseen": [] if foreseen is None or planned.site is None else _unseen(foreseen, planned.site),
             "height_agl_m": None if swath is None else swath.height_agl_m,
             "swath_m": None if swath is None else swath.width_m,

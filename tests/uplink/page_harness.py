@@ -27,7 +27,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -203,8 +203,9 @@ PREFLIGHT = [
 class Ground:
     """A station on a socket, the pages that look at it, and the drones that speak to it."""
 
-    def __init__(self, config: StationConfig, browsers: Browsers) -> None:
+    def __init__(self, config: StationConfig, browsers: Browsers, planner: Sequence[str] = ()) -> None:
         self.config = config
+        self._planner = planner
         self.url = ""
         self.app: FastAPI
         self.http: httpx.AsyncClient
@@ -224,7 +225,7 @@ class Ground:
 
     async def start(self) -> None:
         """Also again, with the same address and data, after ``stop``."""
-        self.app = create_app(self.config)
+        self.app = create_app(self.config, planner=self._planner)
         self._serving = contextlib.AsyncExitStack()
         base = await self._serving.enter_async_context(running(self.config, self.app))
         self.url = f"{base}/"
@@ -339,11 +340,13 @@ class Ground:
 
 
 @contextlib.asynccontextmanager
-async def standing(config: StationConfig, browsers: Browsers) -> AsyncIterator[Ground]:
-    """A ground for a station of this configuration."""
+async def standing(
+    config: StationConfig, browsers: Browsers, planner: Sequence[str] = ()
+) -> AsyncIterator[Ground]:
+    """A ground for a station of this configuration; ``planner`` plans patrols for it."""
     if config.sign_in and not (config.data_dir / "station.db").exists():
         await settle_in(config.data_dir, PEOPLE)
-    ground = Ground(config, browsers)
+    ground = Ground(config, browsers, planner)
     with cheap_passwords():
         await ground.start()
         try:

@@ -25,6 +25,7 @@ from tests.flight.plan_makers import HOME, out_and_back, to
 from uplink.messages import Order, PatrolRef
 from uplink.station.patrol_answers import PatrolDraft
 from uplink.station.patrol_planner import PatrolPlanner, PlannerBusyError
+from uplink.station.store.audit import AuditFilter
 
 from .drone import linked, state_of
 from .makers import DRONE, KEY, OTHER_DRONE, OTHER_KEY, auth, make_config
@@ -162,7 +163,7 @@ async def test_a_patrol_is_kept_in_versions_and_the_second_of_two_who_change_it_
     assert (await pia.delete(path, params={"version": 1})).status_code == 409
     assert (await pia.delete(path, params={"version": 2})).status_code == 204
     assert (await pia.get(path)).status_code == 404
-    entries = await hq.services.store.audit.newest(50, about=made["id"])
+    entries = await hq.services.store.audit.newest(50, wanted=AuditFilter(about=made["id"]))
     assert [entry.what for entry in reversed(entries)] == [
         "patrol.created",
         "patrol.changed",

@@ -8,22 +8,31 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
+from pydantic import BaseModel
 
+from flight.plans import patrol_file
 from uplink import ground, messages
 from uplink.live_view import words as view_words
-from uplink.messages import Message
 from uplink.station import access_answers, answers, crew_answers, incident, incident_answers, tip_answers
+from uplink.station import patrol_answers as patrols
 from uplink.station import zone as zones
 from uplink.station.webhooks import answers as webhook_answers
 
 SOURCES = Path(__file__).parents[2] / "uplink/station/ui/src"
-FILES = ("messages.ts", "station.ts", "crew/view.ts", "queue/wire.ts", "live_view/wire.ts")
+FILES = (
+    "messages.ts",
+    "station.ts",
+    "crew/view.ts",
+    "queue/wire.ts",
+    "live_view/wire.ts",
+    "patrols/answers.ts",
+)
 TYPESCRIPT = "\n".join((SOURCES / name).read_text() for name in FILES)
 INTERFACE = re.compile(r"export interface (\w+)(?: extends (\w+))? \{(.*?)\n\}", re.DOTALL)
 FIELD = re.compile(r"^ {2}(\w+)(\??): (.+);$", re.MULTILINE)
 ALIASES = dict(re.findall(r"^export type (\w+) = ([^;{]*);$", TYPESCRIPT, re.MULTILINE))
 
-MODELS: list[type[Message]] = [
+MODELS: list[type[BaseModel]] = [
     messages.Position,
     messages.ErrorEllipse,
     messages.GroundWindow,
@@ -32,6 +41,20 @@ MODELS: list[type[Message]] = [
     messages.TerrainProvenance,
     messages.Alert,
     messages.PatrolRef,
+    patrol_file.CircleZone,
+    patrol_file.CorridorSection,
+    patrol_file.RepeatSection,
+    patrol_file.PatrolFile,
+    patrols.PatrolDraft,
+    patrols.ProfilePoint,
+    patrols.PlannedFlight,
+    patrols.PatrolProblem,
+    patrols.PlannedPatrol,
+    patrols.PatrolPreview,
+    patrols.StoredPatrol,
+    patrols.PatrolSummary,
+    patrols.ImportedPatrol,
+    patrols.CameraChoice,
     messages.Order,
     messages.OrderResult,
     messages.PatrolProgress,
@@ -106,12 +129,12 @@ def words_of(annotation: Any) -> set[str]:
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
-def test_the_page_knows_every_field_and_no_other(model: type[Message]) -> None:
+def test_the_page_knows_every_field_and_no_other(model: type[BaseModel]) -> None:
     assert set(interface(model.__name__)) == set(model.model_fields)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
-def test_the_page_expects_null_where_it_may_come(model: type[Message]) -> None:
+def test_the_page_expects_null_where_it_may_come(model: type[BaseModel]) -> None:
     kinds = interface(model.__name__)
     nullable = {
         name for name, field in model.model_fields.items() if type(None) in get_args(field.annotation)
@@ -120,7 +143,7 @@ def test_the_page_expects_null_where_it_may_come(model: type[Message]) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
-def test_the_page_knows_every_word_that_a_field_may_say(model: type[Message]) -> None:
+def test_the_page_knows_every_word_that_a_field_may_say(model: type[BaseModel]) -> None:
     for name, kind in interface(model.__name__).items():
         said = words_of(model.model_fields[name].annotation)
         assert set(re.findall(r'"([^"]+)"', ALIASES.get(kind.removesuffix(" | null"), kind))) == said, name

@@ -174,9 +174,8 @@ def create_app(
             await store.uploads.load(now_s=clock())
             pieces = Uploads(store.uploads, store.media, clock)
             pictures = PictureChecker(store.media, clock=clock)
-            planning = PatrolPlanner(
-                [*planner, *([str(config.dem)] if config.dem else [])] if planner else ()
-            )
+            ground = [str(config.dem)] if config.dem else []
+            planning = PatrolPlanner([*planner, *ground] if planner else ())
             patrols = Patrols(store.patrols, planning, clock=clock)
             works = Works(monotonic)
             check = HealthCheck(store, works, config.data_dir, clock=clock, monotonic=monotonic)

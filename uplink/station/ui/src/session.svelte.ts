@@ -89,14 +89,15 @@ export class Session {
   ): Promise<Response | null> {
     const headers: Record<string, string> = { "X-Emberwatch-Session": this.#number, ...more };
     if (this.state?.csrf_token) headers["X-Emberwatch-Csrf"] = this.state.csrf_token;
-    if (body) headers["Content-Type"] = "application/json";
+    const file = body instanceof Blob;
+    if (body) headers["Content-Type"] = file ? "application/octet-stream" : "application/json";
     try {
       const answer = await fetch(stationUrl(`api/v1/${path}`), {
         method,
         headers,
         cache: "no-store",
         signal: AbortSignal.timeout(patienceMs),
-        ...(body ? { body: JSON.stringify(body) } : {}),
+        ...(body ? { body: file ? body : JSON.stringify(body) } : {}),
       });
       // All of it, or the line that breaks in the middle of an answer would be noticed by nobody.
       const said = await answer.arrayBuffer();
@@ -128,6 +129,8 @@ async function reason(answer: Response): Promise<string> {
   try {
     const { detail } = (await answer.json()) as { detail: unknown };
     if (typeof detail === "string") return detail;
+    const [first] = detail as { loc: (string | number)[]; msg: string }[];
+    if (first) return `${first.loc.slice(1).join(".")}: ${first.msg}`;
   } catch {
     // a proxy's page
   }

@@ -13,5 +13,6 @@ export interface View {
 export const VIEWS: Readonly<Record<ViewName, View>> = {
   fly: { title: "viewFly", load: () => FlyView },
   watch: { title: "viewWatch", load: () => import("./live_view/WatchView.svelte") },
+  patrols: { title: "viewPatrols", load: () => import("./patrols/PatrolsView.svelte") },
   history: { title: "viewHistory", load: () => import("./history/HistoryView.svelte") },
 };

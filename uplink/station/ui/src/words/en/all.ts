@@ -7,6 +7,7 @@ import { queue } from "./queue.ts";
 import { aircraft } from "./aircraft.ts";
 import { orders } from "./orders.ts";
 import { crew } from "./crew.ts";
+import { patrols } from "./patrols.ts";
 import { admin } from "./admin.ts";
 import { liveView } from "./live_view.ts";
 import { history } from "./history.ts";
@@ -19,6 +20,7 @@ export const en = {
   ...aircraft,
   ...orders,
   ...crew,
+  ...patrols,
   ...admin,
   ...liveView,
   ...history,

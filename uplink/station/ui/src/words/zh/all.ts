@@ -8,6 +8,7 @@ import { queue } from "./queue.ts";
 import { aircraft } from "./aircraft.ts";
 import { orders } from "./orders.ts";
 import { crew } from "./crew.ts";
+import { patrols } from "./patrols.ts";
 import { admin } from "./admin.ts";
 import { liveView } from "./live_view.ts";
 import { history } from "./history.ts";
@@ -20,6 +21,7 @@ export const zh: Record<Key, string> = {
   ...aircraft,
   ...orders,
   ...crew,
+  ...patrols,
   ...admin,
   ...liveView,
   ...history,
