@@ -67,4 +67,7 @@ export const map = {
   patrolArea: "Patrol's area",
   searchedAges: "Searched, minutes ago",
   legend: "Legend",
+  hideQueue: "Map only: hide the queue",
+  showQueue: "Show the queue again",
+  mapBy: "Map: {who}",
 };

@@ -69,4 +69,7 @@ export const map: Record<keyof typeof words, string> = {
   patrolArea: "巡航区域",
   searchedAges: "已搜索（分钟前）",
   legend: "图例",
+  hideQueue: "仅地图：隐藏队列",
+  showQueue: "重新显示队列",
+  mapBy: "地图：{who}",
 };

@@ -1,0 +1,8 @@
+// How the pilot's view shares out its room.
+
+class Places {
+  /** Dock and queue are out of sight, for as long as somebody wants to see more of the ground. */
+  wide = $state(false);
+}
+
+export const places = new Places();
