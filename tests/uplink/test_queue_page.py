@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import uuid6
 from playwright.async_api import Locator, Page, expect
@@ -11,7 +13,7 @@ from playwright.async_api import Locator, Page, expect
 from uplink.messages import Alert
 
 from .makers import HOME, OTHER_DRONE, as_json, eventually, make_alert
-from .page_checks import axe, fits
+from .page_checks import SHOTS, axe, fits
 from .page_hands import Hand, Keyboard, Mouse, only_keyboard
 from .page_harness import BROWSER, Ground, fire, make_photo
 
@@ -46,6 +48,10 @@ async def tones(page: Page) -> int:
     return count
 
 
+async def says(page: Page, expression: str, value: object) -> bool:
+    return bool(await page.evaluate(expression) == value)
+
+
 async def story(ground: Ground, page: Page, hand: Hand) -> None:
     """Alarm, open, acknowledge, dispatch, resolve."""
     await page.evaluate(COUNT_TONES)
@@ -59,7 +65,7 @@ async def story(ground: Ground, page: Page, hand: Hand) -> None:
     card = card_of(page, alert)
     await expect(card).to_have_attribute("data-state", "new")
     await expect(card.locator("[data-clock='acknowledge']")).to_contain_text("Acknowledge in 2:5")
-    await expect(page).to_have_title("(1) Emberwatch")
+    await expect(page).to_have_title("(1) Fly · Emberwatch")
     await expect(page.locator("[aria-live='assertive']").first).to_contain_text("New: Fire, 90 %, ± 12 m")
 
     async def sounded() -> bool:
@@ -71,7 +77,7 @@ async def story(ground: Ground, page: Page, hand: Hand) -> None:
     await hand.press(card.get_by_role("button", name="Acknowledge"))
     await expect(card).to_have_attribute("data-state", "acknowledged")
     await expect(card.locator("[data-clock='dispatch']").first).to_contain_text("Dispatch in")
-    await expect(page).to_have_title("Emberwatch")
+    await expect(page).to_have_title("Fly · Emberwatch")
     await hand.press(card.get_by_role("button", name="Dispatch…"))
     dialog = page.get_by_role("dialog", name="Send a unit")
     await expect(dialog.get_by_role("button", name="Dispatch")).to_be_disabled()
@@ -298,7 +304,7 @@ async def test_everybody_can_read_and_reach_the_queue_at_any_size(open_ground: G
     alerts += [burning(north_m=6000 + 2000 * n) for n in range(3)]
     for alert in alerts:
         await open_ground.alert(alert)
-    page = await open_ground.page(with_map=True)
+    page = await open_ground.page(with_map=bool(SHOTS))
     first = card_of(page, alerts[0])
     await expect(first.locator("[data-photo='here'] img")).to_be_visible()
     assert await axe(page) == []
@@ -309,7 +315,7 @@ async def test_everybody_can_read_and_reach_the_queue_at_any_size(open_ground: G
     await fits(page, "incident", fingers=False)
     await page.get_by_role("button", name="简体中文").click()
     await expect(first).to_contain_text("新警情")
-    await fits(page, "incident-zh", fingers=False)
+    await fits(page, "incident-zh", [(390, 844), (1366, 768)], fingers=False)
 
 
 async def test_the_map_and_the_list_select_each_other(open_ground: Ground) -> None:
@@ -329,3 +335,80 @@ async def test_the_map_and_the_list_select_each_other(open_ground: Ground) -> No
     await expect(opened).to_have_count(0)
     await view.click(position={"x": middle[0], "y": middle[1]})
     await expect(opened).to_have_attribute("data-alerts", str(alert.id))
+
+
+def five_hundred(text: str) -> str:
+    """A snapshot with one incident, told as five hundred of them."""
+    events = json.loads(text)
+    for event in events:
+        if event["type"] == "snapshot" and len(event["data"]["incidents"]) == 1:
+            [one] = event["data"]["incidents"]
+            event["data"]["incidents"] = [
+                one | {"id": str(UUID(int=n)), "alert_ids": [], "probability": n / 1000}
+                for n in range(1, 500)
+            ]
+    return json.dumps(events)
+
+
+async def test_five_hundred_incidents_are_a_list_that_can_be_worked(open_ground: Ground) -> None:
+    await open_ground.state()
+    await open_ground.alert(burning())
+
+    def multiply(socket: Any) -> None:
+        server = socket.connect_to_server()
+        server.on_message(lambda text: socket.send(five_hundred(text)))
+        socket.on_message(server.send)
+
+    page = await open_ground.page()
+    await page.route_web_socket("**/api/v1/live", multiply)
+    await page.reload()
+    cards = page.locator("[data-incident]")
+    await expect(cards).to_have_count(499)
+    # What is far from view is a line with its name, and no more.
+    drawn = cards.filter(has=page.get_by_role("button", name="Acknowledge"))
+    assert 3 <= await drawn.count() <= 30
+    await cards.last.scroll_into_view_if_needed()
+    await expect(cards.last.get_by_role("button", name="Acknowledge")).to_be_visible()
+    assert await drawn.count() <= 40
+    await cards.last.get_by_role("button", name="Fire").focus()
+    await page.keyboard.press("ArrowUp")
+    await expect(cards.nth(497).get_by_role("button", name="Fire")).to_be_focused()
+    await page.get_by_role("searchbox").fill(str(UUID(int=250)))
+    await expect(cards).to_have_count(1)
+    await expect(page.get_by_text("498 not shown by the filter")).to_be_visible()
+
+
+async def test_a_notice_is_shown_when_the_page_is_not_in_front_and_sound_can_be_silenced(
+    open_ground: Ground,
+) -> None:
+    await open_ground.state()
+    page = await open_ground.page(permissions=["notifications"])
+    await page.evaluate(COUNT_TONES)
+    await page.evaluate(
+        """() => {
+            window.notices = [];
+            document.hasFocus = () => false;
+            window.Notification = class {
+                static permission = "granted";
+                constructor(title) { window.notices.push(title); }
+                close() {}
+            };
+        }"""
+    )
+    await page.mouse.click(5, 5)
+    await page.get_by_role("button", name="Sound and notices").click()
+    dialog = page.get_by_role("dialog", name="Sound and notices")
+    await expect(dialog).to_contain_text("The browser shows notices.")
+    await dialog.get_by_role("button", name="Try").first.click()
+    assert await tones(page) == 6
+    await dialog.get_by_role("checkbox", name="New smoke").uncheck()
+    await dialog.get_by_role("button", name="Close").click()
+    await open_ground.alert(burning(label="smoke"))
+    await eventually(lambda: says(page, "window.notices", ["New: Smoke, 90 %, ± 12 m"]))
+    assert await tones(page) == 6, "smoke is muted"
+    await open_ground.alert(burning(north_m=3000))
+    await eventually(lambda: says(page, "window.tones", 12))
+    await page.reload()
+    await page.mouse.click(5, 5)
+    await page.get_by_role("button", name="Sound and notices").click()
+    await expect(dialog.get_by_role("checkbox", name="New smoke")).not_to_be_checked()

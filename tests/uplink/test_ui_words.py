@@ -19,6 +19,7 @@ NAMES = {
     "AMSL",
     "UTC",
     "OpenStreetMap",
+    "kbit",
 }  # the same in every language
 SPOKEN = ("aria-label", "title", "placeholder", "alt", "label", "hint")
 AREAS = sorted(path.name for path in (SRC / "words/en").glob("*.ts") if path.name != "all.ts")

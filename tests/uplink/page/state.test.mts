@@ -52,7 +52,7 @@ test("an incident that became part of another is no more by itself, and is there
   const apart = after(two.map((data): LiveEvent => ({ type: "incident", data })));
   const one = after([{ type: "incident", data: incident({ version: 2, aliases: ["b"], alert_ids: ["alert-a", "alert-b"] }) }], apart);
   assert.deepEqual(Object.keys(one.incidents), ["a"]);
-  assert.equal(incidentOf(one, "alert-b")?.id, "a");
+  assert.equal(incidentOf(one.incidents, "alert-b")?.id, "a");
   const again = after([{ type: "incident", data: incident({ version: 3 }) }, { type: "incident", data: incident({ id: "b" }) }], one);
   assert.deepEqual(Object.keys(again.incidents), ["a", "b"]);
 });

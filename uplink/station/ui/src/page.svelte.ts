@@ -38,8 +38,8 @@ class Page {
 
   readonly t = $derived(translator(settings.language));
   readonly measures = $derived(measuresIn(settings.units));
-  /** By the station's clock, which targets are due by. */
-  readonly stationNow = $derived(this.now + this.world.aheadMs);
+  /** By the station's clock, which targets are due by; in whole seconds, so that what counts them does it once a second. */
+  readonly stationNow = $derived(Math.floor((this.now + this.world.aheadMs) / 1000) * 1000);
   readonly tips = $derived(tipsOf(this.world));
   readonly drones = $derived(Object.values(this.world.drones).sort((a, b) => byId(a.state.drone_id, b.state.drone_id)));
   readonly drone = $derived(this.drones.find((d) => d.state.drone_id === this.chosenDrone) ?? this.drones[0] ?? null);

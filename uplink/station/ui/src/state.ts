@@ -193,9 +193,8 @@ export function ordersOf(world: World, droneId: string): LoggedOrder[] {
 }
 
 /** The incident of this id, or that this alert is in. */
-export function incidentOf(world: World, id: string): Incident | null {
-  const named = world.incidents[id];
-  return named ?? Object.values(world.incidents).find(({ alert_ids }) => alert_ids.includes(id)) ?? null;
+export function incidentOf(incidents: World["incidents"], id: string): Incident | null {
+  return incidents[id] ?? Object.values(incidents).find(({ alert_ids }) => alert_ids.includes(id)) ?? null;
 }
 
 /** Where the lines of sight of this alert and others cross: the best of them. */

@@ -20,7 +20,7 @@ export interface Caller {
   readonly id: string;
 }
 
-export function callers(world: World, now: number, stationNow: number): Caller[] {
+export function callers(world: Pick<World, "incidents" | "drones">, now: number, stationNow: number): Caller[] {
   const found: Caller[] = [];
   for (const incident of Object.values(world.incidents)) {
     if (!isOpen(incident) || incident.evidence === "withdrawn") continue;
