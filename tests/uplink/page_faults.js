@@ -12,8 +12,10 @@
     const say = (what, element, other) =>
         wrong.add(`${what}: ${named(element)}${other ? ` / ${named(other)}` : ""}`);
     const free = ".unseen, .skip:not(:focus), .maplibregl-map, .map, .photo, [data-free]";
+    // A table's head on a phone is there to be read out, and is clipped away as .unseen is.
+    const unseen = (element) => element.closest("thead") && getComputedStyle(element.closest("thead")).clipPath === "inset(50%)";
     const shown = (element) =>
-        element.checkVisibility({ visibilityProperty: true, opacityProperty: true }) && !element.closest(free);
+        element.checkVisibility({ visibilityProperty: true, opacityProperty: true }) && !element.closest(free) && !unseen(element);
     const all = (selector) => [...root.querySelectorAll(selector)].filter(shown);
     const scroller = (element) => {
         for (let one = element.parentElement; one && one !== document.documentElement; one = one.parentElement) {

@@ -13,9 +13,19 @@ from pydantic import BaseModel
 from flight.plans import patrol_file
 from uplink import ground, messages
 from uplink.live_view import words as view_words
-from uplink.station import access_answers, answers, crew_answers, incident, incident_answers, tip_answers
+from uplink.station import (
+    access_answers,
+    answers,
+    backup_answers,
+    crew_answers,
+    incident,
+    incident_answers,
+    retention_answers,
+    tip_answers,
+)
 from uplink.station import patrol_answers as patrols
 from uplink.station import zone as zones
+from uplink.station.routes.system import SystemState
 from uplink.station.webhooks import answers as webhook_answers
 
 SOURCES = Path(__file__).parents[2] / "uplink/station/ui/src"
@@ -26,6 +36,7 @@ FILES = (
     "queue/wire.ts",
     "live_view/wire.ts",
     "patrols/answers.ts",
+    "admin/answers.ts",
 )
 TYPESCRIPT = "\n".join((SOURCES / name).read_text() for name in FILES)
 INTERFACE = re.compile(r"export interface (\w+)(?: extends (\w+))? \{(.*?)\n\}", re.DOTALL)
@@ -102,6 +113,29 @@ MODELS: list[type[BaseModel]] = [
     view_words.ViewSaid,
     crew_answers.CrewView,
     zones.StationZone,
+    zones.ZoneVersion,
+    zones.ImportRefusal,
+    zones.ZonesImported,
+    access_answers.UserState,
+    access_answers.UserSession,
+    access_answers.ResetPassword,
+    access_answers.TokenState,
+    access_answers.MadeToken,
+    access_answers.DroneKeyState,
+    access_answers.MadeKey,
+    retention_answers.RetentionPolicy,
+    retention_answers.RetentionState,
+    retention_answers.Leaving,
+    retention_answers.DiskUse,
+    backup_answers.BackupRecord,
+    backup_answers.BackupProgress,
+    backup_answers.BackupsState,
+    answers.AuditEntry,
+    answers.AuditCheck,
+    answers.Health,
+    webhook_answers.DeliveryAttempt,
+    webhook_answers.Replayed,
+    SystemState,
     crew_answers.MadeCrewLink,
     incident_answers.IncidentDetail,
     incident_answers.Timeline,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
@@ -145,9 +145,12 @@ class ZoneStore:
     async def remove(self, zone_id: UUID, version: int | None, change: Change) -> ZoneNews:
         """What still burns in it is told at once. Raises like ``change``."""
 
+        # As times are kept: else the end may lie a part of a microsecond ahead, and hold back until then.
+        now = _utc(change.now_s)
+        change = replace(change, now_s=now.timestamp())
+
         def work(db: Connection) -> ZoneNews:
             before = _current(db, zone_id, version)
-            now = _utc(change.now_s)
             zone = before.model_copy(
                 update={
                     "version": before.version + 1,

@@ -74,3 +74,16 @@ const WINDS = ["N", "NE", "E", "SE", "S", "SW", "W", "NW"] as const;
 export function compass(deg: number): string {
   return `${WINDS[Math.round(deg / 45) % 8]} ${String(Math.round(deg) % 360).padStart(3, "0")}°`;
 }
+
+/** Whether a place is in a ring, by crossings of its border; rings are small, and none holds a pole. */
+export function inRing([lon, lat]: LonLat, ring: readonly LonLat[]): boolean {
+  const near = (other: number): number => lon + ((((other - lon + 180) % 360) + 360) % 360) - 180;
+  let inside = false;
+  for (const [index, [lonA, latA]] of ring.entries()) {
+    const [lonB, latB] = ring[(index + 1) % ring.length] ?? [0, 0];
+    if (latA > lat === latB > lat) continue;
+    const crossing = near(lonA) + ((lat - latA) / (latB - latA)) * (near(lonB) - near(lonA));
+    if (lon < crossing) inside = !inside;
+  }
+  return inside;
+}

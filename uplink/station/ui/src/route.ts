@@ -1,6 +1,6 @@
 // Which view is shown, by the address: `#/history/7f3a`. A link or a reload leads back to the same place. Pure.
 
-export const NAMES = ["fly", "watch", "patrols", "history"] as const;
+export const NAMES = ["fly", "watch", "patrols", "history", "admin"] as const;
 export type ViewName = (typeof NAMES)[number];
 
 export interface Route {

@@ -46,7 +46,7 @@ export class Session {
   /** Null when it worked. */
   async signIn(name: string, password: string): Promise<Refusal | null> {
     const answer = await this.fetch("POST", "session", { name: name.trim(), password }, SIGN_IN_MS);
-    if (!answer?.ok) return refusal(answer);
+    if (!answer?.ok) return refusalOf(answer);
     this.#know((await answer.json()) as SessionState);
     return null;
   }
@@ -61,7 +61,7 @@ export class Session {
   async changePassword(old: string, fresh: string): Promise<Refusal | null> {
     const body = { old_password: old, new_password: fresh };
     const answer = await this.fetch("PUT", "session/password", body, SIGN_IN_MS);
-    return answer?.ok ? null : refusal(answer);
+    return answer?.ok ? null : refusalOf(answer);
   }
 
   /** Whether it was taken; `failure` says why not, unless it is `quiet`. */
@@ -76,7 +76,7 @@ export class Session {
   async request<T>(method: string, path: string, body?: object, patienceMs = ANSWER_MS): Promise<T | Refusal> {
     const answer = await this.fetch(method, path, body, patienceMs);
     if (answer?.status === 401) await this.identify();
-    return answer?.ok ? ((await answer.json()) as T) : refusal(answer);
+    return answer?.ok ? ((await answer.json()) as T) : refusalOf(answer);
   }
 
   /** Below `api/v1/`, as whoever is signed in; null: no answer at all. */
@@ -119,7 +119,7 @@ export function isRefusal(answer: unknown): answer is Refusal {
   return typeof answer === "object" && answer !== null && "waitS" in answer;
 }
 
-async function refusal(answer: Response | null): Promise<Refusal> {
+export async function refusalOf(answer: Response | null): Promise<Refusal> {
   if (answer === null) return { status: 0, reason: "", waitS: 0 };
   const waitS = Number(answer.headers.get("Retry-After") ?? 0);
   return { status: answer.status, reason: await reason(answer), waitS };
@@ -129,12 +129,16 @@ async function reason(answer: Response): Promise<string> {
   try {
     const { detail } = (await answer.json()) as { detail: unknown };
     if (typeof detail === "string") return detail;
-    const [first] = detail as { loc: (string | number)[]; msg: string }[];
-    if (first) return `${first.loc.slice(1).join(".")}: ${first.msg}`;
+    if (Array.isArray(detail)) return detail.map(wrongPart).join("; ");
   } catch {
     // a proxy's page
   }
   return `HTTP ${answer.status}`;
+}
+
+/** Of a request that makes no sense: where, and what is wrong there. */
+function wrongPart({ loc, msg }: { loc: (string | number)[]; msg: string }): string {
+  return [loc.slice(1).join("."), msg.replace("Value error, ", "")].filter(Boolean).join(": ");
 }
 
 /** One number for this tab: a reload keeps it, so that a reload does not lose control. */

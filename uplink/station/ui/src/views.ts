@@ -15,4 +15,5 @@ export const VIEWS: Readonly<Record<ViewName, View>> = {
   watch: { title: "viewWatch", load: () => import("./live_view/WatchView.svelte") },
   patrols: { title: "viewPatrols", load: () => import("./patrols/PatrolsView.svelte") },
   history: { title: "viewHistory", load: () => import("./history/HistoryView.svelte") },
+  admin: { title: "viewAdmin", load: () => import("./admin/AdminView.svelte") },
 };

@@ -1,0 +1,6 @@
+// What is shown once.
+
+export interface Shown {
+  title: string;
+  lines: { label: string; text: string }[];
+}
