@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -11,11 +12,12 @@ import uuid6
 from playwright.async_api import Locator, Page, expect
 
 from uplink.messages import Alert
+from uplink.station.incident_config import IncidentsConfig
 
-from .makers import HOME, OTHER_DRONE, as_json, eventually, make_alert
+from .makers import HOME, OTHER_DRONE, as_json, eventually, make_alert, make_config
 from .page_checks import SHOTS, axe, fits
 from .page_hands import Hand, Keyboard, Mouse, only_keyboard
-from .page_harness import BROWSER, Ground, fire, make_photo
+from .page_harness import BROWSER, Browsers, Ground, fire, make_photo, standing
 
 pytestmark = BROWSER
 
@@ -136,6 +138,29 @@ async def test_letters_do_what_the_buttons_do_and_arrows_walk(open_ground: Groun
     await expect(card_of(page, first)).to_have_attribute("data-state", "dispatched")
     await page.keyboard.press("Escape")
     await expect(page.locator("[data-incident].open")).to_have_count(0)
+    # The card has moved below the other one, and the focus with it; when it goes, the focus is on the next.
+    await expect(page.locator("[data-incident]").last).to_have_attribute("data-alerts", str(first.id))
+    await expect(card_of(page, first).get_by_role("button", name="Fire")).to_be_focused()
+    await page.keyboard.press("r")
+    await page.keyboard.type("out")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("[data-incident]")).to_have_count(1, timeout=15_000)
+    await expect(card_of(page, second).get_by_role("button", name="Smoke")).to_be_focused()
+
+
+async def test_a_viewer_sees_where_it_is_and_why_nothing_can_be_done(ground: Ground) -> None:
+    await ground.state()
+    alert = await ground.alert(burning())
+    page = await ground.page("Vera")
+    card = card_of(page, alert)
+    await card.get_by_role("button", name="Fire").click()
+    await expect(card.get_by_role("button", name="Acknowledge")).to_be_disabled()
+    await expect(card).to_contain_text("Viewers cannot give orders")
+    await expect(card.get_by_role("link", name="Evidence")).to_have_count(0)
+    await card.get_by_role("button", name="Crew link…").click()
+    dialog = page.get_by_role("dialog", name="Link for the crew")
+    await expect(dialog.get_by_role("button", name="Make a link")).to_be_disabled()
+    await expect(dialog.get_by_role("img", name="QR code")).to_be_visible()
 
 
 async def test_who_comes_second_is_told_and_sees_how_it_is(open_ground: Ground) -> None:
@@ -412,3 +437,25 @@ async def test_a_notice_is_shown_when_the_page_is_not_in_front_and_sound_can_be_
     await page.mouse.click(5, 5)
     await page.get_by_role("button", name="Sound and notices").click()
     await expect(dialog.get_by_role("checkbox", name="New smoke")).not_to_be_checked()
+
+
+async def test_a_clock_turns_overdue_by_itself_and_says_who_was_told(
+    tmp_path: Path, browsers: Browsers
+) -> None:
+    hurried = make_config(tmp_path).model_copy(update={"incidents": IncidentsConfig(acknowledge_s=2)})
+    async with standing(hurried, browsers) as ground:
+        await ground.state()
+        page = await ground.page()
+        await page.evaluate(COUNT_TONES)
+        await page.mouse.click(5, 5)
+        smoke = await ground.alert(burning(label="smoke"))
+        flames = await ground.alert(burning(north_m=3000))
+        await expect(page.locator("[data-incident]").first).to_have_attribute("data-alerts", str(flames.id))
+        clock = card_of(page, smoke).locator("[data-clock='acknowledge']")
+        await expect(clock).to_have_attribute("data-tone", "overdue")
+        await expect(clock).to_contain_text("overdue · told team")
+        await expect(page.locator("[aria-live='assertive']").first).to_contain_text("Overdue")
+        # Fire has six notes, smoke two, what is overdue six more.
+        await eventually(lambda: says(page, "window.tones >= 14", True))
+        await card_of(page, smoke).get_by_role("button", name="Acknowledge").click()
+        await expect(card_of(page, smoke)).to_contain_text("Dispatch in")
