@@ -43,7 +43,7 @@ async def pictures(websocket: WebSocket, drone_id: str) -> None:
     await websocket.accept()
     stream = services.views.open(drone_id)
     if stream is None:
-        await websocket.close(NOBODY, "nobody watches")
+        await _close(websocket, NOBODY, "nobody watches")
         return
     parts = [
         asyncio.create_task(part)
@@ -52,7 +52,7 @@ async def pictures(websocket: WebSocket, drone_id: str) -> None:
     try:
         await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
         if stream.ended.is_set():
-            await websocket.close(stream.end_code, stream.end_reason)
+            await _close(websocket, stream.end_code, stream.end_reason)
     finally:
         services.views.close(stream)
         for part in parts:
@@ -82,7 +82,7 @@ async def _take(websocket: WebSocket, services: Services, stream: Stream) -> Non
                 why = error.message if isinstance(error, ViewFrameError) else "its words are not understood"
         if code:
             log.warning("the pictures of drone %s are refused: %s", stream.drone_id, why)
-            await websocket.close(code, why[:120])
+            await _close(websocket, code, why)
             return
 
 
@@ -115,16 +115,16 @@ async def view(websocket: WebSocket, drone_id: str) -> None:
     try:
         person = services.access.identify(websocket)
     except HTTPException:
-        await websocket.close(POLICY_VIOLATION)
+        await _close(websocket, POLICY_VIOLATION)
         return
     await websocket.accept()
     if drone_id not in services.keys.known and not services.fleet.knows(drone_id):
-        await websocket.close(NO_SUCH_DRONE, "there is no such drone")
+        await _close(websocket, NO_SUCH_DRONE, "there is no such drone")
         return
     try:
         viewer = services.views.watch(drone_id)
     except TooManyViewersError as reason:
-        await websocket.close(TRY_LATER, reason.message)
+        await _close(websocket, TRY_LATER, reason.message)
         return
     parts = [
         asyncio.create_task(part)
@@ -139,9 +139,9 @@ async def view(websocket: WebSocket, drone_id: str) -> None:
         await _record_look(services, person, drone_id)
         done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
         if parts[3] in done:
-            await websocket.close(POLICY_VIOLATION)
+            await _close(websocket, POLICY_VIOLATION)
         elif parts[1] not in done or parts[1].exception() is not None:
-            await websocket.close(INTERNAL_ERROR)
+            await _close(websocket, INTERNAL_ERROR)
     finally:
         services.views.leave(drone_id, viewer)
         for part in parts:
@@ -176,6 +176,12 @@ async def _keep_told(services: Services, drone_id: str, viewer: Viewer) -> None:
         await asyncio.sleep(STATE_EVERY_S)
         viewer.remind()
         services.views.tell_state(drone_id)
+
+
+async def _close(websocket: WebSocket, code: int, reason: str = "") -> None:
+    """It may have gone by itself in the meantime."""
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+        await websocket.close(code, reason[:120])
 
 
 async def _record_look(services: Services, person: Person, drone_id: str) -> None:
