@@ -25,6 +25,7 @@ from uplink.station import (
 )
 from uplink.station import patrol_answers as patrols
 from uplink.station import zone as zones
+from uplink.station.history import flight_answers
 from uplink.station.routes.system import SystemState
 from uplink.station.webhooks import answers as webhook_answers
 
@@ -37,6 +38,7 @@ FILES = (
     "live_view/wire.ts",
     "patrols/answers.ts",
     "admin/answers.ts",
+    "history/flights.ts",
 )
 TYPESCRIPT = "\n".join((SOURCES / name).read_text() for name in FILES)
 INTERFACE = re.compile(r"export interface (\w+)(?: extends (\w+))? \{(.*?)\n\}", re.DOTALL)
@@ -102,6 +104,14 @@ MODELS: list[type[BaseModel]] = [
     incident.IncidentPhoto,
     incident.Incident,
     incident.Target,
+    answers.TrackPoint,
+    flight_answers.FlightGap,
+    flight_answers.ClockLeap,
+    flight_answers.FlightRecord,
+    flight_answers.RaisedAlert,
+    flight_answers.FlightDetail,
+    flight_answers.FlightPoint,
+    flight_answers.FlightTrack,
     view_words.ViewBox,
     view_words.ViewMark,
     view_words.ViewLine,

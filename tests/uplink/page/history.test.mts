@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { boxBetween, boxInTheMiddle, steered } from "../../../uplink/station/ui/src/history/boxes.ts";
 import type { FlightDetail, FlightPoint } from "../../../uplink/station/ui/src/history/flights.ts";
 import {
   advance,
@@ -194,4 +195,22 @@ test("a day of 23 hours has its midnight too", () => {
     Date.parse("2026-03-28T23:00:00Z"),
     Date.parse("2026-03-29T22:00:00Z"),
   ]);
+});
+
+const SIZE = { width: 800, height: 450 };
+
+test("a box is between two corners, whichever they are, and within the picture", () => {
+  assert.deepEqual(boxBetween([300, 200], [100, 50], SIZE), [100, 50, 300, 200]);
+  assert.deepEqual(boxBetween([-50, 400], [120, 900], SIZE), [0, 400, 120, 450]);
+  assert.equal(boxBetween([10, 10], [12, 200], SIZE), null);
+  assert.deepEqual(boxInTheMiddle(SIZE), [320, 180, 480, 270]);
+});
+
+test("keys move a box and, with Shift, change its size; it stays in the picture", () => {
+  assert.deepEqual(steered([0, 0, 80, 45], "ArrowRight", false, SIZE), [8, 0, 88, 45]);
+  assert.deepEqual(steered([0, 0, 80, 45], "ArrowLeft", false, SIZE), [0, 0, 80, 45]);
+  assert.deepEqual(steered([700, 0, 800, 45], "ArrowRight", false, SIZE), [700, 0, 800, 45]);
+  assert.deepEqual(steered([0, 0, 80, 45], "ArrowDown", true, SIZE), [0, 0, 80, 49.5]);
+  assert.deepEqual(steered([0, 0, 6, 45], "ArrowLeft", true, SIZE), [0, 0, 4, 45]);
+  assert.equal(steered([0, 0, 80, 45], "x", false, SIZE), null);
 });
