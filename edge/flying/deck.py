@@ -241,10 +241,10 @@ class FlightDeck:
         flight = self._patrol()
         if self.sender.is_away and flight.phase is PatrolPhase.PAUSED:
             await self._vehicle.commands.hold()
-            self.sender.drop("overtaken by pause", by_person=True)
-            return
-        async with self._out_of_look_again("the patrol was paused"):
-            await flight.pause()
+        else:
+            async with self._out_of_look_again("the patrol was paused"):
+                await flight.pause()
+        self.sender.drop("overtaken by pause", by_person=True)
 
     async def _resume(self, order: Order) -> asyncio.Future[Ending] | None:
         flight = self._patrol()
@@ -269,15 +269,14 @@ class FlightDeck:
 
     async def _send(self, order: Order) -> asyncio.Future[Ending]:
         """An order that takes it somewhere, or its check."""
+        if self._standing_down and order.kind not in _ALSO_STANDING_DOWN:
+            raise PatrolError("it stands down")
+        self._set_envelope()
         if order.only_check:
-            self._set_envelope()
             told: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
             told.set_result(Ending(OrderState.DONE, self.sender.forecast(self.sender.plan(order))))
             return told
         self._vehicle.arbiter.require()
-        if self._standing_down and order.kind not in _ALSO_STANDING_DOWN:
-            raise PatrolError("it stands down")
-        self._set_envelope()
         journey = self.sender.plan(order)
         async with self._out_of_look_again(f"overtaken by {order.kind.value}"):
             return await self.sender.begin(order, journey)

@@ -42,7 +42,7 @@ from flight.errors import EmberwatchError
 from flight.plans.fence import distance_m
 from flight.terrain import Terrain
 from flight.vehicle import Vehicle
-from uplink.messages import Order, OrderKind, OrderState, PatrolPhase, Position, SentState
+from uplink.messages import Order, OrderKind, PatrolPhase, Position, SentState
 
 log = logging.getLogger(__name__)
 
@@ -303,7 +303,7 @@ class Sender:
             return
         if sent.ended is not None and ended is not None and not ended.done():
             ended.set_result(sent.ended)
-            if sent.ended.state is OrderState.REFUSED and "reserve" in sent.ended.reason:
+            if sent.at_reserve:
                 self._vehicle.tell("Battery at its reserve: bring it home")
         if sent.over:
             self._sent = self._ended = None

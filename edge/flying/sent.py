@@ -89,6 +89,8 @@ class Sent:
             order.kind, SentStage.GOING
         )
         self.ended: Ending | None = None
+        self.at_reserve = False
+        """Whether the battery ended it."""
         self.note = ""
         """What there is to say of it, beside its end."""
         self._reserve_percent = reserve_percent
@@ -229,6 +231,7 @@ class Sent:
             return []  # it stops, come what may
         percent = aircraft.battery_percent
         if percent is not None and percent <= self._reserve_percent:
+            self.at_reserve = True
             return self._stay(f"the battery has reached its reserve of {self._reserve_percent:.0f} %")
         if now_s - self._checked_s < CHECK_S:
             return []

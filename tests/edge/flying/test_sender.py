@@ -335,3 +335,29 @@ async def test_a_drone_without_a_patrol_that_its_pilot_has_flown_up_can_be_sent(
         await companion.granted()
         await companion.do(OrderKind.GO_TO, **go_to())
         assert metres_from(site, *THERE) < 6.0
+
+
+@in_simulation_time
+async def test_a_return_can_be_paused_and_is_over_then(tmp_path: Path) -> None:
+    async with scene(tmp_path) as (site, companion):
+        await companion.flies()
+        returning = await sent(companion, OrderKind.RETURN)
+        await until(lambda: companion.flight.phase is PatrolPhase.RETURNING, 5.0)
+        await companion.do(OrderKind.PAUSE)
+        told = await returning
+        assert (told.state, told.reason) == (OrderState.REFUSED, "overtaken by pause")
+        assert site.mode == "GUIDED"
+        assert companion.deck.sender.state is None
+        await until(lambda: companion.flight.phase is PatrolPhase.PAUSED, 1.0)
+
+
+@in_simulation_time
+async def test_at_the_reserve_the_pilots_station_is_told(tmp_path: Path) -> None:
+    async with scene(tmp_path) as (site, companion):
+        await companion.flies()
+        flying = await sent(companion, OrderKind.GO_TO, **go_to())
+        companion.deck.sender._battery_percent = lambda: 24.0
+        await flying
+        await asyncio.sleep(1.0)
+        said = [s.message.text for s in site.sent if s.message.get_type() == "STATUSTEXT"]
+        assert "Battery at its reserve: bring it home" in said
