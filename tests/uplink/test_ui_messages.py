@@ -25,6 +25,7 @@ from uplink.station import (
 )
 from uplink.station import patrol_answers as patrols
 from uplink.station import zone as zones
+from uplink.station.basemap import answers as map_answers
 from uplink.station.history import flight_answers
 from uplink.station.routes.system import SystemState
 from uplink.station.webhooks import answers as webhook_answers
@@ -33,6 +34,7 @@ SOURCES = Path(__file__).parents[2] / "uplink/station/ui/src"
 FILES = (
     "messages.ts",
     "station.ts",
+    "map/map_files.ts",
     "crew/view.ts",
     "queue/wire.ts",
     "live_view/wire.ts",
@@ -89,6 +91,10 @@ MODELS: list[type[BaseModel]] = [
     ground.IgnoreZone,
     ground.DroneGround,
     ground.SearchedGround,
+    map_answers.MapFile,
+    map_answers.MapTerrain,
+    map_answers.BrokenMapFile,
+    map_answers.MapFiles,
     answers.StoredAlert,
     answers.CrossedAlerts,
     answers.Crossed,

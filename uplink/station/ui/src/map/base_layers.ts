@@ -86,7 +86,7 @@ export function hillLayer(colours: Palette): LayerSpecification {
       "hillshade-shadow-color": colours.shadow,
       "hillshade-highlight-color": colours.highlight,
       "hillshade-accent-color": colours.shadow,
-      "hillshade-exaggeration": 0.6,
+      "hillshade-exaggeration": colours.hills,
     },
   };
 }

@@ -35,6 +35,8 @@ export interface Palette {
   rail: string;
   shadow: string;
   highlight: string;
+  /** How strong hills are shaded, 0 to 1. */
+  hills: number;
   /** Of the ground's heights, from the lowest to the highest. */
   heights: readonly string[];
 }
@@ -72,6 +74,7 @@ export const PALETTES: Record<Look, Palette> = {
     rail: "#6d6480",
     shadow: "#000000",
     highlight: "#5c7690",
+    hills: 0.6,
     heights: ["#12301f", "#2b4a2a", "#5a5a30", "#6b4a30", "#8f8578", "#c9d2da"],
   },
   light: {
@@ -106,6 +109,7 @@ export const PALETTES: Record<Look, Palette> = {
     rail: "#77748a",
     shadow: "#4a4a3c",
     highlight: "#ffffff",
+    hills: 0.45,
     heights: ["#b9d8b0", "#d8e3ae", "#efe3ab", "#e3c79a", "#d6c4b8", "#ffffff"],
   },
   sun: {
@@ -140,6 +144,7 @@ export const PALETTES: Record<Look, Palette> = {
     rail: "#4a4a4a",
     shadow: "#303030",
     highlight: "#ffffff",
+    hills: 0.3,
     heights: ["#cfe8c6", "#e6efc4", "#f7edc2", "#efd8b4", "#e6d8cf", "#ffffff"],
   },
 };
