@@ -104,6 +104,7 @@ export const patrols = {
   patrolDailyText: "daily {times} UTC",
   patrolResult: "What comes of it",
   patrolPlanning: "Planning…",
+  patrolFlightCount: "flights: {n}",
   patrolFlights: "Flights",
   patrolLength: "Way",
   patrolTime: "Time",

@@ -106,6 +106,7 @@ export const patrols: Record<keyof typeof english, string> = {
   patrolDailyText: "每天 {times} UTC",
   patrolResult: "规划结果",
   patrolPlanning: "正在规划…",
+  patrolFlightCount: "{n} 架次",
   patrolFlights: "架次",
   patrolLength: "航程",
   patrolTime: "时间",
