@@ -36,7 +36,8 @@ from uplink.live_view.frame import unpack_frame
 from uplink.live_view.words import ViewFrame
 from uplink.station.server import running
 
-TURNS, TURN_S = 5, 8.0
+TURNS, TURN_S = 4, 20.0
+TOLD_OVER_S = 5.0  # of which the drone tells how many frames it has looked at
 OVER_S, SETTLE_S = 30.0, 8.0
 FILM_FRAMES, FILM_PER_S = 30, 15.0
 THIN_KBIT_S, THIN_WAY_S = 600, 0.04
@@ -80,7 +81,7 @@ async def _rows() -> list[Row]:
 
 
 async def _inference_ratio(folder: Path) -> tuple[float, float, float]:
-    """With against without, turn by turn; and both, a second."""
+    """With against without, by turns; and both, a second."""
     async with _station(folder) as url:
         mast = lay_out(folder, url, DRONE, KEY, size_px=(1280, 720))
         async with watching_world(mast), _agent(mast), httpx.AsyncClient(base_url=f"{url}/api/v1") as http:
@@ -90,15 +91,18 @@ async def _inference_ratio(folder: Path) -> tuple[float, float, float]:
                 alone.append(await _looked_per_s(http))
                 async with _viewer(url):
                     watched.append(await _looked_per_s(http))
-    ratios = [w / a for w, a in zip(watched, alone, strict=True) if a]
-    return statistics.median(ratios), statistics.median(alone), statistics.median(watched)
+    return sum(watched) / sum(alone), statistics.mean(alone), statistics.mean(watched)
 
 
 async def _looked_per_s(http: httpx.AsyncClient) -> float:
-    """The drone tells it over its last five seconds."""
-    await asyncio.sleep(TURN_S)
-    (drone,) = (await http.get("/drones")).json()
-    return float(drone["frames_per_s"])
+    """The mean of what the drone tells of its last seconds, again and again."""
+    await asyncio.sleep(TOLD_OVER_S)
+    told = []
+    for _ in range(round(TURN_S - TOLD_OVER_S)):
+        await asyncio.sleep(1.0)
+        (drone,) = (await http.get("/drones")).json()
+        told.append(float(drone["frames_per_s"]))
+    return statistics.mean(told)
 
 
 async def _looks(http: httpx.AsyncClient) -> None:

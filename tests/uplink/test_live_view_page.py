@@ -144,6 +144,8 @@ async def test_the_picture_lies_in_the_maps_corner_and_trades_places_with_it_by_
     await expect(page.locator("[data-view='live']")).to_be_visible()
     await expect(view).to_have_attribute("data-front", "map")
     await expect(page.locator("[data-age]")).to_contain_text("s old")
+    await expect(page.locator("[data-view] canvas")).to_be_visible()
+    await expect(page.locator("[data-age]")).to_be_visible()
     small = await view.bounding_box()
     await fits(page, "view-inset", fingers=False)  # the dock has fingers of its own
 

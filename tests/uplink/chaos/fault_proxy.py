@@ -102,8 +102,8 @@ class FaultProxy:
         try:
             while await self._pass_on(reader, writer):
                 pass
-        except (OSError, asyncio.IncompleteReadError):
-            pass
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # cancelled by ``end``: asyncio's streams make a traceback of what is not caught
         finally:
             self._lines.discard(writer)
             writer.transport.abort()
