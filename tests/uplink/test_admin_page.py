@@ -47,7 +47,8 @@ async def at(ground: Ground, section: str, name: str = "Ada", **more: Any) -> Pa
 
 
 async def named(ground: Ground, name: str) -> StationZone:
-    [zone] = [one for one in await ground.services.store.zones.standing() if one.name == name]
+    zones: list[StationZone] = await ground.services.store.zones.standing()
+    [zone] = [one for one in zones if one.name == name]
     return zone
 
 
@@ -183,14 +184,16 @@ async def test_programs_and_drones_get_their_secrets_once(ground: Ground) -> Non
     assert 'id = "ember-9"' in lines
     assert f'station_url = "{ground.url.rstrip("/")}"' in lines
     assert public == (await ground.http.get("/orders/key")).json()["public_key"]
-    patrol = {"json": {}, "headers": {"Authorization": f"Bearer {key}"}}
-    assert (await ground.http.put("/drones/ember-9/patrol", **patrol)).status_code == 422, "it is known"
+    shown = {"Authorization": f"Bearer {key}"}
+    known = await ground.http.put("/drones/ember-9/patrol", json={}, headers=shown)
+    assert known.status_code == 422, "it is let in, with a patrol that makes no sense"
     await page.get_by_role("button", name="I have kept it").click()
     await menu(hand, page, "ember-9", "Revoke")
     await page.get_by_label("Type “ember-9” to confirm").fill("ember-9")
     await page.keyboard.press("Enter")
     await expect(row(page, "ember-9")).to_contain_text("revoked")
-    assert (await ground.http.put("/drones/ember-9/patrol", **patrol)).status_code == 401
+    revoked = await ground.http.put("/drones/ember-9/patrol", json={}, headers=shown)
+    assert revoked.status_code == 401
 
 
 async def test_a_zone_is_drawn_with_nothing_but_keys_and_what_burns_in_it_is_told_once_it_is_gone(
@@ -279,6 +282,12 @@ async def test_a_zone_is_drawn_on_the_map(ground: Ground) -> None:
         await page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
         await page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
     await expect(page.locator("[data-corner]")).to_have_count(4)
+    first = page.get_by_label("Latitude of corner 1")
+    before = float(await first.input_value())
+    await page.get_by_role("button", name="Corner 1 at").focus()
+    await page.keyboard.press("ArrowUp")
+    await expect(first).not_to_have_value(str(before))
+    assert float(await first.input_value()) > before, "north is up"
     await page.get_by_label("Name").fill("Quarry")
     await page.get_by_label("Reason").select_option("quarry")
     await page.get_by_role("button", name="Save").click()

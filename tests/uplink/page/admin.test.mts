@@ -6,9 +6,9 @@ import { daysOf, isDroneId, isName, isPassword, newPassword } from "../../../upl
 import { covers, sectionOf, SECTIONS } from "../../../uplink/station/ui/src/admin/sections.ts";
 import { dateTime, fromLocalInput, offsetOf, size, toLocalInput } from "../../../uplink/station/ui/src/admin/times.ts";
 import { amissIn, blank, draftOf, standingOf, toldIn, writtenOf, type Written } from "../../../uplink/station/ui/src/admin/zone_form.ts";
-import { ringOf, rounded } from "../../../uplink/station/ui/src/admin/zone_map.ts";
 import { inRing } from "../../../uplink/station/ui/src/geo.ts";
 import { degreesOf, degreesText, pairOf } from "../../../uplink/station/ui/src/kit/corners.ts";
+import { middlesOf, polygonOf, rounded, withCorner, withNewCorner, withoutCorner } from "../../../uplink/station/ui/src/map/ring.ts";
 import type { LonLat } from "../../../uplink/station/ui/src/messages.ts";
 import type { SessionState, StationZone, StoredAlert } from "../../../uplink/station/ui/src/station.ts";
 
@@ -77,11 +77,19 @@ test("what burns in a ring and was told is counted; what a zone holds back or wa
   assert.equal(toldIn(alerts, SQUARE.slice(2)).length, 0);
 });
 
-test("the ring that is drawn does not repeat its first corner, and stays in the world", () => {
-  const drawn = (coordinates: LonLat[]): GeoJSON.Feature => ({ type: "Feature", properties: {}, geometry: { type: "Polygon", coordinates: [coordinates] } });
-  assert.deepEqual(ringOf([drawn([...SQUARE, SQUARE[0] as LonLat])]), SQUARE);
-  assert.equal(ringOf([]), null);
-  assert.deepEqual(rounded([[181.00000004, 1], [-180.5, 2]]), [[-179, 1], [179.5, 2]]);
+test("a corner of a ring is moved, put between two others, and taken away", () => {
+  assert.deepEqual(withCorner(SQUARE, 1, [8.02, 47]), [[8, 47], [8.02, 47], [8.01, 47.01], [8, 47.01]]);
+  assert.deepEqual(withNewCorner(SQUARE, 4, [7.99, 47]).at(-1), [7.99, 47]);
+  assert.deepEqual(withoutCorner(SQUARE, 0), SQUARE.slice(1));
+  assert.deepEqual(middlesOf([[0, 0], [2, 0], [2, 2]]), [[1, 0], [2, 1], [1, 1]]);
+});
+
+test("a ring over the date line is drawn in one piece, and its corners stay in the world", () => {
+  assert.deepEqual([rounded([181.00000004, 1]), rounded([-180.5, 2])], [[-179, 1], [179.5, 2]]);
+  assert.deepEqual(middlesOf([[179, 0], [-179, 0]])[0], [180, 0]);
+  const [drawn] = polygonOf([[179, 0], [-179, 0], [-179, 1]]).features;
+  assert.deepEqual((drawn?.geometry as GeoJSON.Polygon).coordinates, [[[179, 0], [181, 0], [181, 1], [179, 0]]]);
+  assert.deepEqual(polygonOf([]).features, []);
 });
 
 test("times are written in the time of this computer, and kept as instants", () => {

@@ -177,6 +177,8 @@ export const admin = {
   "admin.least3": "A zone has at least three corners.",
   "admin.toldThere": "{n} alerts that people were told of burn here. They stay incidents until somebody closes them.",
   corners: "Corners",
+  cornerAt: "Corner {n} at {place}",
+  cornerKeys: "Drag it; arrow keys move it, with Shift a little, Delete removes it",
   cornerLat: "Latitude of corner {n}",
   cornerLon: "Longitude of corner {n}",
   latitude: "Latitude",

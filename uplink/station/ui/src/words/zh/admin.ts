@@ -179,6 +179,8 @@ export const admin: Record<keyof typeof words, string> = {
   "admin.least3": "忽略区至少有三个角。",
   "admin.toldThere": "此处有 {n} 条已通知的告警仍在燃烧，其火情将保持不变，直到有人关闭。",
   corners: "角点",
+  cornerAt: "角点 {n}，位于 {place}",
+  cornerKeys: "拖动；方向键移动，按住 Shift 微调，Delete 移除",
   cornerLat: "角点 {n} 的纬度",
   cornerLon: "角点 {n} 的经度",
   latitude: "纬度",
