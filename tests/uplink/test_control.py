@@ -322,7 +322,7 @@ async def test_the_order_log_comes_in_pages(station: httpx.AsyncClient) -> None:
 
 
 PLACE = {"lat_deg": -35.36, "lon_deg": 149.16}
-GO_TO = {"place": PLACE, "height_m": 50, "height_above": "ground"}
+GO_TO: dict[str, Any] = {"place": PLACE, "height_m": 50, "height_above": "ground"}
 
 
 @pytest.mark.parametrize(

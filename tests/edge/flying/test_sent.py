@@ -40,6 +40,10 @@ def is_at(place: Place, speed_m_s: float = 8.0, **more: Any) -> Aircraft:
     return replace(AIR, place=place, speed_m_s=speed_m_s, **more)
 
 
+def has_ended(one: Sent) -> bool:
+    return one.ended is not None
+
+
 BEGINNINGS: list[tuple[Callable[[], Sent], list[Action]]] = [
     (go, [FlyTo(*NEAR, take_over=True), LookAhead()]),
     (orbit, [FlyTo(*POINTS[0], take_over=True), LookAt(*MIDDLE)]),
@@ -63,7 +67,7 @@ def test_it_goes_from_place_to_place_and_is_there_when_it_stands() -> None:
     assert one.step(9.0, is_at(NEAR)) == [FlyTo(*THERE, take_over=False)]
     assert one.step(20.0, is_at(THERE, 3.0)) == []
     assert one.step(21.0, is_at(THERE, 0.3)) == []
-    assert one.ended is None, "it may stand for a moment, where it turns round"
+    assert not has_ended(one), "it may stand for a moment, where it turns round"
     one.step(21.0 + STILL_S, is_at(THERE, 0.3))
     assert one.ended is not None
     assert one.ended.state is OrderState.DONE
@@ -161,7 +165,7 @@ def test_an_autopilot_that_flies_circles_by_itself_is_asked_to_and_stopped_with_
 def test_coming_down_is_done_on_the_ground(kind: OrderKind, words: str) -> None:
     one = sent(kind, Journey(HERE))
     assert one.step(50.0, AIR) == []
-    assert one.ended is None
+    assert not has_ended(one)
     one.step(90.0, replace(AIR, armed=False, home_m=0.4))
     assert one.ended is not None
     assert (one.ended.state, one.ended.reason) == (OrderState.DONE, words)
