@@ -50,6 +50,16 @@ def test_no_chinese_word_was_forgotten_in_english(area: str) -> None:
     assert [key for key, value in zh.items() if says_something(value) and not CJK.search(value)] == []
 
 
+def test_a_word_stands_in_one_area_only() -> None:
+    areas: dict[str, list[str]] = {}
+    for area in AREAS:
+        for key in words_of("en", area):
+            areas.setdefault(key, []).append(area)
+    assert {key: found for key, found in areas.items() if len(found) > 1} == {}, (
+        "the later one hides the other"
+    )
+
+
 def test_every_word_is_used() -> None:
     code = "\n".join(
         path.read_text(encoding="utf-8")

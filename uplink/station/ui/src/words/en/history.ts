@@ -55,7 +55,7 @@ export const history = {
   heightChart: "Height above take-off",
   batteryChart: "Battery",
   chartTop: "{height}",
-  notHeard: "Not heard",
+  gapInFlight: "Not heard",
   notHeardThen: "The drone was not heard then",
   happenings: "What happened",
   nothingHappened: "Nothing happened.",

@@ -109,7 +109,7 @@ export const patrols = {
   patrolLength: "Way",
   patrolTime: "Time",
   patrolBattery: "Battery",
-  patrolArea: "Area",
+  sizeOfArea: "Area",
   patrolSeen: "{n} % in a picture",
   patrolSwath: "{width} wide, {detail} on a pixel",
   patrolAboveGround: "Above ground",

@@ -163,7 +163,7 @@ export const queue = {
   saidJoined: "It had become a part of this incident.",
   saidRefused: "Not done: {reason}",
   understood: "Understood",
-  timeline: "What happened",
+  whatHappened: "What happened",
   timelineEarlier: "Earlier lines ({n})",
   timelineNone: "The history cannot be loaded now.",
   undo: "Undo",

@@ -57,7 +57,7 @@ export const history: Record<keyof typeof words, string> = {
   heightChart: "相对起飞点高度",
   batteryChart: "电量",
   chartTop: "{height}",
-  notHeard: "失联",
+  gapInFlight: "失联",
   notHeardThen: "此时未收到无人机信息",
   happenings: "经过",
   nothingHappened: "没有事件。",

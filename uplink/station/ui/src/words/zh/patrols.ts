@@ -111,7 +111,7 @@ export const patrols: Record<keyof typeof english, string> = {
   patrolLength: "航程",
   patrolTime: "时间",
   patrolBattery: "电量",
-  patrolArea: "面积",
+  sizeOfArea: "面积",
   patrolSeen: "{n} % 可拍到",
   patrolSwath: "宽 {width}，每像素 {detail}",
   patrolAboveGround: "离地",

@@ -165,7 +165,7 @@ export const queue: Record<keyof typeof words, string> = {
   saidJoined: "它已并入此警情。",
   saidRefused: "未执行：{reason}",
   understood: "知道了",
-  timeline: "经过",
+  whatHappened: "经过",
   timelineEarlier: "更早的记录（{n}）",
   timelineNone: "暂时无法加载记录。",
   undo: "撤销",
