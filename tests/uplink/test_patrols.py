@@ -22,6 +22,7 @@ from flight.plans.qgc import parse_plan
 from flight.plans.wpl import write_wpl
 from tests.edge.patrol_makers import write_dem
 from tests.flight.plan_makers import HOME, out_and_back, to
+from uplink.errors import NotPossibleError
 from uplink.messages import Order, PatrolRef
 from uplink.station.patrol_answers import PatrolDraft
 from uplink.station.patrol_planner import PatrolPlanner, PlannerBusyError
@@ -384,5 +385,5 @@ async def test_one_that_dies_and_more_jobs_than_it_can_take_are_said_and_nothing
 
 
 async def test_a_station_without_a_planner_says_so() -> None:
-    with pytest.raises(PlannerBusyError, match="plans no patrols"):
+    with pytest.raises(NotPossibleError, match="plans no patrols"):
         await PatrolPlanner().plan(PatrolDraft.model_validate(draft()))

@@ -106,7 +106,7 @@ class PatrolPlanner:
 
     async def _ask(self, job: dict[str, Any]) -> dict[str, Any]:
         if not self._command:
-            raise PlannerBusyError("this station plans no patrols")
+            raise NotPossibleError("this station plans no patrols")
         if self._waiting >= WAITING_MOST:
             raise PlannerBusyError("other patrols are planned just now: try again in a moment")
         self._waiting += 1

@@ -52,7 +52,7 @@ def listen(host: str, port: int) -> socket.socket:
 async def serve(config: StationConfig, *, planner: Sequence[str] = ()) -> None:
     """Runs the station until cancelled; ``planner`` is the command that plans patrols. Raises
     ``StationError`` if it cannot start."""
-    async with _listening(config, create_app(config, planner=planner)) as (url, served):
+    async with _listening(config, None, planner) as (url, served):
         if not config.on_loopback and not config.behind_https:
             log.warning("passwords and keys travel unencrypted to %s: give tls_cert_file, or a proxy", url)
         log.info("station listens on %s", url)
@@ -69,11 +69,11 @@ async def running(config: StationConfig, app: FastAPI | None = None) -> AsyncIte
 
 @asynccontextmanager
 async def _listening(
-    config: StationConfig, app: FastAPI | None
+    config: StationConfig, app: FastAPI | None, planner: Sequence[str] = ()
 ) -> AsyncIterator[tuple[str, asyncio.Task[None]]]:
     listener = listen(config.host, config.port)
     try:
-        server = _server(config, app or create_app(config))
+        server = _server(config, app or create_app(config, planner=planner))
         task = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             yield _url(listener, tls=config.tls), task

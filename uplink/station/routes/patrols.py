@@ -44,6 +44,10 @@ CHANGED: dict[int | str, dict[str, Any]] = {
     **FOUND,
     409: {"model": Problem, "description": "somebody was faster, or it cannot be as things stand"},
 }
+PLANS: dict[int | str, dict[str, Any]] = {
+    **WHO,
+    409: {"model": Problem, "description": "this station plans no patrols"},
+}
 _AS_PROBLEM = as_problems(404)[404]
 LATEST = Query(description="the version that was seen; another one means that somebody was faster")
 
@@ -64,14 +68,14 @@ async def add(draft: PatrolDraft, who: PilotDep, services: ServicesDep) -> Store
     return await services.patrols.add(draft, who.name)
 
 
-@router.post("/patrols/plan", dependencies=[Depends(viewer)], responses=WHO)
+@router.post("/patrols/plan", dependencies=[Depends(viewer)], responses=PLANS)
 async def plan(draft: PatrolDraft, services: ServicesDep) -> PatrolPreview:
     """What would come of a patrol: flights, times, battery, what is seen, and what is not safe. Nothing is
     kept. It needs no drone."""
     return await services.patrols.preview(draft)
 
 
-@router.get("/patrols/cameras", dependencies=[Depends(viewer)], responses=WHO)
+@router.get("/patrols/cameras", dependencies=[Depends(viewer)], responses=PLANS)
 async def cameras(services: ServicesDep) -> list[CameraChoice]:
     """The cameras that a patrol may be planned for."""
     return await services.patrols.planner.cameras()
