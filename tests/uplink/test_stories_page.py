@@ -95,6 +95,28 @@ async def test_from_the_alarm_over_a_second_look_to_the_end_of_the_fire(
 
 
 @HANDS
+async def test_a_patrol_that_is_aboard_is_started_paused_and_gone_on_with(
+    ground: Ground, with_mouse: bool
+) -> None:
+    kestrel = await ground.drone("Kestrel")
+    page = await ground.page("Pia")
+    hand = await hand_of(page, with_mouse=with_mouse)
+    dock = page.get_by_role("region", name="Control of Kestrel")
+    await hand.press(page.get_by_role("button", name="Take control"))
+    await hand.press(page.get_by_role("button", name="Grant", exact=True))
+    await hand.press(page.get_by_role("button", name="Start…"))
+    dialog = page.get_by_role("dialog", name="Start this flight?")
+    await expect(dialog).to_contain_text("North ridge")
+    await hand.hold(dialog.get_by_role("button", name="Start Kestrel"))
+    await expect(dock).to_contain_text("Item 1 of 31")
+    await hand.press(dock.get_by_role("button", name="Pause"))
+    await expect(dock).to_contain_text("Paused")
+    await hand.hold(dock.get_by_role("button", name="Resume"))
+    await expect(dock).to_contain_text("Flying")
+    assert kestrel.kinds == [OrderKind.GRANT, OrderKind.START, OrderKind.PAUSE, OrderKind.RESUME]
+
+
+@HANDS
 async def test_a_station_that_is_started_anew_in_the_middle_of_a_dispatch_loses_nothing(
     ground: Ground, with_mouse: bool
 ) -> None:
