@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 from playwright.async_api import Page, expect
 
@@ -22,13 +23,13 @@ from .page_harness import BROWSER, Ground
 pytestmark = BROWSER
 
 BEGIN_S = 4 * 3600.0 - 300.0  # five minutes before midnight in Shanghai
-ZONE = {"timezone_id": "Asia/Shanghai"}
+ZONE: dict[str, Any] = {"timezone_id": "Asia/Shanghai"}
 
 
 async def fly(ground: Ground) -> Alert:
     """Ten minutes over midnight: an alert, a blind minute, a silence, and another mode at the end."""
 
-    def at(seconds: int) -> dict[str, object]:
+    def at(seconds: int) -> dict[str, Any]:
         blind = 120 <= seconds < 180
         return {
             "mode": "AUTO" if seconds < 480 else "RTL",
