@@ -176,6 +176,7 @@ async def test_places_are_read_in_every_notation_and_measured_with_keys_alone(op
     await expect(card.locator("[data-notation='mgrs']")).to_contain_text("55H FA")
     await expect(card.locator("[data-notation='gcj02']")).to_have_count(0)
     await expect(page.locator("[data-picked]")).to_be_visible()
+    await card.get_by_role("button", name="Close").click()
 
     await page.mouse.move(150, 240)
     shown = page.locator("[data-coordinates]")
