@@ -68,7 +68,8 @@ async def write_corners(page: Page, hand: Hand, corners: list[list[float]]) -> N
     await expect(page.get_by_label(f"Corner {len(corners)}", exact=True)).to_be_visible()
 
 
-@pytest.mark.parametrize("hand", [Mouse, Keyboard])
+# The map's test has a pointer too: with the mouse all of it is told in the long run only.
+@pytest.mark.parametrize("hand", [pytest.param(Mouse, marks=pytest.mark.slow), Keyboard])
 async def test_an_area_is_drawn_checked_and_sent_and_aboard_is_what_is_shown(
     hand: type[Hand], hills: Ground
 ) -> None:

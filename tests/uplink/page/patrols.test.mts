@@ -95,6 +95,14 @@ test("every step is taken back and done again; what is typed or dragged in one g
   assert.equal(redone(done(undone(steps), b!, "", 9000)).now, b, "what was taken back is gone once something else was done");
 });
 
+test("a way that is dragged is one step however slowly it goes, and the next one is another", () => {
+  let steps = done(begun(newDraft("a")), newDraft("b"), "drag 1", 0);
+  steps = done(steps, newDraft("c"), "drag 1", 60_000);
+  steps = done(steps, newDraft("d"), "drag 2", 60_100);
+  assert.equal(undone(steps).now.patrol.name, "c");
+  assert.equal(undone(undone(steps)).now.patrol.name, "a");
+});
+
 test("the next time of the day is today or tomorrow", () => {
   const repeat = { daily_utc: ["06:00:00", "18:30:00"] };
   const at = (text: string): number => Date.parse(`2026-07-01T${text}Z`);

@@ -115,9 +115,12 @@ export function begun(draft: PatrolDraft): Steps {
   return { past: [], now: draft, future: [], about: "", atMs: 0 };
 }
 
+/** Of a way that a finger draws: one step, however slowly it goes. */
+export const DRAG = "drag ";
+
 /** `about` names what is typed or dragged, so that a word or a way is one step; empty: a step of its own. */
 export function done(steps: Steps, draft: PatrolDraft, about: string, nowMs: number): Steps {
-  const goesOn = about !== "" && about === steps.about && nowMs - steps.atMs < SAME_STEP_MS;
+  const goesOn = about !== "" && about === steps.about && (about.startsWith(DRAG) || nowMs - steps.atMs < SAME_STEP_MS);
   const past = goesOn ? steps.past : [...steps.past, steps.now].slice(-MOST_STEPS);
   return { past, now: draft, future: [], about, atMs: nowMs };
 }
