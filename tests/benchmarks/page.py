@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import uuid6
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
 from rich.console import Console
 from websockets.asyncio.client import connect
 
@@ -41,7 +41,7 @@ DRONES, STATES_PER_S, INCIDENTS = 50, 2.0, 500
 PAN_S, TURNS = 6.0, 3
 APART_DEG = 0.004  # 440 m: each is an incident of its own
 AUDIBLE = ["--autoplay-policy=no-user-gesture-required"]
-SIZE = {"width": 1366, "height": 768}
+SIZE: ViewportSize = {"width": 1366, "height": 768}
 
 
 def rows() -> list[Row]:

@@ -305,7 +305,7 @@ async def test_everybody_can_read_and_reach_the_queue_at_any_size(open_ground: G
     jpeg = make_photo()
     await open_ground.picture(jpeg)
     photo = as_json(fire(jpeg))["evidence"]
-    growing = {
+    growing: dict[str, Any] = {
         "area_m2": 120.0,
         "area_sigma_m2": 30.0,
         "growth_m2_per_min": 12.0,

@@ -46,7 +46,7 @@ def around(place: Place, reach_m: float) -> dict[str, Any]:
         GEOD.fwd(place[1], place[0], turn, reach_m * (1 + 0.3 * (turn % 90 > 0)))[:2]
         for turn in (0, 70, 130, 250)
     ]
-    area_m2, _ = GEOD.polygon_area_perimeter(*zip(*ring, strict=True))
+    area_m2, _ = GEOD.polygon_area_perimeter([lon for lon, _ in ring], [lat for _, lat in ring])
     return {"ring": ring, "area_m2": abs(area_m2)}
 
 
