@@ -10,10 +10,9 @@ Nothing that goes wrong in here ends the agent: it is in the air, and its heartb
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -22,21 +21,19 @@ from pydantic import ValidationError
 from edge.config import AgentConfig
 from edge.flying.endurance import BatteryUse
 from edge.flying.fires import Fires
-from edge.flying.flight import PatrolError, PatrolFlight
+from edge.flying.flight import PatrolFlight
 from edge.flying.launch import ITSELF, Launch
 from edge.flying.look_again import LookAgain, fresh_battery_percent
-from edge.flying.orders import Ending, OrderDesk
+from edge.flying.order_handlers import OrderHandlers
+from edge.flying.orders import OrderDesk
 from edge.flying.searched import Searched
 from edge.flying.sender import Sender
 from edge.hotspot import HotspotChange, Look
-from edge.patrols.depot import PatrolDepot, must_be_safe
+from edge.patrols.depot import PatrolDepot
 from edge.patrols.limits import limits_of
 from edge.preflight import PlanFacts, Preflight
 from edge.watch import Watch
-from flight.arbiter import Control, NotInControl
-from flight.commands import CommandError
 from flight.envelope import Envelope
-from flight.errors import EmberwatchError
 from flight.plans.checks import check, checked_by
 from flight.plans.flight_time import flight_time_s
 from flight.plans.plan import Plan
@@ -44,7 +41,7 @@ from flight.terrain import Terrain
 from flight.traffic import Traffic, TrafficWarning, Volume
 from flight.vehicle import Vehicle
 from uplink.errors import OutboxError
-from uplink.messages import Order, OrderKind, OrderState, PatrolPhase, PatrolRoute, PreflightLine
+from uplink.messages import PatrolRoute, PreflightLine
 from uplink.outbox import Outbox
 
 log = logging.getLogger(__name__)
@@ -55,17 +52,6 @@ RECORD_PERIOD_S = 15.0
 PATROL_PERIOD_S = 1.0
 WARN_AGAIN_S = 15.0
 FIRST_RETRY_S, LAST_RETRY_S = 2.0, 60.0
-STAND_DOWN_TRIES = 3
-IN_THE_AIR = "the vehicle is armed: another patrol is taken on the ground only"
-SENDS = (
-    OrderKind.GO_TO,
-    OrderKind.ORBIT,
-    OrderKind.HOLD,
-    OrderKind.CHANGE_HEIGHT,
-    OrderKind.RETURN,
-    OrderKind.LAND,
-)
-_ALSO_STANDING_DOWN = (OrderKind.HOLD, OrderKind.RETURN, OrderKind.LAND)
 FAILURES_TOLD = 25  # in a row: then the pilot is told, and again after as many
 
 
@@ -84,13 +70,13 @@ class FlightDeck:
         depot: PatrolDepot | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._config = config
-        self._now = now
-        self._vehicle = vehicle
+        self.config = config
+        self.now = now
+        self.vehicle = vehicle
         self._watch = watch
         self._outbox = outbox
-        self._terrain = terrain
-        self._depot = depot
+        self.terrain = terrain
+        self.depot = depot
         self.flight: PatrolFlight | None = None
         self.look_again: LookAgain | None = None
         self.launch: Launch | None = None
@@ -111,14 +97,13 @@ class FlightDeck:
         self.preflight: list[PreflightLine] = []
         self.searched = Searched(config.data_dir, flight)
         if flight is not None:
-            self._take_up(flight)
+            self.take_up(flight)
         self._problems: tuple[tuple[str, float | None], list[str]] | None = None
-        self._standing_down = False
         self._logged: set[str] = set()
         self._warned_s: dict[str, float] = {}
         volume = config.traffic
         self._traffic = Traffic(Volume(volume.radius_m, volume.height_m, volume.within_s))
-        self._preflight = Preflight(
+        self.checks = Preflight(
             vehicle,
             seeing=watch.health.state,
             model_name=lambda: watch.provenance.model_name if watch.provenance else None,
@@ -126,37 +111,24 @@ class FlightDeck:
             endurance_s=config.limits.endurance_s,
             reserve_percent=config.limits.reserve_percent,
         )
-        self.desk = OrderDesk(
-            {
-                OrderKind.GRANT: self._grant,
-                OrderKind.REVOKE: self._revoke,
-                OrderKind.START: self._start,
-                OrderKind.PAUSE: self._pause,
-                OrderKind.RESUME: self._resume,
-                OrderKind.STAND_DOWN: self._stand_down,
-                OrderKind.LOOK_AGAIN: self._approve,
-                OrderKind.NO_LOOK: self._decline,
-                OrderKind.LOOK_AT: self._look_at,
-                OrderKind.LOAD_PATROL: self._load_patrol,
-                **dict.fromkeys(SENDS, self._send),
-            }
-        )
+        self._orders = OrderHandlers(self)
+        self.desk = OrderDesk(self._orders.by_kind)
         vehicle.link.subscribe(self._traffic.handle, "ADSB_VEHICLE")
         watch.on_look.append(self._looked)
         watch.on_change.append(self._hotspot_changed)
         watch.on_quiet.append(partial(self._hotspot_changed, answered=False))
 
-    def _take_up(self, flight: PatrolFlight) -> None:
+    def take_up(self, flight: PatrolFlight) -> None:
         """This is the patrol from now on."""
-        config, vehicle = self._config, self._vehicle
+        config, vehicle = self.config, self.vehicle
         look_again = LookAgain(
             config,
             vehicle,
             flight,
-            self._terrain,
+            self.terrain,
             self.fires,
             unattended=lambda: vehicle.arbiter.granted_by == ITSELF,
-            now=self._now,
+            now=self.now,
         )
         if self.look_again is not None:
             look_again.take_over(self.look_again)
@@ -167,7 +139,7 @@ class FlightDeck:
             self._check_anew,
             lambda: self.preflight,
             unattended=config.patrol.unattended,
-            now=self._now,
+            now=self.now,
         )
         self._limits = flight.patrol.within(limits_of(config.limits))
 
@@ -211,7 +183,7 @@ class FlightDeck:
                 self._log_once(name, error)
                 failures += 1
                 if failures % FAILURES_TOLD == 0:
-                    self._vehicle.tell(f"Emberwatch fails: {name.strip('_').replace('_', ' ')}. Take over")
+                    self.vehicle.tell(f"Emberwatch fails: {name.strip('_').replace('_', ' ')}. Take over")
             await asyncio.sleep(period_s)
 
     def _log_once(self, what: str, error: Exception) -> None:
@@ -219,186 +191,6 @@ class FlightDeck:
         if kind not in self._logged:
             self._logged.add(kind)
             log.error("%s failed, and goes on", what, exc_info=error)
-
-    # --- orders -----------------------------------------------------------------------------------
-
-    async def _grant(self, order: Order) -> None:
-        now_s = self._now()
-        if not self._vehicle.arbiter.grant(now_s, order.by):
-            raise NotInControl(self._vehicle.arbiter.objection(now_s))
-
-    async def _revoke(self, order: Order) -> None:
-        if self.launch is not None:
-            self.launch.revoked(order.by)
-        self._vehicle.arbiter.revoke(f"{order.by} took it back")
-
-    async def _start(self, _order: Order) -> None:
-        self._standing_down = False
-        self._set_envelope()
-        await self._launch().by_order()
-
-    async def _pause(self, _order: Order) -> None:
-        flight = self._patrol()
-        if self.sender.is_away and flight.phase is PatrolPhase.PAUSED:
-            await self._vehicle.commands.hold()
-        else:
-            async with self._out_of_look_again("the patrol was paused"):
-                await flight.pause()
-        self.sender.drop("overtaken by pause", by_person=True)
-
-    async def _resume(self, order: Order) -> asyncio.Future[Ending] | None:
-        flight = self._patrol()
-        self._standing_down = False
-        if self._vehicle.telemetry.armed:
-            self._vehicle.arbiter.require()
-            self._set_envelope()
-            back = self.sender.way_back()
-            self._drop_look_again("the patrol was resumed")
-            if back is not None:
-                self._launch().taken_on()
-                return await self.sender.begin(order, back)
-            self.sender.drop("overtaken by resume", by_person=True)
-            await flight.resume()
-            self._launch().taken_on()
-        elif flight.progress.interrupted:
-            self._set_envelope()
-            await self._launch().by_order()
-        else:
-            raise PatrolError("there is nothing to resume: no flight was left in the middle")
-        return None
-
-    async def _send(self, order: Order) -> asyncio.Future[Ending]:
-        """An order that takes it somewhere, or its check."""
-        if self._standing_down and order.kind not in _ALSO_STANDING_DOWN:
-            raise PatrolError("it stands down")
-        self._set_envelope()
-        if order.only_check:
-            told: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
-            told.set_result(Ending(OrderState.DONE, self.sender.forecast(self.sender.plan(order))))
-            return told
-        self._vehicle.arbiter.require()
-        journey = self.sender.plan(order)
-        async with self._out_of_look_again(f"overtaken by {order.kind.value}"):
-            return await self.sender.begin(order, journey)
-
-    @contextlib.asynccontextmanager
-    async def _out_of_look_again(self, why: str) -> AsyncIterator[None]:
-        """End a look for an order. Where the order is refused, nobody would bring it back from there."""
-        flight = self.flight
-        was_looking = flight is not None and flight.phase is PatrolPhase.LOOKING_AGAIN
-        self._drop_look_again(why)
-        try:
-            yield
-        except EmberwatchError:
-            if flight is not None and was_looking:
-                with contextlib.suppress(EmberwatchError):
-                    await flight.resume()
-            raise
-
-    async def _stand_down(self, order: Order) -> None:
-        self._standing_down = True  # no look again begins any more, whatever becomes of the order
-        self._drop_look_again("stand down")
-        self.sender.drop("stand down", by_person=True)
-        if self.launch is not None:
-            self.launch.stand_down(order.by)
-        if self.flight is not None:
-            await self.flight.arming_is_settled()
-        if not self._vehicle.telemetry.armed:
-            return
-        try:
-            await self._send_home()
-        except EmberwatchError:
-            self._vehicle.tell(f"Stand down ordered by {order.by}: return")
-            raise
-
-    async def _send_home(self) -> None:
-        """With more patience than any other order: it is the one that must not get lost. A gap in the link
-        is waited out for as long as nobody else takes the vehicle."""
-        left = STAND_DOWN_TRIES
-        while self._vehicle.telemetry.armed:
-            try:
-                await self._vehicle.commands.return_home()
-            except NotInControl:
-                if self._vehicle.arbiter.control != Control.GRANTED.value:
-                    raise
-                await asyncio.sleep(TICK_S)
-            except CommandError:
-                left -= 1
-                if not left:
-                    raise
-            else:
-                return
-
-    def _drop_look_again(self, why: str) -> None:
-        if self.look_again is not None:
-            self.look_again.drop(why)
-
-    async def _approve(self, order: Order) -> None:
-        if self.look_again is None:
-            raise PatrolError("no patrol is flown")
-        await self.look_again.approve(order.alert_id)
-
-    async def _decline(self, order: Order) -> None:
-        if self.look_again is None:
-            raise PatrolError("no patrol is flown")
-        await self.look_again.decline(order.alert_id)
-
-    async def _look_at(self, order: Order) -> asyncio.Future[Ending]:
-        if self.look_again is None:
-            raise PatrolError("no patrol is flown")
-        if self._standing_down:
-            raise PatrolError("it stands down")
-        self._set_envelope()
-        return await self.look_again.look_at(order)
-
-    async def _load_patrol(self, order: Order) -> None:
-        """The patrol of the station that the order names takes the place of the one that there is, once the
-        autopilot holds it; else all is as it was."""
-        depot, vehicle = self._depot, self._vehicle
-        if order.patrol is None or depot is None:
-            raise PatrolError("the order names no patrol, or there is no station to fetch it from")
-        vehicle.arbiter.require()
-        if vehicle.telemetry.armed:
-            raise PatrolError(IN_THE_AIR)
-        self.desk.tell(order, "it is fetched from the station")
-        patrol = await depot.fetch(order.patrol)
-        self.desk.tell(order, "it is checked")
-        limits, home = patrol.within(limits_of(self._config.limits)), vehicle.telemetry.home
-        home_amsl_m = None if home is None else home.alt_amsl_m
-        await asyncio.to_thread(must_be_safe, patrol, self._terrain, limits, home_amsl_m)
-        async with contextlib.AsyncExitStack() as held:
-            if self.launch is not None:
-                await held.enter_async_context(self.launch.at_rest())
-            if self.flight is not None:
-                await held.enter_async_context(self.flight.aside())
-            if vehicle.telemetry.armed:
-                raise PatrolError(IN_THE_AIR)
-            vehicle.arbiter.require()
-            self.desk.tell(order, "it is uploaded to the autopilot, and read back")
-            flight = PatrolFlight(vehicle, patrol, self._config.data_dir / "patrol.json", now=self._now)
-            if not await flight.bring_aboard():
-                why = flight.trouble or "the autopilot keeps another one"
-                raise PatrolError(f"it could not be brought aboard, the patrol is as before: {why}")
-            await depot.keep()
-            if self.flight is not None:
-                self.flight.retired = True
-            self._take_up(flight)
-            self.searched = Searched(self._config.data_dir, flight)
-        self._preflight.ask_anew()
-        await self._show(flight)
-
-    def _patrol(self) -> PatrolFlight:
-        if self.flight is None:
-            raise PatrolError(
-                "this drone has no patrol",
-                hint="Send it one from the station, or name one: [agent.patrol] file = …",
-            )
-        return self.flight
-
-    def _launch(self) -> Launch:
-        self._patrol()
-        assert self.launch is not None  # noqa: S101 - there is one for each patrol
-        return self.launch
 
     # --- the patrol -------------------------------------------------------------------------------
 
@@ -421,38 +213,38 @@ class FlightDeck:
             if flight is None:
                 await asyncio.sleep(PATROL_PERIOD_S)
                 continue
-            aboard, armed = flight.progress.aboard, self._vehicle.telemetry.armed
+            aboard, armed = flight.progress.aboard, self.vehicle.telemetry.armed
             if aboard is True or (aboard is False and armed):
                 pause_s = FIRST_RETRY_S
                 await asyncio.sleep(PATROL_PERIOD_S)
                 continue
             try:
                 await flight.bring_aboard()
-                self._preflight.ask_anew()
-                await self._show(flight)
+                self.checks.ask_anew()
+                await self.show(flight)
             except Exception as error:  # noqa: BLE001 - as above
                 self._log_once("bringing the plan aboard", error)
             if flight.progress.aboard is not True:
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, LAST_RETRY_S)
 
-    def _set_envelope(self) -> None:
+    def set_envelope(self) -> None:
         limits = self._limits
-        self._vehicle.commands.envelope = Envelope(
-            home=self._vehicle.telemetry.home,
+        self.vehicle.commands.envelope = Envelope(
+            home=self.vehicle.telemetry.home,
             fence=None if self.flight is None else self.flight.progress.plan.fence,
-            terrain=self._terrain,
+            terrain=self.terrain,
             least_height_agl_m=limits.least_height_agl_m,
             ceiling_home_m=limits.ceiling_home_m,
             range_m=limits.range_m,
         )
 
-    async def _show(self, flight: PatrolFlight) -> None:
+    async def show(self, flight: PatrolFlight) -> None:
         """Tell the station what is to be flown."""
         plan = flight.progress.plan
         try:
             route = PatrolRoute(
-                drone_id=self._config.drone.id,
+                drone_id=self.config.drone.id,
                 name=flight.patrol.name[:128],
                 plan_sha256=plan.sha256,
                 aboard=flight.progress.aboard is True,
@@ -465,9 +257,9 @@ class FlightDeck:
     # --- watching over ----------------------------------------------------------------------------
 
     async def _watch_over(self) -> None:
-        telemetry, now_s = self._vehicle.telemetry, self._now()
+        telemetry, now_s = self.vehicle.telemetry, self.now()
         self.battery_use.hear(
-            now_s, armed=telemetry.armed, percent=fresh_battery_percent(self._vehicle, now_s)
+            now_s, armed=telemetry.armed, percent=fresh_battery_percent(self.vehicle, now_s)
         )
         if self.flight is not None and self.launch is not None:
             self.flight.hear()
@@ -480,39 +272,39 @@ class FlightDeck:
 
     async def _go_on(self) -> None:
         if self.desk.idle:
-            self._set_envelope()
+            self.set_envelope()
             await self.sender.step()
 
     async def _look_again(self) -> None:
-        if self._vehicle.telemetry.armed is False:
-            self._standing_down = False
-        if self.look_again is not None and self.desk.idle and not self._standing_down:
-            self._set_envelope()
+        if self.vehicle.telemetry.armed is False:
+            self._orders.standing_down = False
+        if self.look_again is not None and self.desk.idle and not self._orders.standing_down:
+            self.set_envelope()
             await self.look_again.step()
 
     def _look_out(self) -> None:
         """For other aircraft: the station hears of them with the state, the pilot by a line of text."""
-        position, now_s = self._vehicle.telemetry.position, self._now()
+        position, now_s = self.vehicle.telemetry.position, self.now()
         self.traffic = [] if position is None else self._traffic.warnings(position, now_s)
         for warning in self.traffic:
             if now_s - self._warned_s.get(warning.icao, float("-inf")) >= WARN_AGAIN_S:
                 self._warned_s[warning.icao] = now_s
                 log.warning("traffic: %s", warning.words())
-                self._vehicle.tell(warning.short())
+                self.vehicle.tell(warning.short())
         self._warned_s = {icao: s for icao, s in self._warned_s.items() if now_s - s < 10 * WARN_AGAIN_S}
 
     async def _check(self) -> None:
-        if self._vehicle.telemetry.armed is False:
+        if self.vehicle.telemetry.armed is False:
             await self._check_once()
 
     async def _check_anew(self) -> Sequence[PreflightLine]:
-        self._preflight.ask_anew()
+        self.checks.ask_anew()
         await self._check_once()
         return self.preflight
 
     async def _check_once(self) -> None:
         facts = await self._plan_facts()
-        lines = await self._preflight.lines(facts, self._now())
+        lines = await self.checks.lines(facts, self.now())
         if self.launch is not None and self.launch.unattended and self.launch.held_back:
             why = f"only a person may start it: {self.launch.held_back}"
             lines.append(PreflightLine(name="starts by itself", passed=None, detail=why[:256]))
@@ -521,7 +313,7 @@ class FlightDeck:
     async def _plan_facts(self) -> PlanFacts | None:
         if self.flight is None:
             return None
-        plan, home = self.flight.progress.part, self._vehicle.telemetry.home
+        plan, home = self.flight.progress.part, self.vehicle.telemetry.home
         home_amsl_m = None if home is None else home.alt_amsl_m
         if self._problems is None or self._problems[0] != (plan.sha256, home_amsl_m):
             # In a thread: a long plan with a fence takes a small computer longer than a heartbeat may wait.
@@ -531,11 +323,11 @@ class FlightDeck:
             aboard=self.flight.progress.aboard,
             trouble=self.flight.trouble,
             problems=self._problems[1],
-            checked_by=checked_by(plan, self._terrain, self._limits),
-            flight_time_s=flight_time_s(plan, self._terrain),
+            checked_by=checked_by(plan, self.terrain, self._limits),
+            flight_time_s=flight_time_s(plan, self.terrain),
             fence=plan.fence,
         )
 
     def _problems_of(self, plan: Plan, home_amsl_m: float | None) -> list[str]:
-        problems = check(plan, self._terrain, self._limits, home_amsl_m=home_amsl_m)
+        problems = check(plan, self.terrain, self._limits, home_amsl_m=home_amsl_m)
         return [problem.words for problem in problems]

@@ -24,7 +24,7 @@ from uplink.messages import OrderKind, OrderState, PatrolPhase
         "searched.Searched.keep",
         "deck.FlightDeck._check",
         "deck.FlightDeck._watch_over",
-        "deck.FlightDeck._show",
+        "deck.FlightDeck.show",
     ],
 )
 def test_a_mistake_in_one_part_ends_neither_the_flight_nor_the_orders(

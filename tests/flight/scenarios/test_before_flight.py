@@ -12,7 +12,7 @@ async def test_preflight_passes_a_copter_that_was_set_up_and_stops_one_whose_fai
     async with fly(speed=5.0) as (copter, companion):
         await companion.is_aboard()
         await companion.granted()
-        companion.deck._preflight.ask_anew()
+        companion.deck.checks.ask_anew()
         await companion.deck._check_once()
         lines = {line.name: line for line in companion.deck.preflight}
         assert [f"{line.name}: {line.detail}" for line in lines.values() if line.passed is False] == []
