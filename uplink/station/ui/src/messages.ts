@@ -1,4 +1,4 @@
-// The words on the wire: a mirror of uplink/messages.py, field by field. A test compares the two.
+// The words on the wire: a mirror of uplink/messages, field by field. A test compares the two.
 // Times are ISO 8601 with a zone, lengths are metres, positions WGS 84 unless another datum was asked for.
 
 export type Label = "fire" | "smoke";
