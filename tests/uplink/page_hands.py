@@ -40,6 +40,7 @@ class Mouse:
 
     async def hold(self, what: Locator) -> None:
         await expect(what).to_be_enabled()
+        await what.evaluate(STANDS)  # a dialog that opens moves its buttons
         await what.hover()
         await self._page.mouse.down()
         await _held(what)
@@ -106,6 +107,20 @@ async def only_keyboard(page: Page) -> Keyboard:
         }"""
     )
     return Keyboard(page)
+
+
+# Until it was in one place for three frames.
+STANDS = """(element) => new Promise((done) => {
+    let before = "", same = 0;
+    const look = () => {
+        const { x, y, width, height } = element.getBoundingClientRect();
+        const now = [x, y, width, height].join();
+        same = now === before ? same + 1 : 0;
+        before = now;
+        same >= 3 ? done() : requestAnimationFrame(look);
+    };
+    look();
+})"""
 
 
 async def _held(what: Locator) -> None:

@@ -22,6 +22,7 @@ from uplink.station.app import create_app
 from uplink.station.config import StationConfig
 from uplink.station.lease import LEASE_S
 from uplink.station.orders import EXPIRES_S, STAND_DOWN_EXPIRES_S
+from uplink.station.store.audit import AuditFilter
 from uplink.station.store.orders import OrderLog
 
 from .drone import CLOCK_S, linked, state_of, tell
@@ -107,7 +108,7 @@ async def test_an_order_reaches_its_drone_at_once_its_result_is_told_and_all_is_
 
 async def deeds_of(app: FastAPI, about: str) -> list[tuple[str, str, Any]]:
     """What the audit log says of an order, the oldest first."""
-    entries = await app.state.services.store.audit.newest(500, about=about)
+    entries = await app.state.services.store.audit.newest(500, wanted=AuditFilter(about=about))
     return [(one.who, one.what, one.detail) for one in reversed(entries)]
 
 

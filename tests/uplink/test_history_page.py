@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.async_api import Page, expect
 
 from uplink.messages import Alert
@@ -51,6 +52,7 @@ async def fly(ground: Ground) -> Alert:
     return await ground.alert(alert)
 
 
+@pytest.mark.slow
 async def test_a_flight_is_seen_again_with_a_mouse(ground: Ground, tmp_path: Path) -> None:
     alert = await fly(ground)
     page = await ground.page("Vera", path="#/history", with_map=True, **ZONE)

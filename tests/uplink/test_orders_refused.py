@@ -10,6 +10,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from uplink.station.store.audit import AuditFilter
+
 from .drone import linked, state_of
 from .makers import DRONE, KEY, auth, eventually
 from .people import Station, page_number, station_with_people
@@ -97,7 +99,7 @@ async def test_a_pilot_with_control_is_obeyed_and_named(tmp_path: Path) -> None:
         assert '"by":"Pia"' in word.order.order
 
         async def noted() -> bool:
-            deeds = await people.services.store.audit.newest(10, about=given["id"])
+            deeds = await people.services.store.audit.newest(10, wanted=AuditFilter(about=given["id"]))
             told = [(deed.who, deed.what) for deed in reversed(deeds)]
             return told == [("Pia", "order.given"), ("station", "order.sent")]
 

@@ -150,6 +150,7 @@ async def test_files_that_cannot_be_used_say_what_to_do_and_a_good_one_is_planne
     await expect(page.get_by_text("is flown as it is")).to_be_visible()
 
 
+@pytest.mark.slow
 async def test_corners_are_drawn_dragged_and_taken_back_on_the_map(hills: Ground) -> None:
     await hills.drone()
     page = await hills.page("Pia", with_map=True, path="#/patrols/new")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pytest
 import uuid6
 from playwright.async_api import Locator, Page, expect
 
@@ -361,6 +362,7 @@ def five_hundred(text: str) -> str:
     return json.dumps(events)
 
 
+@pytest.mark.slow
 async def test_five_hundred_incidents_are_a_list_that_can_be_worked(open_ground: Ground) -> None:
     await open_ground.state()
     await open_ground.alert(burning())

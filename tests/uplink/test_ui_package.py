@@ -33,8 +33,8 @@ def hook() -> ModuleType:
 def build(hook: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
     """Builds a page of one line with an npm that only notes what it is asked for."""
     page = tmp_path / hook.PAGE_DIR
-    for name in ("src/main.ts", "public/icon.svg", "index.html", "package.json", "package-lock.json",
-                 "vite.config.ts", "svelte.config.js", "tsconfig.json"):  # fmt: skip
+    for name in ("src/main.ts", "public/icon.svg", "index.html", "crew.html", "package.json",
+                 "package-lock.json", "vite.config.ts", "svelte.config.js", "tsconfig.json"):  # fmt: skip
         (page / name).parent.mkdir(parents=True, exist_ok=True)
         (page / name).write_text(name)
     asked: list[str] = []

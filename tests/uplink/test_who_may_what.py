@@ -87,7 +87,7 @@ ROUTES: dict[str, tuple[str, int]] = {
     "GET /api/v1/map/tiles/{name}/{zoom}/{x}/{y}": (VIEWER, 204),
     "GET /api/v1/orders": (VIEWER, 200),
     "GET /api/v1/patrols": (VIEWER, 200),
-    "GET /api/v1/patrols/cameras": (VIEWER, 503),
+    "GET /api/v1/patrols/cameras": (VIEWER, 409),
     "GET /api/v1/patrols/{patrol_id}": (VIEWER, 404),
     "GET /api/v1/patrols/{patrol_id}/file": (VIEWER, 404),
     "POST /api/v1/patrols/import": (VIEWER, 422),

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import httpx
 
 from uplink.messages import Alert, OrderKind, OrderResult, OrderState
+from uplink.station.store.audit import AuditFilter
 
 from .drone import state_of, tell
 from .makers import DRONE, HOME, KEY, NOON, as_json, auth, eventually, make_alert
@@ -75,7 +76,8 @@ async def becomes(http: httpx.AsyncClient, tip: dict[str, Any], state: str) -> d
 
 
 async def deeds(http: httpx.AsyncClient, tip: dict[str, Any]) -> list[tuple[str, str]]:
-    entries = await http.app.state.services.store.audit.newest(50, about=tip["id"])  # type: ignore[attr-defined]
+    audit = http.app.state.services.store.audit  # type: ignore[attr-defined]
+    entries = await audit.newest(50, wanted=AuditFilter(about=tip["id"]))
     return [(entry.who, entry.what) for entry in reversed(entries)]
 
 

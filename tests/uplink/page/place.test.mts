@@ -46,7 +46,8 @@ test("what the page reckons of places is what the station's libraries reckon", {
     close(found?.distance_m ?? NaN, distance_m, 0.001);
     close((((found?.bearing_deg ?? NaN) - bearing_deg + 540) % 360) - 180, 0, 1e-6);
   }
-  for (const { ring, area_m2: wanted } of TRUTH?.areas ?? []) close(area_m2(ring) / wanted, 1, 5e-4);
+  // Sides are straight on the map, and geodesics to pyproj: near the poles these bulge a little.
+  for (const { ring, area_m2: wanted } of TRUTH?.areas ?? []) close(area_m2(ring) / wanted, 1, 1e-3);
 });
 
 test("a place is written in each notation as it is read out over the radio", () => {
