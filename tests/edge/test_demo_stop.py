@@ -27,7 +27,18 @@ def programs_that_name(folder: Path) -> list[str]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "kill"])
 def test_a_stopped_demo_leaves_nothing_behind(tmp_path: Path, number: signal.Signals) -> None:
     demo = subprocess.Popen(
-        [sys.executable, "-m", "edge.cli", "demo", "--headless", "--port", "0"],
+        # As in a terminal: tests that a shell runs in its background inherit a Ctrl-C that does nothing.
+        [
+            "env",
+            "--default-signal=INT",
+            sys.executable,
+            "-m",
+            "edge.cli",
+            "demo",
+            "--headless",
+            "--port",
+            "0",
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
