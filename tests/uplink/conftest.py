@@ -13,10 +13,11 @@ from uplink.station.app import create_app
 from uplink.station.server import running
 
 from .makers import make_config
+from .package_makers import fire, whole
 from .page_harness import browsers, ground, open_ground
 from .people import Station, station_with_people
 
-__all__ = ["browsers", "ground", "open_ground"]
+__all__ = ["browsers", "fire", "ground", "open_ground", "whole"]
 
 
 @pytest_asyncio.fixture
