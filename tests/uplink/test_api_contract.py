@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema_rs
 import pytest
 from PIL import Image
 
@@ -26,6 +27,7 @@ from uplink.station.server import running
 from uplink.station.sessions import digest_of, new_secret
 from uplink.station.store.beside import StoreBeside
 
+from .flight_makers import save_flight
 from .makers import DRONE, KEY, OTHER_DRONE, as_json, auth, make_alert, make_config, make_state, sha256_of
 from .receiver import receiving
 
@@ -64,6 +66,8 @@ async def site(folder: Path, *, sign_in: bool) -> AsyncIterator[Site]:
                 http.headers["Authorization"] = f"Bearer {tokens[Role.ADMIN]}"
             known = await fill(http)
             services = app.state.services
+            await save_flight(services.store)
+            known["flight_id"] = [each["id"] for each in (await http.get("/flights")).json()]
             services.fleet.put_state(make_state(), services.control.now_s(), services.clock())
             yield Site(url, known, tokens)
 
@@ -168,6 +172,21 @@ def configuration(site: Site, headers: dict[str, str]) -> str:
 async def test_nothing_breaks_and_all_is_as_described(tmp_path: Path) -> None:
     async with site(tmp_path, sign_in=False) as here:
         await check_contract(here, tmp_path, max_time_s=SHORT_S, headers=PAGE)
+
+
+async def test_a_file_to_be_saved_is_what_the_description_says(tmp_path: Path) -> None:
+    async with (
+        site(tmp_path, sign_in=False) as here,
+        httpx.AsyncClient(trust_env=False, headers=PAGE) as http,
+    ):
+        paths = (await http.get(f"{here.url}/openapi.json")).json()["paths"]
+        (flight,) = here.known["flight_id"]
+        for path in ("/incidents/export", "/flights/{flight_id}/export"):
+            answer = await http.get(f"{here.url}/api/v1{path.format(flight_id=flight)}?format=geojson")
+            described = paths[f"/api/v1{path}"]["get"]["responses"]["200"]["content"]
+            jsonschema_rs.validator_for(described[answer.headers["content-type"]]["schema"]).validate(
+                answer.json()
+            )
 
 
 @pytest.mark.slow

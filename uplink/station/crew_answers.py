@@ -10,13 +10,15 @@ from pydantic import Field
 from uplink.messages import ErrorEllipse, Message, Position, UtcTime
 from uplink.station.incident import Certainty, IncidentPhoto, IncidentState, Who
 
-LONGEST_H = 72.0
+SHORTEST_H, LONGEST_H = 0.1, 72.0
 
 
 class NewCrewLink(Message):
     """For how long."""
 
-    hours: float = Field(12.0, gt=0, le=LONGEST_H, description="from now until it opens nothing any more")
+    hours: float = Field(
+        12.0, ge=SHORTEST_H, le=LONGEST_H, description="from now until it opens nothing any more"
+    )
 
 
 class CrewLink(Message):

@@ -10,6 +10,20 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 CSV_TYPE, GEOJSON_TYPE = "text/csv; charset=utf-8", "application/geo+json"
+# What the description of the interface says is in a file; XML has no schema there.
+DESCRIBED: dict[str, dict[str, Any]] = {
+    CSV_TYPE: {"schema": {"type": "string"}},
+    GEOJSON_TYPE: {
+        "schema": {
+            "type": "object",
+            "required": ["type", "features"],
+            "properties": {
+                "type": {"const": "FeatureCollection"},
+                "features": {"type": "array", "items": {"type": "object"}},
+            },
+        }
+    },
+}
 # What a spreadsheet would take for a formula. Numbers are written by us and need no guard.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 UNITS = {

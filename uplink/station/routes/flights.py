@@ -14,6 +14,7 @@ from uplink.station.answers import Problem
 from uplink.station.history.flight_answers import FlightDetail, FlightRecord, FlightTrack
 from uplink.station.history.flight_cutting import FlightKind
 from uplink.station.history.flight_files import FILES, flight_file
+from uplink.station.history.text_files import DESCRIBED
 from uplink.station.routes.dependencies import WHO, DatumQuery, ServicesDep, ViewerDep, viewer
 from uplink.station.services import Services
 from uplink.station.store.audit import Deed
@@ -74,7 +75,7 @@ async def flight_track(
         **FOUND,
         200: {
             "description": "the file, to be saved",
-            "content": {kind.media_type: {"schema": {"type": "string"}} for kind in FILES.values()},
+            "content": {kind.media_type: DESCRIBED.get(kind.media_type, {}) for kind in FILES.values()},
         },
     },
 )

@@ -16,7 +16,7 @@ from pydantic import Field
 from uplink.messages import DroneId, Message, Sha256, UtcTime
 from uplink.station.answers import Invalid
 from uplink.station.feeds.features import incident_feature
-from uplink.station.history.text_files import CSV_TYPE, GEOJSON_TYPE, csv_lines, feature_collection
+from uplink.station.history.text_files import CSV_TYPE, DESCRIBED, GEOJSON_TYPE, csv_lines, feature_collection
 from uplink.station.incident import Incident, IncidentState
 from uplink.station.package.package import Wanted, facts_for, package
 from uplink.station.people import Role
@@ -70,7 +70,7 @@ ZoneQuery = Annotated[ZoneInfo | None, Depends(_zone)]
     response_class=StreamingResponse,
     responses={
         **WHO,
-        200: {"description": "the file, to be saved", "content": {CSV_TYPE: _TEXT, GEOJSON_TYPE: _TEXT}},
+        200: {"description": "the file, to be saved", "content": DESCRIBED},
     },
 )
 async def export_incidents(

@@ -62,7 +62,10 @@ class Batches(Generic[P, R]):
             except BaseException as reason:  # noqa: BLE001 (the thread is to outlive it, and each asker to hear it)
                 outcomes = [reason] * len(begun)
             for (_, answer), outcome in zip(begun, outcomes, strict=True):
-                if isinstance(outcome, BaseException):
+                # No future holds one (PEP 479 says why): whoever asked would wait for ever.
+                if isinstance(outcome, StopIteration):
+                    answer.set_exception(RuntimeError(f"a bug: {outcome!r} came out of the work"))
+                elif isinstance(outcome, BaseException):
                     answer.set_exception(outcome)
                 else:
                     answer.set_result(outcome)
