@@ -19,7 +19,16 @@ from uplink.live_view.words import PickedPlace, ViewAsked, ViewPick, ViewSaid
 from uplink.station import views as views_module
 from uplink.station.app import create_app
 from uplink.station.server import running
-from uplink.station.views import KEY_GONE, MOST_PICKS, MOST_VIEWERS, NOBODY, NOT_NOW, REPLACED, TOO_MANY
+from uplink.station.views import (
+    KEY_GONE,
+    MOST_PICKS,
+    MOST_VIEWERS,
+    NOBODY,
+    NOT_NOW,
+    REPLACED,
+    TOO_MANY,
+    Views,
+)
 
 from .drone import linked
 from .makers import DRONE, HOME, OTHER_DRONE, OTHER_KEY, eventually, make_config, make_jpeg
@@ -136,16 +145,32 @@ async def test_pictures_that_nobody_watches_are_not_wanted(station: Station) -> 
 async def test_a_page_that_is_loaded_anew_finds_the_stream_still_running(
     station: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(views_module, "LINGER_S", 5.0)
-    async with watching(station.http) as page:
-        drone_socket = sending(station.http)
-        drone = await drone_socket.__aenter__()
+    monkeypatch.setattr(views_module, "LINGER_S", 600.0)  # of a page that is very slow to come back
+    async with watching(station.http) as page, sending(station.http) as drone:
         await drone.send(packed(1))
         await page.frame()
-    async with watching(station.http) as again:
-        await drone.send(packed(2))
-        assert (await again.frame()).frame == 2
-    await drone_socket.__aexit__(None, None, None)
+        await page.socket.close()
+        await eventually(lambda: not station.services.views.is_watched(DRONE))
+        async with watching(station.http) as again:
+            await drone.send(packed(2))
+            assert (await again.frame()).frame == 2
+
+
+async def test_a_page_that_is_loaded_anew_twice_is_waited_for_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    views = Views(lambda drone_id: None, lambda drone_id: True)
+    first = views.watch(DRONE)
+    stream = views.open(DRONE)
+    assert stream is not None
+    monkeypatch.setattr(views_module, "LINGER_S", 0.0)
+    views.leave(DRONE, first)
+    second = views.watch(DRONE)
+    monkeypatch.setattr(views_module, "LINGER_S", 600.0)
+    views.leave(DRONE, second)
+    await asyncio.sleep(0.01)  # what was due when the first one left is over
+    assert not stream.ended.is_set()
+    views.watch(DRONE)
+    assert views.open(DRONE) is not None, "the drone may connect anew, too"
+    assert stream.end_code == REPLACED
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,8 @@ class _Room:
         self.viewers: dict[Viewer, None] = {}
         self.stream: Stream | None = None
         self.refused = ""
+        self.stopping: asyncio.TimerHandle | None = None
+        """Nobody watches, and the drone is to stop then."""
         self._acknowledged = 0
         self._picks: OrderedDict[int, tuple[Viewer, int]] = OrderedDict()
         self._numbers = itertools.count(1)
@@ -218,6 +220,9 @@ class Views:
         room = self._rooms.setdefault(drone_id, _Room())
         if len(room.viewers) >= MOST_VIEWERS:
             raise TooManyViewersError(f"{MOST_VIEWERS} pages watch this drone already")
+        if room.stopping is not None:
+            room.stopping.cancel()
+            room.stopping = None
         viewer = Viewer(room)
         room.viewers[viewer] = None
         if len(room.viewers) == 1:
@@ -231,8 +236,10 @@ class Views:
         room.viewers.pop(viewer, None)
         if room.viewers:
             self.tell_state(drone_id)
+        elif room.stream is None:
+            del self._rooms[drone_id]
         else:
-            asyncio.get_running_loop().call_later(LINGER_S, self._stop_if_unwatched, drone_id)
+            room.stopping = asyncio.get_running_loop().call_later(LINGER_S, self._stop, room)
 
     def tell_state(self, drone_id: str) -> None:
         """Each page that watches hears how it stands."""
@@ -260,12 +267,13 @@ class Views:
         if room is not None and room.stream is stream:
             room.end()
             self.tell_state(stream.drone_id)
-            self._forget_if_empty(stream.drone_id)
+            if not room.viewers:
+                del self._rooms[stream.drone_id]
 
     def show(self, stream: Stream, frame: ViewFrame, data: bytes) -> None:
         """A picture came, as it travels."""
-        room = self._rooms[stream.drone_id]
-        if room.stream is not stream:
+        room = self._rooms.get(stream.drone_id)
+        if room is None or room.stream is not stream:
             return
         self.shown += 1
         if room.refused:
@@ -276,8 +284,8 @@ class Views:
 
     def said(self, stream: Stream, said: ViewSaid) -> None:
         """The drone says something."""
-        room = self._rooms[stream.drone_id]
-        if room.stream is not stream:
+        room = self._rooms.get(stream.drone_id)
+        if room is None or room.stream is not stream:
             return
         if said.refused is not None:
             room.refused = said.refused
@@ -291,13 +299,7 @@ class Views:
         if room is not None and room.stream is not None:
             room.stream.end(KEY_GONE, "the drone's key is no longer taken")
 
-    def _stop_if_unwatched(self, drone_id: str) -> None:
-        room = self._rooms.get(drone_id)
-        if room is not None and not room.viewers and room.stream is not None:
+    def _stop(self, room: _Room) -> None:
+        room.stopping = None
+        if room.stream is not None:
             room.stream.end(NOBODY, "nobody watches")
-        self._forget_if_empty(drone_id)
-
-    def _forget_if_empty(self, drone_id: str) -> None:
-        room = self._rooms.get(drone_id)
-        if room is not None and not room.viewers and room.stream is None:
-            del self._rooms[drone_id]
