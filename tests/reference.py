@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import inspect
+import pkgutil
 import re
 import sys
 import tempfile
@@ -19,26 +21,22 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import typer
 from annotated_types import Ge, Gt, Le, Lt
+from fastapi import APIRouter
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from edge.cli import app as command_line
 from edge.config import AgentConfig
 from flight.plans.patrol_file import PatrolFile
-from uplink.messages import (
-    Alert,
-    ErrorEllipse,
-    Evidence,
-    GroundWindow,
-    PoseProvenance,
-    Position,
-    TerrainProvenance,
-)
+from uplink.ground import DroneGround, SearchedGround
+from uplink.live_view.words import ViewAsked, ViewFrame, ViewSaid
+from uplink.messages import Alert, DroneState, Order, PatrolRoute, StationWord
+from uplink.station import routes
+from uplink.station.answers import Delivery, Snapshot
 from uplink.station.app import API, create_app
 from uplink.station.config import StationConfig
-from uplink.station.routes.drone_link import drone_link
-from uplink.station.routes.live import live
-from uplink.station.routes.views import pictures, view
+from uplink.station.events import WebhookEvent
 
 ROOT = Path(__file__).parents[1]
 
@@ -128,10 +126,17 @@ def _choices(kind: Any) -> tuple[Any, ...]:
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The section that a field holds, by itself, in a list, or as one of several kinds."""
+    """The section that a field holds, by itself, in a list, or beside plain values."""
+    found = list(_models_in(annotation))
+    assert len(found) <= 1, "a field of the configuration holds one kind of table"
+    return found[0] if found else None
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((part for each in get_args(annotation) if (part := _model_in(each))), None)
+        yield annotation
+    for each in get_args(annotation):
+        yield from _models_in(each)
 
 
 def _first_line(thing: Any) -> str:
@@ -256,12 +261,23 @@ def api_routes() -> list[tuple[str, str, str]]:
         for method, said in methods.items()
     ]
     sockets = [
-        ("/live", live),
-        ("/drones/{drone_id}/link", drone_link),
-        ("/drones/{drone_id}/pictures", pictures),
-        ("/drones/{drone_id}/view", view),
+        ("WebSocket", API + route.path, _first_line(route.endpoint))
+        for route in _declared()
+        if isinstance(route, WebSocketRoute)
     ]
-    return [*found, *(("WebSocket", API + path, _first_line(serve)) for path, serve in sockets)]
+    return [*found, *sockets]
+
+
+def hidden_paths() -> list[str]:
+    """Of the routes that the description of the interface leaves out."""
+    return [route.path for route in _declared() if isinstance(route, Route) and not route.include_in_schema]
+
+
+def _declared() -> Iterator[BaseRoute]:
+    for found in pkgutil.iter_modules(routes.__path__):
+        module = importlib.import_module(f"{routes.__name__}.{found.name}")
+        for router in (each for each in vars(module).values() if isinstance(each, APIRouter)):
+            yield from router.routes
 
 
 def api_reference() -> str:
@@ -270,24 +286,44 @@ def api_reference() -> str:
     return "\n".join(["| | path | |", "|---|---|---|", *rows])
 
 
-# --- alerts -------------------------------------------------------------------------------------------
+# --- messages -----------------------------------------------------------------------------------------
 
-ALERT_PARTS = (Alert, Position, ErrorEllipse, Evidence, GroundWindow, PoseProvenance, TerrainProvenance)
+SPOKEN: dict[str, tuple[type[BaseModel], ...]] = {
+    "Alerts": (Alert,),
+    "What drones say and hear": (DroneState, StationWord, Order, PatrolRoute, DroneGround, SearchedGround),
+    "The live view": (ViewFrame, ViewSaid, ViewAsked),
+    "Pages": (Snapshot, Delivery),
+    "Webhooks": (WebhookEvent,),
+}
 
 
-def alert_reference() -> str:
-    """Every field of an alert and of what is in it, a table for each kind of thing."""
+def message_reference() -> str:
+    """Every field of every message and of what is in it, each kind of thing where it is first spoken of."""
     lines: list[str] = []
-    for model in ALERT_PARTS:
-        rows = [f"| `{name}` | {_said(info)} |" for name, info in model.model_fields.items()]
-        lines += [f"`{model.__name__}`: {_first_line(model)}", "", "| field | |", "|---|---|", *rows, ""]
+    told: set[type[BaseModel]] = set()
+    for heading, models in SPOKEN.items():
+        lines += [f"## {heading}", ""]
+        for model in (part for root in models for part in _with_parts(root, told)):
+            rows = [f"| `{name}` | {_said(info)} |" for name, info in model.model_fields.items()]
+            lines += [f"### `{model.__name__}`", "", _first_line(model), ""]
+            lines += ["| field | |", "|---|---|", *rows, ""]
     return "\n".join(lines)
 
 
+def _with_parts(model: type[BaseModel], told: set[type[BaseModel]]) -> Iterator[type[BaseModel]]:
+    if model in told:
+        return
+    told.add(model)
+    yield model
+    for info in model.model_fields.values():
+        for part in _models_in(info.annotation):
+            yield from _with_parts(part, told)
+
+
 def _said(info: FieldInfo) -> str:
-    part = _model_in(info.annotation)
     kinds = [kind for kind in _kinds(info.annotation) if kind is not type(None)]
-    words = [info.description or "", "" if part is None else f"`{part.__name__}`"]
+    parts = [f"[`{part.__name__}`](#{part.__name__.lower()})" for part in _models_in(info.annotation)]
+    words = [info.description or "", " or ".join(parts)]
     choices = [f"`{choice}`" for kind in kinds for choice in _words_of(kind)]
     if choices:
         words.append(("" if len(choices) == 1 else "one of ") + ", ".join(choices))
@@ -308,7 +344,7 @@ TABLES: dict[str, tuple[Path, Callable[[], str]]] = {
     "config": (ROOT / "hardware/profiles/README.md", config_reference),
     "patrol file": (ROOT / "flight/README.md", patrol_reference),
     "command line": (ROOT / "edge/README.md", command_reference),
-    "alert": (ROOT / "uplink/README.md", alert_reference),
+    "messages": (ROOT / "uplink/messages/README.md", message_reference),
     "interface": (ROOT / "uplink/README.md", api_reference),
 }
 

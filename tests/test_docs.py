@@ -3,25 +3,34 @@ and every command, file and link that they name is there."""
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
+import uplink.messages.alert
+import uplink.messages.drone
+import uplink.messages.order
 from edge.config import load_config
 from edge.landmark_file import LandmarkFile
+from edge.lens_profile import ModeTable, Profile
 from edge.patrols.load import load_patrol
 from flight.autopilots.ardupilot import ArduCopter
 from flight.autopilots.px4 import Px4Copter
 from models.make.cli import app as model_verbs
-from tests.reference import ROOT, TABLES, Verb, verbs, with_table
-from uplink.messages import OrderKind, OrderState
+from tests.reference import ROOT, TABLES, Verb, hidden_paths, verbs, with_table
+from uplink import ground
+from uplink.live_view import words
+from uplink.messages import Message, OrderKind, OrderState
 from uplink.station.answers import OrderFate
 from uplink.station.events import WebhookEvent
 from uplink.station.live import Kind
+from uplink.station.store.deeds import DeedName
 
 DOCUMENTS = [
     path
@@ -29,6 +38,7 @@ DOCUMENTS = [
     if not {"node_modules", ".venv", "dist", "runs"} & set(path.relative_to(ROOT).parts)
 ]
 PROFILES = sorted((ROOT / "hardware/profiles").glob("*.toml"))
+SHIPPED = ("edge", "flight", "hardware", "models", "uplink")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -50,6 +60,21 @@ def fenced(kind: str) -> list[tuple[str, str]]:
     ]
 
 
+def logged_events() -> list[str]:
+    """The names that log lines have for collectors: `extra={"event": …}`."""
+    names = set()
+    for path in (path for part in SHIPPED for path in sorted((ROOT / part).rglob("*.py"))):
+        if "node_modules" in path.parts:
+            continue
+        for call in (node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.Dict)):
+            names |= {
+                ast.literal_eval(value)
+                for key, value in zip(call.keys, call.values, strict=True)
+                if isinstance(key, ast.Constant) and key.value == "event" and isinstance(value, ast.Constant)
+            }
+    return sorted(names)
+
+
 # --- what the code has is in the documents ------------------------------------------------------------
 
 
@@ -61,6 +86,28 @@ def test_a_reference_table_is_what_the_code_says(name: str) -> None:
     assert document == with_table(document, name, make()), "run: python -m tests.reference"
 
 
+def test_every_kind_of_message_is_in_their_reference() -> None:
+    kinds = {
+        each.__name__
+        for module in (uplink.messages.alert, uplink.messages.drone, uplink.messages.order, ground, words)
+        for each in vars(module).values()
+        if isinstance(each, type) and issubclass(each, Message) and each.__module__ == module.__name__
+    }
+    told = set(re.findall(r"^### `(\w+)`$", text_of("uplink/messages/README.md"), re.MULTILINE))
+    assert kinds - told == set()
+
+
+def test_a_route_that_the_interface_does_not_describe_is_explained() -> None:
+    document = text_of("uplink/README.md")
+    assert [path for path in hidden_paths() if f"`{path.rstrip('/')}`" not in document] == []
+
+
+def test_every_field_of_a_camera_profile_is_explained() -> None:
+    document = text_of("hardware/cameras/README.md")
+    fields = [*Profile.model_fields, *ModeTable.model_fields]
+    assert [field for field in fields if not re.search(rf"`[^`]*\b{field}\b[^`]*`", document)] == []
+
+
 def test_every_verb_that_makes_detectors_is_in_their_document() -> None:
     names = [one.name or one.callback.__name__ for one in model_verbs.registered_commands if one.callback]
     missing = [name for name in names if f"emberwatch model {name}" not in text_of("models/README.md")]
@@ -69,14 +116,26 @@ def test_every_verb_that_makes_detectors_is_in_their_document() -> None:
 
 def test_every_order_and_what_can_become_of_it_is_explained() -> None:
     document = text_of("uplink/README.md")
-    words = [*OrderKind, *OrderState, *OrderFate]
-    assert [word.value for word in words if f"`{word.value}`" not in document] == []
+    said = [*OrderKind, *OrderState, *OrderFate]
+    assert [word.value for word in said if f"`{word.value}`" not in document] == []
 
 
-def test_every_event_is_explained() -> None:
-    document = text_of("uplink/README.md")
-    events = [*get_args(WebhookEvent.model_fields["type"].annotation), *get_args(Kind)]
-    assert [event for event in events if f"`{event}`" not in document] == []
+@pytest.mark.parametrize(
+    ("events", "heading"),
+    [
+        (get_args(WebhookEvent.model_fields["type"].annotation), "## Webhooks"),
+        ((*get_args(Kind), "snapshot"), "## Interface"),
+        (get_args(DeedName), "## Who may do what"),
+        (logged_events(), "## Looking after a station"),
+    ],
+    ids=["webhooks", "live socket", "audit log", "log"],
+)
+def test_every_event_is_explained(events: Sequence[str], heading: str) -> None:
+    """Under its heading: the same word may stand elsewhere for something else."""
+    _, _, rest = text_of("uplink/README.md").partition(f"\n{heading}\n")
+    part, _, _ = rest.partition("\n## ")
+    assert events
+    assert [event for event in events if f"`{event}`" not in part] == []
 
 
 def test_every_parameter_that_preflight_looks_at_is_explained() -> None:
@@ -119,10 +178,10 @@ def verb_of(words: list[str]) -> tuple[Verb, list[str]] | None:
 
 @pytest.mark.parametrize(("name", "line"), commands_in_documents())
 def test_a_command_in_a_document_is_one_that_there_is(name: str, line: str) -> None:
-    words = shlex.split(line)[1:]
-    if words[0] == "model":
+    typed = shlex.split(line)[1:]
+    if typed[0] == "model":
         return
-    found = verb_of(words)
+    found = verb_of(typed)
     assert found is not None, line
     verb, rest = found
     options = {option for word in verb.words for option in word.names if option.startswith("-")}

@@ -11,8 +11,10 @@ import pytest
 import pytest_asyncio
 
 from uplink.errors import StoreError
+from uplink.station.answers import OrderFate
 from uplink.station.store.audit import NO_HASH, AuditFilter, AuditLog, Deed, write_deed
 from uplink.station.store.database import StationDatabase
+from uplink.station.store.deeds import deed_of_fate
 
 from .people import station_with_people
 
@@ -32,7 +34,8 @@ async def audit(database: StationDatabase) -> AuditLog:
     log = AuditLog(database)
     for number in range(ROWS):
         about = "x" if number % 2 == 0 else "y"
-        await log.write(Deed("Ann", "test.done", about, {"number": number, "为": "火"}), now_s=100.0 + number)
+        deed = Deed("Ann", "user.added", about, {"number": number, "为": "火"})
+        await log.write(deed, now_s=100.0 + number)
     return log
 
 
@@ -45,11 +48,17 @@ async def test_what_was_done_is_read_newest_first_in_pages_and_by_what_it_is_abo
     first = (await audit.newest(1, before=2))[0]
     assert (first.who, first.what, first.about, first.detail) == (
         "Ann",
-        "test.done",
+        "user.added",
         "x",
         {"number": 0, "为": "火"},
     )
     assert first.at.timestamp() == 100.0
+
+
+def test_every_fate_of_an_order_has_a_verb_of_its_own() -> None:
+    deeds = {fate: deed_of_fate(fate, "order.given") for fate in OrderFate}
+    assert deeds.pop(OrderFate.WAITING) == "order.given"
+    assert deeds == {fate: f"order.{fate.value}" for fate in deeds}
 
 
 async def test_an_empty_log_and_an_honest_one_are_whole(database: StationDatabase, tmp_path: Path) -> None:
@@ -59,7 +68,7 @@ async def test_an_empty_log_and_an_honest_one_are_whole(database: StationDatabas
     def work(db: Any) -> None:
         for number in range(2500):
             write_deed(
-                db, Deed("Ann", "a", str(number)), now_s=number
+                db, Deed("Ann", "user.added", str(number)), now_s=number
             )  # a whole second is kept as a fraction
 
     await database.run(work)
@@ -119,7 +128,7 @@ async def test_a_line_that_was_put_in_between_with_a_hash_of_its_own_is_found(
 ) -> None:
     from uplink.station.store.audit import hash_of_line
 
-    forged = [ROWS + 1, 200.0, "Bob", "test.done", "x", "{}"]
+    forged = [ROWS + 1, 200.0, "Bob", "user.added", "x", "{}"]
     tamper(
         tmp_path / "station.db",
         "insert into audit (seq, at_s, who, what, about, detail, hash) values (?, ?, ?, ?, ?, ?, ?)",
@@ -141,13 +150,13 @@ async def test_a_deed_is_not_written_without_what_it_records(
     audit: AuditLog, database: StationDatabase
 ) -> None:
     def work(db: Any) -> None:
-        write_deed(db, Deed("Ann", "test.done", "never"), now_s=1.0)
+        write_deed(db, Deed("Ann", "user.added", "never"), now_s=1.0)
         raise ValueError("what it records failed")
 
     with pytest.raises(ValueError, match="failed"):
         await database.run(work)
     assert len(await audit.newest(9)) == ROWS
-    await audit.write(Deed("Ann", "test.done", "x"), now_s=1.0)
+    await audit.write(Deed("Ann", "user.added", "x"), now_s=1.0)
     assert await audit.first_break() is None
 
 

@@ -19,6 +19,7 @@ from uplink.station.lease import ControlLease
 from uplink.station.live import LiveHub
 from uplink.station.orders import STAND_DOWN_EXPIRES_S, OrderBook, asks_the_same
 from uplink.station.people import Person, tag_of
+from uplink.station.store.deeds import OrderDeed, deed_of_fate
 from uplink.station.store.orders import OrderChange, OrderLog
 
 log = logging.getLogger(__name__)
@@ -162,7 +163,7 @@ class Control:
             given.append(changes[-1] if changes else self._like(order))
             changed += changes
         self._tell(changed)
-        writing = asyncio.create_task(self._write(self._changes(changed, by, waiting="given")))
+        writing = asyncio.create_task(self._write(self._changes(changed, by, waiting="order.given")))
         try:
             await asyncio.wait({writing}, timeout=LOG_FIRST_S)
         finally:
@@ -193,7 +194,7 @@ class Control:
         least = max(calendar_ms, link.drone_sequence + 1)
         orders = self._book.send(link.drone_id, link.clock, self._monotonic(), least)
         now_s = self._clock()
-        self._unwritten.extend(OrderChange(order, "sent", STATION, now_s) for order in orders)
+        self._unwritten.extend(OrderChange(order, "order.sent", STATION, now_s) for order in orders)
         return [self._key.sign(order) for order in orders]
 
     async def write_sent(self) -> None:
@@ -235,13 +236,10 @@ class Control:
                 hear(order)
 
     def _changes(
-        self, changed: list[LoggedOrder], who: str, *, waiting: str = "waits again"
+        self, changed: list[LoggedOrder], who: str, *, waiting: OrderDeed = "order.waits again"
     ) -> list[OrderChange]:
         now_s = self._clock()
-        return [
-            OrderChange(order, waiting if order.fate is OrderFate.WAITING else order.fate.value, who, now_s)
-            for order in changed
-        ]
+        return [OrderChange(order, deed_of_fate(order.fate, waiting), who, now_s) for order in changed]
 
     async def _write(self, changes: list[OrderChange]) -> None:
         """Writes these and what could not be written before, to the end even if who waits for it gives up."""

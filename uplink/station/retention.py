@@ -67,7 +67,9 @@ class Retention:
         """None: as the configuration says, again. What goes by it goes with the next sweep, not at once."""
         value = None if policy is None else policy.model_dump()
         before = self.policy.model_dump()
-        await self._settings.put(SETTING, value, before=before, by=by, now_s=self._clock())
+        await self._settings.put(
+            SETTING, value, deed="retention.changed", before=before, by=by, now_s=self._clock()
+        )
         self.set_here = policy
 
     async def leaving(self, policy: RetentionPolicy) -> Leaving:

@@ -21,6 +21,7 @@ from uplink.station import tip_life
 from uplink.station.answers import LoggedOrder, OrderFate, OrderPlace
 from uplink.station.control import Control
 from uplink.station.live import LiveHub
+from uplink.station.store.deeds import TipDeed
 from uplink.station.store.orders import OrderLog
 from uplink.station.store.tips import PlacedAlert, TipStore
 from uplink.station.tip_answers import FINAL, Tip, TipFeature, TipNear, TipState, TipStep
@@ -33,7 +34,12 @@ TICK_S = 5.0
 NEAR_M = 250.0
 NEAR_AGE_S = 86_400.0
 MOST_NEAR = 3
-_DONE = {OrderFate.DONE: "tip.looked_at"}
+_STEPPED: dict[TipStep, TipDeed] = {
+    TipStep.CLOSE: "tip.closed",
+    TipStep.DISMISS: "tip.dismissed",
+    TipStep.REOPEN: "tip.reopened",
+}
+_DONE: dict[OrderFate, TipDeed] = {OrderFate.DONE: "tip.looked_at"}
 
 
 class Tips:
@@ -129,16 +135,11 @@ class Tips:
     async def step(self, tip_id: UUID, step: TipStep, who: str, reason: str) -> Tip:
         """What a person does with it. Raises UnknownNameError, TipRefusedError."""
         now = self._now()
-        what = {
-            TipStep.CLOSE: "tip.closed",
-            TipStep.DISMISS: "tip.dismissed",
-            TipStep.REOPEN: "tip.reopened",
-        }[step]
         async with self._sending:  # an order that is just given has its tip
             tip = await self._change(
                 tip_id,
                 lambda known: tip_life.stepped(known, step, who, now, reason, now + self._expires),
-                what,
+                _STEPPED[step],
                 who,
             )
         [answer] = await self.with_near([tip])
@@ -206,7 +207,7 @@ class Tips:
                 tip.id, lambda known: tip_life.expired(known, now), "tip.expired", tip_life.STATION
             )
 
-    async def _change(self, tip_id: UUID, step: Callable[[Tip], Tip], what: str, who: str) -> Tip:
+    async def _change(self, tip_id: UUID, step: Callable[[Tip], Tip], what: TipDeed, who: str) -> Tip:
         """Raises UnknownNameError, and what the step raises."""
         changed = await self._store.change(tip_id, step, what=what, who=who, now_s=self._clock())
         if changed is None:

@@ -14,6 +14,7 @@ from uplink.station.people import Person
 from uplink.station.routes.dependencies import WHO, PilotDep, ServicesDep
 from uplink.station.services import Services
 from uplink.station.store.audit import Deed
+from uplink.station.store.deeds import DeedName
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ async def release_lease(drone_id: DroneId, who: PilotDep, services: ServicesDep)
     return state
 
 
-async def _note(services: Services, who: Person, what: str, drone_id: str, **detail: Any) -> None:
+async def _note(services: Services, who: Person, what: DeedName, drone_id: str, **detail: Any) -> None:
     """On record; but a full disk may not keep anybody from a drone in the air."""
     try:
         await services.store.audit.write(Deed(who.name, what, drone_id, detail), now_s=services.clock())

@@ -19,6 +19,7 @@ from sqlite_utils import Database as Connection
 
 from uplink.station.answers import AuditEntry
 from uplink.station.store.database import StationDatabase
+from uplink.station.store.deeds import DeedName
 
 NO_HASH = "0" * 64
 _AT_ONCE = 1000
@@ -26,12 +27,11 @@ _AT_ONCE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """``who`` is a person's name, `token <name>`, `drone <id>`, `shell <login>` or `station`; ``what`` a verb
-    as in `incident.acknowledged`; ``about`` the id of the thing. ``detail`` holds whatever else must be
-    answerable later, and no secret."""
+    """``who`` is a person's name, `token <name>`, `drone <id>`, `shell <login>` or `station`; ``about`` the
+    id of the thing. ``detail`` holds whatever else must be answerable later, and no secret."""
 
     who: str
-    what: str
+    what: DeedName
     about: str
     detail: dict[str, Any] = field(default_factory=dict)
 

@@ -26,6 +26,7 @@ from uplink.station.incident_footprint import Footprint
 from uplink.station.incident_life import OPEN, Life, begin, join
 from uplink.station.incident_rules import TARGETS, IncidentRules
 from uplink.station.store.audit import Deed, write_deed
+from uplink.station.store.deeds import IncidentNote
 from uplink.station.store.deliveries import EndpointName, add_deliveries
 from uplink.station.store.incident_links import (
     Move,
@@ -99,16 +100,14 @@ def look_again(db: Connection, incident_id: str, hand: Hand) -> IncidentNews:
 
 def announce(
     db: Connection,
-    kind: IncidentEventType | None,
+    what: IncidentEventType | IncidentNote,
     row: IncidentRow,
     hand: Hand,
     *,
-    what: str = "",
     detail: dict[str, object] | None = None,
 ) -> IncidentNews:
     """Within the caller's transaction: the step, the audit log and the webhooks, and what pages are to show.
-    Without a kind of event (``what`` then names the step) webhooks hear nothing of it."""
-    what = kind or what
+    Of a note webhooks hear nothing."""
     db.execute(
         "insert into incident_steps (incident_id, at_s, what, who, reason, unit, decision_id) "
         "values (?, ?, ?, ?, ?, ?, ?)",
@@ -122,10 +121,10 @@ def announce(
     write_deed(db, Deed(hand.who, what, row.id, said | (detail or {})), now_s=hand.now_s)
     incident = incident_of(db, row, hand.rules, now_s=hand.now_s)
     news = IncidentNews({row.id: incident})
-    if kind is not None and not hand.is_quiet:
+    if what != "incident.confirmed" and what != "incident.noted" and not hand.is_quiet:
         level = None if detail is None else detail.get("level")
         event = incident_event(
-            kind,
+            what,
             incident,
             now_s=hand.now_s,
             who=hand.who,

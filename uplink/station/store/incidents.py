@@ -22,6 +22,7 @@ from uplink.station.incident import Incident
 from uplink.station.incident_answers import StepKind
 from uplink.station.incident_footprint import Footprint
 from uplink.station.incident_life import StepRefusedError, step
+from uplink.station.store.deeds import IncidentNote
 from uplink.station.store.deliveries import EndpointName
 from uplink.station.store.incident_links import Move
 from uplink.station.store.incident_reading import (
@@ -48,7 +49,10 @@ _EVENTS: dict[StepKind, IncidentEventType] = {
     StepKind.FALSE_ALARM: "incident.false_alarm",
     StepKind.REOPEN: "incident.reopened",
 }
-_STEPS = {StepKind.CONFIRM: "incident.confirmed", StepKind.NOTE: "incident.noted"}
+_NOTES: dict[StepKind, IncidentNote] = {
+    StepKind.CONFIRM: "incident.confirmed",
+    StepKind.NOTE: "incident.noted",
+}
 _AT_ONCE = 100
 
 
@@ -96,7 +100,7 @@ class IncidentStore(IncidentReader):
                 raise IncidentConflictError(refused.message, told) from None
             row.updated_at_s = now_s
             save_row(db, row, self._rules)
-            news = announce(db, _EVENTS.get(kind), row, hand, what=_STEPS.get(kind, ""))
+            news = announce(db, _EVENTS.get(kind) or _NOTES[kind], row, hand)
             if row.life.state.is_closed is not was_closed:
                 cut_s = now_s + self._rules.reburn_s if row.life.state.is_closed else None
                 news.add(_cut(db, row, cut_s, hand))

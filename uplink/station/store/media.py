@@ -21,6 +21,7 @@ from uplink.errors import StoreError
 from uplink.station.store.audit import Deed, write_deed
 from uplink.station.store.copies import PART, sync_folder
 from uplink.station.store.database import StationDatabase
+from uplink.station.store.deeds import DeedName
 from uplink.station.store.file_writer import FileWriter
 
 _COLUMNS = "sha256, drone_id, size_bytes, received_at_s, state, flaw, hold"
@@ -181,7 +182,7 @@ class MediaStore:
                 [reason, sha256],
             ).rowcount
             if changed:
-                what = "media.held" if reason else "media.released"
+                what: DeedName = "media.held" if reason else "media.released"
                 write_deed(db, Deed(who, what, sha256, {"reason": reason} if reason else {}), now_s=now_s)
             return bool(changed)
 

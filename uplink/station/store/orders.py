@@ -16,16 +16,17 @@ from sqlite_utils import Database as Connection
 from uplink.station.answers import LoggedOrder, OrderFate
 from uplink.station.store.audit import Deed, write_deed
 from uplink.station.store.database import StationDatabase
+from uplink.station.store.deeds import OrderDeed
 
 _NOT_IN_DEED = {"id", "by", "at", "fate"}  # the deed says these itself
 
 
 @dataclass(frozen=True, slots=True)
 class OrderChange:
-    """An order as it is from ``at_s`` on, and through whom. ``what`` is `given`, `sent` or its new fate."""
+    """An order as it is from ``at_s`` on, and through whom."""
 
     order: LoggedOrder
-    what: str
+    what: OrderDeed
     who: str
     at_s: float
 
@@ -33,7 +34,7 @@ class OrderChange:
         """For the audit log."""
         whole = self.order.model_dump(mode="json", exclude=_NOT_IN_DEED)
         detail = {name: value for name, value in whole.items() if value not in (None, "", [])}
-        return Deed(self.who, f"order.{self.what}", str(self.order.id), detail)
+        return Deed(self.who, self.what, str(self.order.id), detail)
 
 
 class OrderLog:

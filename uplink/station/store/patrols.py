@@ -10,6 +10,7 @@ from sqlite_utils import Database as Connection
 from uplink.station.patrol_answers import PatrolSummary, StoredPatrol
 from uplink.station.store.audit import Deed, write_deed
 from uplink.station.store.database import StationDatabase
+from uplink.station.store.deeds import DeedName
 
 MOST_PATROLS = 1000
 VERSIONS_KEPT = 50
@@ -140,7 +141,7 @@ def _write(db: Connection, patrol: StoredPatrol, summary: PatrolSummary, package
     )
 
 
-def _deed(db: Connection, summary: PatrolSummary, what: str) -> None:
+def _deed(db: Connection, summary: PatrolSummary, what: DeedName) -> None:
     detail = summary.model_dump(
         mode="json", include={"name", "version", "flights", "problems", "sha256"}, exclude_none=True
     )

@@ -9,6 +9,7 @@ from sqlite_utils import Database as Connection
 
 from uplink.station.store.audit import Deed, write_deed
 from uplink.station.store.database import StationDatabase
+from uplink.station.store.deeds import DeedName
 
 
 class SettingStore:
@@ -25,7 +26,14 @@ class SettingStore:
         return await self._database.read(work)
 
     async def put(
-        self, name: str, value: dict[str, Any] | None, *, before: dict[str, Any], by: str, now_s: float
+        self,
+        name: str,
+        value: dict[str, Any] | None,
+        *,
+        deed: DeedName,
+        before: dict[str, Any],
+        by: str,
+        now_s: float,
     ) -> None:
         """None: as the configuration says, again. ``before`` is what held until now, for the audit log."""
 
@@ -37,6 +45,6 @@ class SettingStore:
                     "insert or replace into settings (name, body) values (?, ?)", [name, json.dumps(value)]
                 )
             detail = {"before": before, "after": value}
-            write_deed(db, Deed(by, f"{name}.changed", name, detail), now_s=now_s)
+            write_deed(db, Deed(by, deed, name, detail), now_s=now_s)
 
         await self._database.run(work)

@@ -11,6 +11,7 @@ from sqlite_utils import Database as Connection
 
 from uplink.station.store.audit import Deed, write_deed
 from uplink.station.store.database import StationDatabase
+from uplink.station.store.deeds import TipDeed
 from uplink.station.tip_answers import FINAL, Tip, TipState
 
 _NEWEST_ALERTS = 5000
@@ -59,7 +60,7 @@ class TipStore:
         return await self._database.run(work)
 
     async def change(
-        self, tip_id: UUID, step: Callable[[Tip], Tip], *, what: str, who: str, now_s: float
+        self, tip_id: UUID, step: Callable[[Tip], Tip], *, what: TipDeed, who: str, now_s: float
     ) -> tuple[Tip, bool] | None:
         """Does one step, and whether that changed anything; None where there is no such tip. Raises what the
         step raises."""
@@ -142,7 +143,7 @@ def _write(db: Connection, tip: Tip) -> None:
     )
 
 
-def _deed(tip: Tip, what: str, who: str) -> Deed:
+def _deed(tip: Tip, what: TipDeed, who: str) -> Deed:
     detail: dict[str, Any] = {
         "source": tip.source,
         "external_id": tip.external_id,

@@ -10,7 +10,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Literal
 from uuid import UUID
 
 import uuid6
@@ -24,6 +23,7 @@ from uplink.station.people import name_key
 from uplink.station.store.alerts import hold_back, let_through
 from uplink.station.store.audit import Deed, write_deed
 from uplink.station.store.database import StationDatabase
+from uplink.station.store.deeds import ZoneDeed
 from uplink.station.store.deliveries import EndpointName
 from uplink.station.store.incident_settling import STATION, Hand, IncidentNews
 from uplink.station.store.zone_rows import save_zone, zone_over, zones_where
@@ -32,7 +32,6 @@ from uplink.station.zone_ground import area_of_ring_m2
 from uplink.station.zone_rule import STILL_BURNS_S, may_still_burn
 
 MOST_ZONES = 500
-What = Literal["zone.made", "zone.changed", "zone.removed"]
 _STANDING = "removed_s is null"
 
 
@@ -202,7 +201,7 @@ class ZoneStore:
         return news
 
 
-def _keep(db: Connection, zone: StationZone, what: What, change: Change) -> None:
+def _keep(db: Connection, zone: StationZone, what: ZoneDeed, change: Change) -> None:
     save_zone(db, zone)
     db.execute(
         "insert into ignore_zone_versions (zone_id, version, at_s, who, what, body) "
