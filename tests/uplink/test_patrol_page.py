@@ -164,7 +164,7 @@ async def test_corners_are_drawn_dragged_and_taken_back_on_the_map(hills: Ground
         await page.mouse.click(middle[0] + x, middle[1] + y)
     await expect(page.get_by_label("Corner 4", exact=True)).to_be_visible()
     before = await page.get_by_label("Corner 1", exact=True).input_value()
-    handle = page.get_by_role("button", name=re.compile("^Corner 1 of Area"))
+    handle = page.get_by_role("button", name=re.compile("^Corner 1 at"))
     await handle.hover()
     await page.mouse.down()
     await page.mouse.move(middle[0] - 180, middle[1] - 140, steps=4)

@@ -7,27 +7,12 @@ import { covers, sectionOf, SECTIONS } from "../../../uplink/station/ui/src/admi
 import { dateTime, fromLocalInput, offsetOf, size, toLocalInput } from "../../../uplink/station/ui/src/admin/times.ts";
 import { amissIn, blank, draftOf, standingOf, toldIn, writtenOf, type Written } from "../../../uplink/station/ui/src/admin/zone_form.ts";
 import { inRing } from "../../../uplink/station/ui/src/geo.ts";
-import { degreesOf, degreesText, pairOf } from "../../../uplink/station/ui/src/kit/corners.ts";
 import { middlesOf, polygonOf, rounded, withCorner, withNewCorner, withoutCorner } from "../../../uplink/station/ui/src/map/ring.ts";
 import type { LonLat } from "../../../uplink/station/ui/src/messages.ts";
 import type { SessionState, StationZone, StoredAlert } from "../../../uplink/station/ui/src/station.ts";
 
 const SQUARE: LonLat[] = [[8, 47], [8.01, 47], [8.01, 47.01], [8, 47.01]];
 const NOW = Date.parse("2026-07-01T12:00:00Z");
-
-test("degrees are taken as people write them, and nothing else is", () => {
-  const lats = ["47.05", "47,05", " 47.05° ", "47.05 N", "47.05s", "-47.05", "−47.05"];
-  assert.deepEqual(lats.map((text) => degreesOf(text, 90)), [47.05, 47.05, 47.05, 47.05, -47.05, -47.05, -47.05]);
-  for (const text of ["", "91", "north", "47.05 E", "-47 S", "1e2", "47.05.1"]) assert.equal(degreesOf(text, 90), null, text);
-  assert.equal(degreesOf("179.5 W", 180), -179.5);
-  assert.equal(degreesText(47.050000000000004), "47.05");
-});
-
-test("a pasted pair is latitude first", () => {
-  for (const text of ["47.05, 8.3", "47.05 8.3", "47.05;8.3", "47.05\t8.3"]) assert.deepEqual(pairOf(text), [8.3, 47.05], text);
-  assert.deepEqual(pairOf("47,05 -8,3"), [-8.3, 47.05]);
-  for (const text of ["47.05", "47,05", "8.3, 147.05, 1", "a, b"]) assert.equal(pairOf(text), null, text);
-});
 
 test("a place is in a ring, over the date line too", () => {
   assert.ok(inRing([8.005, 47.005], SQUARE));
@@ -82,6 +67,9 @@ test("a corner of a ring is moved, put between two others, and taken away", () =
   assert.deepEqual(withNewCorner(SQUARE, 4, [7.99, 47]).at(-1), [7.99, 47]);
   assert.deepEqual(withoutCorner(SQUARE, 0), SQUARE.slice(1));
   assert.deepEqual(middlesOf([[0, 0], [2, 0], [2, 2]]), [[1, 0], [2, 1], [1, 1]]);
+  assert.deepEqual(middlesOf([[0, 0], [2, 0], [2, 2]], false), [[1, 0], [2, 1]], "a line");
+  assert.deepEqual(middlesOf([[0, 0], [2, 0]]), [[1, 0]], "no area yet");
+  assert.deepEqual(middlesOf([[0, 0]]), []);
 });
 
 test("a ring over the date line is drawn in one piece, and its corners stay in the world", () => {

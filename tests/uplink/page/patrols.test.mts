@@ -7,37 +7,24 @@ import { asKind, begun, crossings, done, missing, newDraft, redone, sameDraft, t
 import { drawnFeatures, plannedFeatures } from "../../../uplink/station/ui/src/patrols/map_features.ts";
 import { profileOf } from "../../../uplink/station/ui/src/patrols/profile.ts";
 import { nextDaily, timesOf } from "../../../uplink/station/ui/src/patrols/schedule.ts";
-import { cornersOf, crossing, middles, placeOf, withCorner, withCorners, withNewCorner, withoutCorner } from "../../../uplink/station/ui/src/patrols/shapes.ts";
+import { cornersOf, crossing, ringOf, withCorners, withRing } from "../../../uplink/station/ui/src/patrols/shapes.ts";
 
 const SQUARE = [[0, 0], [0, 1], [1, 1], [1, 0]] as [number, number][];
 const BOW = [[0, 0], [1, 1], [0, 1], [1, 0]] as [number, number][];
 
-test("places are read as people write them, and nothing else is", () => {
-  assert.deepEqual(placeOf("-35.3632, 149.1652"), [-35.3632, 149.1652]);
-  assert.deepEqual(placeOf("−35.3632° 149.1652°"), [-35.3632, 149.1652]);
-  assert.deepEqual(placeOf("35.3632 S, 149.1652 E"), [-35.3632, 149.1652]);
-  for (const wrong of ["", "35", "95, 20", "0, 0", "1, 2, 3", "north"]) assert.equal(placeOf(wrong), null);
-});
-
-test("corners are added, moved and removed, and the drawing before is untouched", () => {
+test("what is drawn is a ring of longitudes and latitudes on maps, and the drawing before is untouched", () => {
   const before = withCorners(newDraft("a").patrol, "area", SQUARE);
-  const moved = withCorner(before, "area", 1, [0.5, 1]);
-  assert.deepEqual(cornersOf(moved, "area")[1], [0.5, 1]);
-  assert.equal(cornersOf(withNewCorner(before, "area", 2, [2, 2]), "area").length, 5);
-  assert.equal(cornersOf(withoutCorner(before, "area", 0), "area").length, 3);
+  assert.deepEqual(ringOf(before, "area")[1], [1, 0]);
+  const drawn = withRing(before, "area", [...ringOf(before, "area"), [7, 8]]);
+  assert.deepEqual(cornersOf(drawn, "area").at(-1), [8, 7]);
   assert.deepEqual(cornersOf(before, "area"), SQUARE);
-  assert.deepEqual(cornersOf(withNewCorner(before, "home", 0, [3, 4]), "home"), [[3, 4]]);
+  assert.deepEqual(cornersOf(withRing(before, "home", [[1, 2], [4, 3]]), "home"), [[3, 4]]);
 });
 
 test("a zone without corners is none, and the others keep their place", () => {
   const two = withCorners(withCorners(newDraft("a").patrol, "no-fly:0", SQUARE), "no-fly:1", BOW);
   assert.deepEqual(withCorners(two, "no-fly:0", []).no_fly, [BOW]);
   assert.equal(withCorners({ ...two, fence: SQUARE }, "fence", []).fence, null);
-});
-
-test("between corners are handles for new ones, around a ring and along a line", () => {
-  assert.deepEqual(middles(SQUARE, true).map(({ before }) => before), [1, 2, 3, 4]);
-  assert.deepEqual(middles(SQUARE, false).map(({ at }) => at), [[0, 0.5], [0.5, 1], [1, 0.5]]);
 });
 
 test("sides that cross are found, with the place", () => {

@@ -90,6 +90,10 @@ test("typed places are read as people type them, and what is none is none", () =
     "35° 21' 47.743\" S 149° 9' 54.853\" E",
     "35 21 47.743 S, 149 9 54.853 E",
     "S35.363262 E149.165237",
+    "−35.363262° 149.165237°",
+    "-35,363262 149,165237",
+    "-35.363262;149.165237",
+    "-35.363262\t149.165237",
   ]) {
     const place = parsed(text);
     assert.ok(place, text);

@@ -28,7 +28,12 @@ export function written(place: LatLon, notation: Notation): string | null {
 /** What somebody typed: two numbers, degrees with minutes and seconds, MGRS or UTM; null if it is none.
  *  `gcj02`: two numbers are in that datum. */
 export function parsed(text: string, gcj02 = false): LatLon | null {
-  const clean = text.trim().toUpperCase().replace(/[，、;]/g, ",");
+  const clean = text
+    .trim()
+    .toUpperCase()
+    .replace("−", "-")
+    .replace(/(\d),(\d+\s*;?\s+[-+]?\d+),(\d)/, "$1.$2.$3") // commas for points, as much of Europe writes
+    .replace(/[，、;]/g, ",");
   const place = asUtm(clean) ?? asMgrs(clean) ?? asDegrees(clean);
   if (!place || !(Math.abs(place.lat_deg) <= 90 && Math.abs(place.lon_deg) <= 180)) return null;
   return gcj02 && !asMgrs(clean) && !asUtm(clean) ? fromGcj02(place) : place;

@@ -1,6 +1,9 @@
-// A ring of corners, and what dragging one does to it. Pure.
+// Corners around an area or along a line, and what dragging one does to them. Pure.
 
 import type { LonLat } from "../messages.ts";
+
+/** A change that is one way of a hand, however slowly it goes, begins with this. */
+export const DRAG = "drag ";
 
 const DIGITS = 1e7; // about a centimetre
 
@@ -16,9 +19,10 @@ export function withoutCorner(ring: readonly LonLat[], index: number): LonLat[] 
   return ring.filter((_, other) => other !== index);
 }
 
-/** Between each corner and the next, the last and the first too. */
-export function middlesOf(ring: readonly LonLat[]): LonLat[] {
-  return ring.map(([lon, lat], index) => {
+/** Between each corner and the next, and the last and the first where it is closed. */
+export function middlesOf(ring: readonly LonLat[], closed = true): LonLat[] {
+  const sides = closed && ring.length > 2 ? ring : ring.slice(0, -1);
+  return sides.map(([lon, lat], index) => {
     const [nextLon, nextLat] = ring[(index + 1) % ring.length] as LonLat;
     return [lon + turned(nextLon - lon) / 2, (lat + nextLat) / 2];
   });

@@ -1,5 +1,6 @@
 // A patrol while it is drawn: what a new one begins with, what it lacks, and every step back. Pure.
 
+import { DRAG } from "../map/ring.ts";
 import type { Key } from "../i18n.ts";
 import type { ImportedPatrol, LatLon, PatrolDraft, PatrolFile, PatrolKind } from "./answers.ts";
 import { cornersOf, crossing, type ShapeName } from "./shapes.ts";
@@ -114,9 +115,6 @@ const SAME_STEP_MS = 1_000;
 export function begun(draft: PatrolDraft): Steps {
   return { past: [], now: draft, future: [], about: "", atMs: 0 };
 }
-
-/** Of a way that a finger draws: one step, however slowly it goes. */
-export const DRAG = "drag ";
 
 /** `about` names what is typed or dragged, so that a word or a way is one step; empty: a step of its own. */
 export function done(steps: Steps, draft: PatrolDraft, about: string, nowMs: number): Steps {

@@ -27,7 +27,7 @@ import {
   withImported,
   type Steps,
 } from "./draft.ts";
-import { cornersOf, withNewCorner, type ShapeName } from "./shapes.ts";
+import { cornersOf, withCorners, type ShapeName } from "./shapes.ts";
 
 const PLANNING_MS = 60_000;
 const REST_MS = 500;
@@ -203,7 +203,7 @@ class Patrols {
   place(at: LatLon): void {
     if (!this.draft) return;
     const { patrol } = this.draft;
-    this.set(withNewCorner(patrol, this.shape, cornersOf(patrol, this.shape).length, at));
+    this.set(withCorners(patrol, this.shape, [...cornersOf(patrol, this.shape), at]));
     if (this.shape === "home") this.drawing = false;
   }
 

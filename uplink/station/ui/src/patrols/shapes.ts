@@ -1,5 +1,6 @@
 // What is drawn of a patrol, corner by corner, and whether its sides cross. Pure: every change is a new patrol.
 
+import type { LonLat } from "../messages.ts";
 import type { CircleZone, LatLon, PatrolFile } from "./answers.ts";
 
 /** `no-fly:2` is the third no-fly zone. */
@@ -62,30 +63,13 @@ export function withCorners(patrol: PatrolFile, shape: ShapeName, corners: reado
   }
 }
 
-export function withCorner(patrol: PatrolFile, shape: ShapeName, index: number, corner: LatLon): PatrolFile {
-  return withCorners(patrol, shape, cornersOf(patrol, shape).map((old, at) => (at === index ? corner : old)));
+/** As maps have them: longitude first. */
+export function ringOf(patrol: PatrolFile, shape: ShapeName): LonLat[] {
+  return cornersOf(patrol, shape).map(([lat, lon]) => [lon, lat]);
 }
 
-/** A new corner before `index`; at the end where that is how many there are. */
-export function withNewCorner(patrol: PatrolFile, shape: ShapeName, index: number, corner: LatLon): PatrolFile {
-  if (shape === "home") return withCorners(patrol, shape, [corner]);
-  const corners = [...cornersOf(patrol, shape)];
-  corners.splice(index, 0, corner);
-  return withCorners(patrol, shape, corners);
-}
-
-export function withoutCorner(patrol: PatrolFile, shape: ShapeName, index: number): PatrolFile {
-  return withCorners(patrol, shape, cornersOf(patrol, shape).filter((_, at) => at !== index));
-}
-
-/** Between a corner and the next one, for a handle to draw a new corner out of. */
-export function middles(corners: readonly LatLon[], closed: boolean): { before: number; at: LatLon }[] {
-  const found: { before: number; at: LatLon }[] = [];
-  for (let i = 0; i < corners.length; i++) {
-    const [here, next] = [corners[i]!, corners[i + 1] ?? (closed && corners.length > 2 ? corners[0] : undefined)];
-    if (next) found.push({ before: i + 1, at: [(here[0] + next[0]) / 2, (here[1] + next[1]) / 2] });
-  }
-  return found;
+export function withRing(patrol: PatrolFile, shape: ShapeName, ring: readonly LonLat[]): PatrolFile {
+  return withCorners(patrol, shape, ring.map(([lon, lat]): LatLon => [lat, lon]));
 }
 
 /** Where two sides of a ring cross; null where none do. */
@@ -109,18 +93,6 @@ function meeting(a: LatLon, b: LatLon, c: LatLon, d: LatLon): LatLon | null {
   const across = ((c[0] - a[0]) * r[1] - (c[1] - a[1]) * r[0]) / turn;
   if (along < 0 || along > 1 || across < 0 || across > 1) return null;
   return [a[0] + along * r[0], a[1] + along * r[1]];
-}
-
-/** "−35.3632, 149.1652", "-35.3632 149.1652", with degree signs or N/S/E/W; null where it is no place. */
-export function placeOf(text: string): LatLon | null {
-  const found = [...text.trim().matchAll(/([-−+]?\d+(?:\.\d+)?)\s*°?\s*([NSEW])?/gi)];
-  if (found.length !== 2) return null;
-  const [lat, lon] = found.map(([, number, side]) => {
-    const value = Number(number!.replace("−", "-"));
-    return /[SW]/i.test(side ?? "") ? -Math.abs(value) : value;
-  });
-  if (!(Math.abs(lat!) <= 90 && Math.abs(lon!) <= 180) || (lat === 0 && lon === 0)) return null;
-  return [lat!, lon!];
 }
 
 export function placeText([lat, lon]: LatLon): string {
