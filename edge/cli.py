@@ -238,6 +238,29 @@ def preflight(
     finish(check_all(load_agent_config(config), wait_s=wait))
 
 
+@app.command()
+def doctor(
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", metavar="FILE", help="the TOML file; else the machine alone"),
+    ] = None,
+    wait: Annotated[
+        float,
+        typer.Option(min=1.0, max=600.0, metavar="SECONDS", help="for the autopilot's heartbeat, at most"),
+    ] = 10.0,
+    as_json: Annotated[bool, typer.Option("--json", help="tell it as JSON")] = False,
+) -> None:
+    """Check how this machine is set up, and say what to do; changes nothing. Fails where something does.
+
+    Computer, clock, records, service, serial port, autopilot, camera, detector, terrain and station.
+    """
+    from edge.doctor.command import Patience
+    from edge.doctor.command import doctor as look_at_all
+
+    log_to_stderr(logging.ERROR)
+    finish(look_at_all(config, patience=Patience(heartbeat_s=wait), as_json=as_json))
+
+
 @patrol_app.command("check")
 def patrol_check(
     file: PatrolArgument,

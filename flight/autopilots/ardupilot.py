@@ -61,6 +61,10 @@ _YAW_MAY_BE_NAN = frozenset(
     {Command.NAV_WAYPOINT, Command.NAV_LOITER_UNLIM, Command.NAV_LAND, Command.NAV_TAKEOFF}
 )
 _REPORTS_ONLY = 0
+_TELEMETRY_PORTS = range(1, 7)
+_MAVLINK_1, _MAVLINK_2 = 1, 2  # of SERIALn_PROTOCOL
+_ALL_CHECKS = 1  # of ARMING_CHECK
+_MOST_SYSTEM_ID = 250
 _CONTINUE_MISSION_WITHOUT_STATION = 1 << 1  # of FS_OPTIONS
 _POLYGONS_AND_CIRCLES = 1 << 2  # of FENCE_TYPE
 
@@ -93,6 +97,14 @@ class ArduCopter:
         "FENCE_ACTION",
         "FENCE_TYPE",
         "MIS_RESTART",
+    )
+    set_up_parameters: Sequence[str] = (
+        "SYSID_THISMAV",
+        "ARMING_CHECK",
+        "EK3_DRAG_BCOEF_X",
+        "EK3_DRAG_BCOEF_Y",
+        "EK3_DRAG_MCOEF",
+        *(f"SERIAL{number}_PROTOCOL" for number in _TELEMETRY_PORTS),
     )
 
     @staticmethod
@@ -133,6 +145,14 @@ class ArduCopter:
             _position_failsafe(parameters),
             _fence(parameters),
             _mission_restart(parameters),
+        ]
+
+    def judge_set_up(self, parameters: Mapping[str, float | None]) -> list[Finding]:
+        return [
+            _system_id(parameters),
+            _arming_checks(parameters),
+            _mavlink_ports(parameters),
+            _wind(parameters),
         ]
 
 
@@ -223,3 +243,48 @@ def _mission_restart(parameters: Mapping[str, float | None]) -> Finding:
             "mission resumes", False, "MIS_RESTART is 1: after a look again the patrol begins anew; set it 0"
         )
     return Finding("mission resumes", True, "MIS_RESTART is 0")
+
+
+def _system_id(parameters: Mapping[str, float | None]) -> Finding:
+    number = parameters.get("SYSID_THISMAV")
+    if number is None:
+        return Finding("system id", None, "SYSID_THISMAV could not be read")
+    usable = 1 <= number <= _MOST_SYSTEM_ID
+    words = "" if usable else f": a vehicle's is 1 to {_MOST_SYSTEM_ID}"
+    return Finding("system id", usable, f"SYSID_THISMAV is {number:.0f}{words}")
+
+
+def _arming_checks(parameters: Mapping[str, float | None]) -> Finding:
+    checks = parameters.get("ARMING_CHECK")
+    if checks is None:
+        return Finding("arming checks", None, "ARMING_CHECK could not be read")
+    if checks == 0:
+        return Finding(
+            "arming checks", False, "ARMING_CHECK is 0: the vehicle arms whatever is wrong with it"
+        )
+    if checks != _ALL_CHECKS:
+        return Finding("arming checks", None, f"ARMING_CHECK is {checks:.0f}: not every check is made")
+    return Finding("arming checks", True, "ARMING_CHECK is 1: all of them")
+
+
+def _mavlink_ports(parameters: Mapping[str, float | None]) -> Finding:
+    spoken = {number: parameters.get(f"SERIAL{number}_PROTOCOL") for number in _TELEMETRY_PORTS}
+    old = [f"SERIAL{number}" for number, protocol in spoken.items() if protocol == _MAVLINK_1]
+    new = [f"SERIAL{number}" for number, protocol in spoken.items() if protocol == _MAVLINK_2]
+    if old:
+        words = f"{', '.join(old)} speaks MAVLink 1: the companion's needs SERIALn_PROTOCOL 2"
+        return Finding("MAVLink ports", None, words)
+    if not new:
+        return Finding("MAVLink ports", None, "no SERIALn_PROTOCOL is 2: it is heard another way")
+    return Finding("MAVLink ports", True, f"MAVLink 2 on {', '.join(new)}")
+
+
+def _wind(parameters: Mapping[str, float | None]) -> Finding:
+    names = ("EK3_DRAG_BCOEF_X", "EK3_DRAG_BCOEF_Y", "EK3_DRAG_MCOEF")
+    values = [parameters.get(name) for name in names]
+    if None in values:
+        return Finding("wind", None, "EK3_DRAG_BCOEF_X, _Y or EK3_DRAG_MCOEF could not be read")
+    if not any(values):
+        words = "EK3_DRAG_BCOEF_X, _Y and EK3_DRAG_MCOEF are 0: looks again keep twice as far off, all round"
+        return Finding("wind", None, words)
+    return Finding("wind", True, "it estimates the wind (EK3_DRAG_…)")

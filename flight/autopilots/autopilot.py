@@ -77,6 +77,10 @@ class Autopilot(Protocol):
     def safety_parameters(self) -> Sequence[str]:
         """What ``judge`` wants to know."""
 
+    @property
+    def set_up_parameters(self) -> Sequence[str]:
+        """What ``judge_set_up`` wants to know."""
+
     def for_wire(self, item: MissionItem) -> MissionItem:
         """A mission item as this firmware takes it: not every one takes NaN for "not given"."""
 
@@ -97,3 +101,7 @@ class Autopilot(Protocol):
         None stands for a parameter that could not be read or that the vehicle does not have.
         ``ground_stations`` are the system ids of stations heard on the link.
         """
+
+    def judge_set_up(self, parameters: Mapping[str, float | None]) -> list[Finding]:
+        """Whether the rest is set as a companion needs it, from ``set_up_parameters``: nothing that keeps a
+        flight on the ground."""

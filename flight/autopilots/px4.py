@@ -37,6 +37,7 @@ MODES: dict[tuple[int, int], str] = {
     (7, 0): "STABILIZED",
 }
 _NUMBERS = {name: numbers for numbers, name in MODES.items()}
+_MOST_SYSTEM_ID = 250
 _NEVER_ASKED_FOR = frozenset({"OFFBOARD"})
 _MULTICOPTERS = frozenset(
     {
@@ -71,6 +72,7 @@ class Px4Copter:
         "BAT_LOW_THR",
         "GF_ACTION",
     )
+    set_up_parameters: Sequence[str] = ("MAV_SYS_ID", *(f"MAV_{number}_CONFIG" for number in range(3)))
 
     @staticmethod
     def is_it(autopilot: int, vehicle_type: int) -> bool:
@@ -118,6 +120,17 @@ class Px4Copter:
         if findings[0].passed and not ground_stations:
             findings[0] = Finding(findings[0].name, False, "no ground station was heard")
         return findings
+
+    def judge_set_up(self, parameters: Mapping[str, float | None]) -> list[Finding]:
+        number = parameters.get("MAV_SYS_ID")
+        words = "MAV_SYS_ID could not be read" if number is None else f"MAV_SYS_ID is {number:.0f}"
+        ports = [name for name in self.set_up_parameters if name.endswith("_CONFIG") and parameters.get(name)]
+        return [
+            Finding("system id", None if number is None else 1 <= number <= _MOST_SYSTEM_ID, words),
+            Finding(
+                "MAVLink ports", True if ports else None, f"{', '.join(ports) or 'no MAV_n_CONFIG'} is set"
+            ),
+        ]
 
 
 def _acts(

@@ -89,7 +89,7 @@ def choose(
     trial = _Trial(made, file, threads, cache, own_labels)
     reasons: list[ModelError] = []
     agreeing: list[Option] = []
-    for name in _present(file, cache) if backend == "auto" else (backend,):
+    for name in present_for(file, cache) if backend == "auto" else (backend,):
         try:
             agreeing.append(trial.first_that_agrees(name, named=backend != "auto"))
         except ModelError as error:
@@ -118,8 +118,8 @@ def _runtime(backend: str) -> str:
     return f"openvino {OPENVINO_VERSION}"
 
 
-def _present(file: ModelFile, cache: Path | None) -> list[str]:
-    """Back ends to choose from, the reference first."""
+def present_for(file: ModelFile, cache: Path | None) -> list[str]:
+    """Back ends that ``auto`` chooses from for this model, the reference first."""
     names = present()
     # TensorRT builds an engine for minutes: only where that is done, or by name.
     if "tensorrt" in names and (cache is None or not engine_folder(cache, file).is_dir()):

@@ -70,7 +70,9 @@ class Workshop:
 
         monkeypatch.setattr(Option, "open", opened)
         monkeypatch.setattr(choice, "_options", options)
-        monkeypatch.setattr(choice, "_present", lambda file, cache: [n for n in self.seconds if " " not in n])
+        monkeypatch.setattr(
+            choice, "present_for", lambda file, cache: [n for n in self.seconds if " " not in n]
+        )
         monkeypatch.setattr(choice, "_runtime", lambda backend: "runtime 1.0")
         monkeypatch.setattr(choice, "_timed", timed)
 
@@ -364,10 +366,10 @@ def test_tensorrt_is_tried_unasked_only_where_its_engine_is_built(
 ) -> None:
     listed = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr("onnxruntime.get_available_providers", lambda: listed)
-    assert "tensorrt" not in choice._present(FILE, None)
-    assert "tensorrt" not in choice._present(FILE, tmp_path)
+    assert "tensorrt" not in choice.present_for(FILE, None)
+    assert "tensorrt" not in choice.present_for(FILE, tmp_path)
     engine_folder(tmp_path, FILE).mkdir(parents=True)
-    there = choice._present(FILE, tmp_path)
+    there = choice.present_for(FILE, tmp_path)
     assert there[0] == "cpu"
     assert {"cuda", "tensorrt"} <= set(there)
 
