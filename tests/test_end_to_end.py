@@ -30,6 +30,14 @@ def chain(tmp_path: Path) -> Iterator[Chain]:
     chain.sink.close()
 
 
+@pytest.fixture
+def cut(chain: Chain) -> Chain:
+    """Where a link is to be cut: looking at fewer and whole frames is enough."""
+    chain.change_config("frames_per_s = 5", "frames_per_s = 3")
+    chain.change_config("threads = 1", "threads = 1\ntile_budget_ms = 0")
+    return chain
+
+
 def alerts_of(snapshot: dict[str, Any]) -> list[Alert]:
     return [
         Alert.model_validate({k: v for k, v in alert.items() if k in Alert.model_fields})
@@ -61,7 +69,7 @@ def test_a_fire_is_found_placed_and_told(chain: Chain) -> None:
     assert chain.sink.refused == 0
 
 
-def test_cut_between_world_and_camera_the_agent_is_blind_and_stays_on_the_ground(chain: Chain) -> None:
+def test_cut_between_world_and_camera_the_agent_is_blind_and_stays_on_the_ground(cut: Chain) -> None:
     def blind_for_long(snapshot: dict[str, Any]) -> bool:
         # Every agent starts blind; one whose camera works sees within a few seconds.
         return any(
@@ -69,24 +77,24 @@ def test_cut_between_world_and_camera_the_agent_is_blind_and_stays_on_the_ground
             for drone in snapshot["drones"]
         )
 
-    snapshot = chain.fly(blind_for_long, TIMEOUT_S, camera_hears=False)
+    snapshot = cut.fly(blind_for_long, TIMEOUT_S, camera_hears=False)
     (drone,) = snapshot["drones"]
     assert (drone["seeing"], drone["blind_reason"]) == ("blind", "no frame has been looked at yet")
     assert seconds_between(drone["blind_since"], drone["at"]) > BLIND_S
     assert drone["armed"] is False
-    assert (snapshot["alerts"], chain.sink.deliveries) == ([], [])
+    assert (snapshot["alerts"], cut.sink.deliveries) == ([], [])
 
 
-def test_cut_between_drone_and_station_the_alert_waits_on_the_drone(chain: Chain) -> None:
-    (chain.site.folder / "other.key").write_text(
+def test_cut_between_drone_and_station_the_alert_waits_on_the_drone(cut: Chain) -> None:
+    (cut.site.folder / "other.key").write_text(
         "a key that the station does not know".replace(" ", "-") + "\n"
     )
-    station_url = chain.site.station_url
-    chain.change_config(
+    station_url = cut.site.station_url
+    cut.change_config(
         f'station_url = "{station_url}"\nkey_file = "drone.key"',
         f'station_url = "{station_url}"\nkey_file = "other.key"',
     )
-    outbox_file = chain.site.folder / "agent" / "outbox.db"
+    outbox_file = cut.site.folder / "agent" / "outbox.db"
 
     def alert_is_kept(_: dict[str, Any]) -> bool:
         return (
@@ -95,25 +103,25 @@ def test_cut_between_drone_and_station_the_alert_waits_on_the_drone(chain: Chain
             else False
         )
 
-    snapshot = chain.fly(alert_is_kept, TIMEOUT_S)
-    assert (snapshot["drones"], snapshot["alerts"], chain.sink.deliveries) == ([], [], [])
+    snapshot = cut.fly(alert_is_kept, TIMEOUT_S)
+    assert (snapshot["drones"], snapshot["alerts"], cut.sink.deliveries) == ([], [], [])
     with Outbox(outbox_file) as outbox:
         assert outbox.waiting() >= 1
         assert outbox.refused().count == 0
 
 
-def test_cut_between_station_and_incident_system_the_event_is_not_called_delivered(chain: Chain) -> None:
-    (chain.site.folder / "webhook.secret").write_text("whsec_" + "A" * 32 + "\n")
+def test_cut_between_station_and_incident_system_the_event_is_not_called_delivered(cut: Chain) -> None:
+    (cut.site.folder / "webhook.secret").write_text("whsec_" + "A" * 32 + "\n")
 
     def was_refused(_: dict[str, Any]) -> bool:
-        states = deliveries_of(chain)
+        states = deliveries_of(cut)
         # An attempt counts from its beginning; what came of it is known a moment later.
         return bool(states) and all(state["last_status"] is not None for state in states)
 
-    chain.fly(was_refused, TIMEOUT_S)
-    assert chain.sink.refused > 0
-    assert chain.sink.deliveries == []
-    assert {(state["state"], state["last_status"]) for state in chain.last_deliveries} == {("waiting", 400)}
+    cut.fly(was_refused, TIMEOUT_S)
+    assert cut.sink.refused > 0
+    assert cut.sink.deliveries == []
+    assert {(state["state"], state["last_status"]) for state in cut.last_deliveries} == {("waiting", 400)}
 
 
 def deliveries_of(chain: Chain) -> list[dict[str, Any]]:
