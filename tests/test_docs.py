@@ -4,6 +4,7 @@ and every command, file and link that they name is there."""
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
 import shlex
 import tomllib
@@ -151,6 +152,12 @@ def test_px4_says_that_it_has_not_flown() -> None:
         )
 
 
+def test_every_marker_of_the_tests_is_explained() -> None:
+    markers = tomllib.loads(text_of("pyproject.toml"))["tool"]["pytest"]["ini_options"]["markers"]
+    document = text_of("CONTRIBUTING.md")
+    assert [line for line in markers if f"| `{line.partition(':')[0]}` |" not in document] == []
+
+
 # --- what the documents have is there -----------------------------------------------------------------
 
 
@@ -202,6 +209,14 @@ def test_the_commands_were_found() -> None:
     assert len(commands_in_documents()) > 20
 
 
+@pytest.mark.parametrize(("name", "body"), fenced("sh"))
+def test_what_make_and_python_are_told_to_run_is_there(name: str, body: str) -> None:
+    targets = re.findall(r"^([a-z]+):", text_of("Makefile"), re.MULTILINE)
+    assert set(re.findall(r"^(?:\w+=\S+ )*make ([a-z]+)", body, re.MULTILINE)) <= set(targets)
+    for module in re.findall(r"python -m (tests[.\w]*)", body):
+        assert importlib.util.find_spec(module), module
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=named)
 def test_a_link_leads_somewhere(path: Path) -> None:
     text = FENCE.sub("", path.read_text(encoding="utf-8"))
@@ -214,6 +229,14 @@ def test_a_link_leads_somewhere(path: Path) -> None:
         if not place.exists() or (anchor and anchor not in anchors(place)):
             broken.append(target)
     assert broken == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=named)
+def test_a_file_that_a_document_names_is_there(path: Path) -> None:
+    files = re.findall(
+        rf"`((?:{'|'.join((*SHIPPED, 'tests'))})/[\w/.*-]+)`", path.read_text(encoding="utf-8")
+    )
+    assert [file for file in files if not list(ROOT.glob(file))] == []
 
 
 def anchors(path: Path) -> set[str]:
