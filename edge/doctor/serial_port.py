@@ -43,6 +43,7 @@ class SerialPort:
     """Of the user that the agent's service runs as; None where there is none."""
     holders: Sequence[Process]
     modem_manager: bool
+    """It runs, and no rule of udev tells it to ignore anything."""
     is_console: bool
     """The kernel talks on it, or a log-in waits there."""
     others: Sequence[str]
@@ -100,12 +101,10 @@ def _alone(port: SerialPort) -> Check:
         return Check(name, None, f"{words} has it open", remedy)
     if port.modem_manager and re.match(r"/dev/tty(ACM|USB)", port.device):
         remedy = (
-            "sudo systemctl disable --now ModemManager; where a 4G modem needs it, let udev tell it to "
-            "ignore the autopilot (ID_MM_DEVICE_IGNORE): hardware/network.md"
+            "sudo systemctl disable --now ModemManager; where a 4G modem needs it, tell it by udev to ignore "
+            "the autopilot, as hardware/companion's rules do: hardware/network.md#4g"
         )
-        return Check(
-            name, False, "ModemManager runs: it tries every USB port for a modem when it appears", remedy
-        )
+        return Check(name, None, "ModemManager runs, and may try it for a modem", remedy)
     return Check(name, True, "as far as this user sees")
 
 
@@ -143,7 +142,7 @@ def look_at_serial_port(host: Host, name: str, baud: int) -> SerialPort:
         user=getpass.getuser(),
         service_groups=host.groups_of(SERVICE_USER),
         holders=host.holders(device),
-        modem_manager="ModemManager" in names,
+        modem_manager="ModemManager" in names and not _has_ignore_rule(host),
         is_console=base in consoles or _has_log_in(host, base),
         others=[port for pattern in PORTS for port in host.found(pattern)],
     )
@@ -154,6 +153,11 @@ def _has_log_in(host: Host, base: str) -> bool:
     unit = f"serial-getty@{base}.service"
     state = host.said("systemctl", "show", "-p", "ActiveState", "--value", unit) or ""
     return state.strip() == "active"
+
+
+def _has_ignore_rule(host: Host) -> bool:
+    rules = host.found("/etc/udev/rules.d/*.rules")
+    return any("ID_MM_DEVICE_IGNORE" in (host.text(rule) or "") for rule in rules)
 
 
 def _group_of(host: Host, device: str) -> str:

@@ -14,6 +14,7 @@ from edge.doctor.serial_port import SerialPort, judge_serial_port, look_at_seria
 from tests.edge.doctor.hosts import host_of, process
 from tests.flight.far_ends import Cable
 
+RULES = Path(__file__).parents[3] / "hardware/companion/70-emberwatch.rules"
 WELL = SerialPort(
     name="/dev/ttyAMA0",
     baud=921600,
@@ -56,7 +57,7 @@ def test_a_port_that_is_ours_passes() -> None:
         ({"holders": (Process(5, "agetty"),)}, "nobody else on it", False, "console"),
         ({"holders": (Process(6, "mavlink-routerd"),)}, "nobody else on it", False, "mavlink-routerd (6)"),
         ({"holders": (Process(7, "emberwatch"),)}, "nobody else on it", None, "emberwatch (7)"),
-        ({"device": "/dev/ttyACM0", "modem_manager": True}, "nobody else on it", False, "ModemManager"),
+        ({"device": "/dev/ttyACM0", "modem_manager": True}, "nobody else on it", None, "ModemManager"),
         ({"modem_manager": True}, "nobody else on it", True, ""),
         ({"baud": 57600}, "speed of the port", False, "57600 baud is too slow"),
         ({"baud": 57600, "device": "/dev/ttyACM0"}, "speed of the port", True, "no baud rate"),
@@ -97,6 +98,13 @@ def test_everything_about_a_port_is_read_from_the_computers_files(tmp_path: Path
     assert port.modem_manager
     assert not port.is_console
     assert port.others == ["/dev/autopilot", "/dev/ttyACM0"]
+
+
+def test_a_rule_that_keeps_modem_manager_away_is_seen(tmp_path: Path) -> None:
+    """As ours does."""
+    process(tmp_path, 321, "ModemManager")
+    files = {"/dev/ttyACM0": "", "/etc/udev/rules.d/70-emberwatch.rules": RULES.read_text()}
+    assert not look_at_serial_port(host_of(tmp_path, files), "/dev/ttyACM0", 921600).modem_manager
 
 
 @pytest.mark.parametrize("how", ["kernel", "log-in"])
