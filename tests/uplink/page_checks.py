@@ -20,6 +20,8 @@ UI = Path(__file__).parents[2] / "uplink/station/ui"
 AXE = UI / "node_modules/axe-core/axe.min.js"
 FAULTS = Path(__file__).parent / "page_faults.js"
 SIZES = [(1366, 768), (1920, 1080), (1024, 768), (390, 844)]
+NARROW = SIZES[2:]
+"""Where other words may not fit, once the first do at every size."""
 SHOTS = os.environ.get("EMBERWATCH_SHOTS", "")
 GRAVE = ("serious", "critical")
 

@@ -8,10 +8,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Request, expect
 
-from .makers import HOME, OTHER_DRONE, make_alert, make_patrol
-from .page_checks import axe, misfits
+from .makers import HOME, OTHER_DRONE, eventually, make_alert, make_patrol
+from .page_checks import NARROW, SIZES, axe, misfits
 from .page_harness import BROWSER, Ground, fire, make_photo
 from .tip_makers import feature
 
@@ -47,11 +47,30 @@ async def much(ground: Ground) -> None:
     assert answer.status_code == 201, answer.text
 
 
-async def settled(page: Page, view: str) -> None:
-    await page.evaluate("(view) => { location.hash = `#/${view}`; }", view)
-    await expect(page.locator("main")).to_be_visible()
-    await expect(page.get_by_text(re.compile("^(Loading|正在加载)"))).to_have_count(0)
-    await page.wait_for_load_state("networkidle")
+class Visitor:
+    """Goes from view to view, and waits until nothing is asked for any more."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._asked: set[Request] = set()
+        page.on("request", self._begin)
+        page.on("requestfinished", self._end)
+        page.on("requestfailed", self._end)
+
+    def _begin(self, request: Request) -> None:
+        self._asked.add(request)
+
+    def _end(self, request: Request) -> None:
+        self._asked.discard(request)
+
+    async def to(self, view: str) -> None:
+        await self._page.evaluate("(view) => { location.hash = `#/${view}`; }", view)
+        await expect(self._page.locator("main")).to_be_visible()
+        await expect(self._page.get_by_text(re.compile("^(Loading|正在加载)"))).to_have_count(0)
+        await eventually(lambda: not self._asked)
+        await self._page.evaluate(
+            "() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
+        )
 
 
 async def choose(page: Page, option: str) -> None:
@@ -66,18 +85,19 @@ async def test_everybody_can_read_and_use_every_view(ground: Ground) -> None:
     await much(ground)
     page = await ground.page("Ada", with_map=True, color_scheme="dark")
     await expect(page.locator("[data-drone]")).to_have_count(2)
+    visitor = Visitor(page)
     wrong: dict[str, list[str]] = {}
-    for language, name in (("en", "English"), ("zh", "简体中文")):
+    for language, name, sizes in (("en", "English", SIZES), ("zh", "简体中文", NARROW)):
         await choose(page, name)
         for view in VIEWS:
-            await settled(page, view)
+            await visitor.to(view)
             wrong[f"{view} {language}"] = await axe(page)
-            for (width, height), found in (await misfits(page, f"{view}-{language}")).items():
+            for (width, height), found in (await misfits(page, f"{view}-{language}", sizes)).items():
                 wrong[f"{view} {language} {width}×{height}"] = found
     for look in LOOKS:
         await choose(page, {"light": "浅色", "sun": "强光"}[look])
         for view in VIEWS:
-            await settled(page, view)
+            await visitor.to(view)
             wrong[f"{view} {look}"] = await axe(page, only=["color-contrast"])
     lines = [f"{where}: {one}" for where, found in wrong.items() for one in found]
     assert not lines, "\n".join(lines)
@@ -85,9 +105,10 @@ async def test_everybody_can_read_and_use_every_view(ground: Ground) -> None:
 
 async def test_each_view_has_its_title_one_main_part_and_headings_in_order(ground: Ground) -> None:
     page = await ground.page("Ada")
+    visitor = Visitor(page)
     titles = set()
     for view in VIEWS:
-        await settled(page, view)
+        await visitor.to(view)
         titles.add(await page.title())
         await expect(page.get_by_role("main")).to_have_count(1)
         await expect(page.get_by_role("banner")).to_have_count(1)

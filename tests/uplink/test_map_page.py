@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from playwright.async_api import Page, expect
 
 from uplink.ground import DroneGround, FenceZone
+from uplink.messages import OrderKind
 
-from .makers import DRONE, HOME, make_patrol
+from .makers import DRONE, HOME, eventually, make_patrol
 from .map_makers import (
     as_metadata,
     coloured,
@@ -24,7 +25,8 @@ from .map_makers import (
     write_mbtiles,
     write_pmtiles,
 )
-from .page_harness import BROWSER, Ground
+from .page_hands import Mouse
+from .page_harness import BROWSER, READY, Ground
 from .test_ground import searched
 
 pytestmark = BROWSER
@@ -166,6 +168,58 @@ async def test_vector_tiles_searched_ground_and_fences_are_drawn_and_explained(o
     await page.get_by_role("checkbox", name="Fence, no-fly areas").uncheck()
     await until(page, lambda seen: seen.std() < hatched.std() - 4, "it is taken off")
     await expect(panel.get_by_text("No-fly area", exact=True)).to_have_count(0)
+
+
+async def test_a_drone_is_sent_to_where_the_map_was_pointed_at_by_finger_mouse_or_key(ground: Ground) -> None:
+    kestrel = await ground.drone()
+    kestrel.says |= {"armed": True, "mode": "AUTO", "control": "granted", "granted_by": "Pia"}
+    kestrel.says |= {"height_home_m": 61.0, "height_agl_m": 58.0}
+    kestrel.says["patrol"] = READY | {"phase": "flying", "item": 7}
+    kestrel.answers[OrderKind.GO_TO] = "420 m in about 84 s"
+    page = await ground.page("Pia", with_map=True, touch=True, size=SIZE)
+    await expect(page.locator(f"[data-drone='{DRONE}']")).to_have_count(1)
+    await page.get_by_role("button", name="Take control").click()
+    card = page.get_by_role("region", name="This place")
+
+    finger = await page.context.new_cdp_session(page)
+    await finger.send(
+        "Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": 120, "y": 260}]}
+    )
+    await expect(card).to_be_visible()  # while it is still there
+    await finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    touched = await card.locator("[data-notation='wgs84']").text_content()
+    await page.get_by_role("button", name="Layers").click()
+    await page.mouse.click(150, 240, button="right")
+    wgs84 = card.locator("[data-notation='wgs84']")
+    await expect(wgs84).not_to_have_text(touched or "")
+    there = await wgs84.text_content()
+    await card.get_by_role("button", name="Go there").click()
+    sheet = page.get_by_role("dialog", name="Send Kestrel")
+    await expect(sheet).to_contain_text("It would: 420 m in about 84 s")
+    await Mouse(page).hold(sheet.get_by_role("button", name="Send Kestrel"))
+    await eventually(lambda: OrderKind.GO_TO in kestrel.kinds)
+    sent = kestrel.orders[-1].place
+    assert sent is not None
+    assert f"{sent.lat_deg:.5f}, {sent.lon_deg:.5f}" == there
+    await expect(card).to_have_count(0)
+
+    await page.keyboard.press("p")
+    await expect(card.get_by_role("button", name="Close")).to_be_focused()
+    await page.keyboard.press("Escape")
+    await expect(card).to_have_count(0)
+    await page.keyboard.press("p")
+    await card.get_by_role("button", name="Measure from here").press("Enter")
+    await page.keyboard.press("ArrowRight")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("region", name="Measure").locator("[data-length]")).to_contain_text("m")
+    await page.keyboard.press("Escape")
+    for number in (1, 2):
+        await page.keyboard.press("p")
+        await card.get_by_role("button", name="Patrol point here").press("Enter")
+        await expect(page.get_by_label(f"Corner {number}", exact=True)).to_be_visible()
+        await expect(page.get_by_label(f"Corner {number + 1}", exact=True)).to_have_count(0)
+        await page.evaluate("location.hash = '#/fly'")
+        await expect(page.locator(f"[data-drone='{DRONE}']")).to_have_count(1)
 
 
 async def test_places_are_read_in_every_notation_and_measured_with_keys_alone(open_ground: Ground) -> None:

@@ -9,11 +9,13 @@ import type {
   LatLon,
   PatrolDraft,
   PatrolFile,
+  PatrolKind,
   PatrolPreview,
   PatrolSummary,
   StoredPatrol,
 } from "./answers.ts";
 import {
+  asKind,
   begun,
   crossings,
   done,
@@ -89,9 +91,17 @@ class Patrols {
     return true;
   }
 
-  begin(): void {
-    this.#show(newDraft(page.t("patrolUnnamed", { n: (this.list?.length ?? 0) + 1 })), null);
+  begin(kind: Exclude<PatrolKind, "plan"> = "area"): void {
+    const draft = newDraft(page.t("patrolUnnamed", { n: (this.list?.length ?? 0) + 1 }));
+    this.#show({ ...draft, patrol: asKind(draft.patrol, kind) }, null);
     this.drawing = true;
+  }
+
+  /** A place that was pointed at elsewhere: the next corner of what is being drawn, or the first point of a new patrol. */
+  goOnAt(at: LatLon): void {
+    if (!this.steps || this.stored) this.begin("points");
+    this.place(at);
+    this.fit++;
   }
 
   close(): void {

@@ -5,6 +5,8 @@ export const aircraft = {
   mode: "Mode",
   armed: "Armed",
   disarmed: "Disarmed",
+  telemetryAll: "All",
+  telemetryLess: "Less",
   heightHome: "Above home",
   heightAgl: "Above ground",
   heightAmsl: "Above sea",

@@ -7,6 +7,8 @@ export const aircraft: Record<keyof typeof words, string> = {
   mode: "模式",
   armed: "已解锁",
   disarmed: "未解锁",
+  telemetryAll: "全部",
+  telemetryLess: "收起",
   heightHome: "距起飞点高",
   heightAgl: "离地高度",
   heightAmsl: "海拔高度",
