@@ -18,6 +18,7 @@ from uuid6 import uuid7
 
 from edge.airborne import Airborne
 from edge.alerts import REMEMBERED_ALERTS
+from edge.camera_eye import Second
 from edge.config import AgentConfig
 from edge.drone_state import drone_state
 from edge.fixed_agent import FixedAgent
@@ -152,6 +153,15 @@ def vehicle_of(config: AgentConfig, *, read_only: bool = False) -> Vehicle:
     )
 
 
+def second_airborne(config: AgentConfig, vehicle: Vehicle) -> Second | None:
+    """The thermal camera beside the colour one, if there is one. Raises CameraProfileError."""
+    section = config.second_camera
+    if section is None:
+        return None
+    camera = section.optics()
+    return Second(Airborne.of(section, camera, vehicle), camera)
+
+
 class Agent:
     """One drone's agent. Everything it is made of is given to it or read from its configuration."""
 
@@ -169,16 +179,18 @@ class Agent:
         self._vehicle = vehicle
         self._outbox = outbox
         self._terrain = config.terrain.open()
-        self._camera = config.camera.optics()
+        self._camera = config.main_camera.optics()
         patrol = self._patrol()
         flight = PatrolFlight(vehicle, patrol, config.data_dir / "patrol.json") if patrol else None
-        carrier = Airborne(
-            vehicle,
-            mount_pitch_deg=config.camera.mount_pitch_deg,
-            offset_rpy_deg=self._camera.offset_rpy_deg,
-        )
         self.watch = Watch(
-            config, carrier, outbox, self._camera, self._terrain, first_child=first_child, new_id=new_id
+            config,
+            Airborne.of(config.main_camera, self._camera, vehicle),
+            outbox,
+            self._camera,
+            self._terrain,
+            second=second_airborne(config, vehicle),
+            first_child=first_child,
+            new_id=new_id,
         )
         self._pilot_told = PilotTold(time.monotonic())
         depot = PatrolDepot(config.data_dir, get_patrol)
@@ -221,7 +233,7 @@ class Agent:
         self._vehicle.feed()
         telemetry = self._vehicle.telemetry
         mode = telemetry.mode if telemetry.linked else "no autopilot"
-        seeing = self.watch.health.state(now_s)
+        seeing = self.watch.seeing(now_s)
         news = self._pilot_told.news(seeing, now_s) if telemetry.linked else None
         if news is not None:
             self._vehicle.tell(news.text, CRITICAL if news.alarm else NOTICE)

@@ -7,6 +7,8 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from edge.carrier import TimeSource
+from edge.config import CameraSection, ThermalSection
+from edge.optics import Camera
 from edge.pose import Pose, PoseBuffer, PoseUnavailable
 from edge.stillness import Stillness
 from flight.listeners import Listeners
@@ -20,13 +22,25 @@ class Airborne:
 
     still_s = None
 
+    @classmethod
+    def of(cls, section: CameraSection, camera: Camera, vehicle: Vehicle) -> Airborne:
+        """The camera of a section of the configuration."""
+        return cls(
+            vehicle,
+            mount_pitch_deg=section.mount_pitch_deg,
+            offset_rpy_deg=camera.offset_rpy_deg,
+            on_gimbal=not isinstance(section, ThermalSection) or section.on_gimbal,
+        )
+
     def __init__(
         self,
         vehicle: Vehicle,
         *,
         mount_pitch_deg: float,
         offset_rpy_deg: tuple[float, float, float] = (0.0, 0.0, 0.0),
+        on_gimbal: bool = True,
     ) -> None:
+        """``on_gimbal``: where a gimbal reports, its angles are the camera's; else it is bolted on."""
         self._vehicle = vehicle
         self.poses = PoseBuffer(mount_pitch_deg=mount_pitch_deg, offset_rpy_deg=offset_rpy_deg)
         self.on_moved: Listeners[[]] = Listeners("poses")
@@ -34,7 +48,8 @@ class Airborne:
         telemetry = vehicle.telemetry
         telemetry.on_attitude.append(self.poses.add_attitude)
         telemetry.on_position.append(self.poses.add_position)
-        telemetry.on_gimbal.append(self.poses.add_gimbal)
+        if on_gimbal:
+            telemetry.on_gimbal.append(self.poses.add_gimbal)
         telemetry.on_reboot.append(self._rebooted)
 
     @property

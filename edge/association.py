@@ -90,8 +90,9 @@ def is_part_of(
     sighting: Sighting, track: Track, look: Look, config: HotspotConfig, fusion: Fusion[UUID]
 ) -> bool:
     """Whether a box that is left over belongs to a hotspot that another box of this look has already hit."""
-    if sighting.box is not None and track.extent is not None:
-        a, b = np.array([sighting.box]), np.array([track.extent])
+    extent = track.views[look.eye].extent
+    if sighting.box is not None and extent is not None:
+        a, b = np.array([sighting.box]), np.array([extent])
         size_px = max(*(a[0, 2:] - a[0, :2]), *(b[0, 2:] - b[0, :2]))
         if _gap(a, b)[0, 0] <= ADJACENT_GAP * size_px:
             return True
@@ -151,7 +152,8 @@ def has_jumped(old: Track, new: Track) -> bool:
 
 def is_on_lens(track: Track, look: Look) -> bool:
     """Whether its box keeps its place in the picture while the ground moves on below: dirt, a reflection."""
-    first, now = track.first.sighting, track.latest.sighting
+    view = track.views[look.eye]
+    first, now = view.first.sighting, view.latest.sighting
     if first.lat_deg is None or first.lon_deg is None or first.alt_amsl_m is None or now.box is None:
         return False
     assert first.covariance_m2 is not None  # noqa: S101 - it has a place
@@ -218,10 +220,10 @@ class _Places:
             places._set_view(i, latest.sighting, look)
             places.bearing_deg[i] = track.bearing_deg
             places.is_smoke[i] = latest.sighting.label == "smoke"
-            age_s = look.at_s - latest.at_s
-            places.is_recent[i] = age_s <= VIEW_MEMORY_S
-            if age_s <= BOX_MEMORY_S:
-                places.box[i] = track.extent or _NO_BOX
+            places.is_recent[i] = look.at_s - latest.at_s <= VIEW_MEMORY_S
+            view = track.views.get(look.eye)
+            if view is not None and look.at_s - view.latest.at_s <= BOX_MEMORY_S:
+                places.box[i] = view.extent or _NO_BOX
             place = track.place
             if place is not None:
                 places.has_place[i], places.is_long[i] = True, track.is_vague

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import cv2
 import numpy as np
@@ -60,6 +60,10 @@ class Frame:
     monotonic_s: float
     seq: int
     source: str
+    kelvin: NDArray[np.float32] | None = None
+    """Of a thermal camera: its temperatures, of which ``image`` is a picture in false colours."""
+    span_c: tuple[float, float] | None = None
+    """The temperatures at the ends of those colours."""
 
 
 class CameraSource(Protocol):
@@ -100,7 +104,7 @@ def open_camera(
         return LiveCamera(source, cv2.CAP_FFMPEG, clock)
     if scheme == "v4l2" or source.startswith("/dev/"):
         device = f"/dev/video{rest}" if rest.isdigit() else rest if scheme == "v4l2" else source
-        return _open_device(device, clock)
+        return open_device(device, clock)
     if scheme == "folder":
         return FolderCamera(Path(rest), fps or FOLDER_FRAMES_PER_S, loop, clock)
     path = Path(rest if scheme == "file" else source)
@@ -200,16 +204,26 @@ class VideoCamera:
 class FolderCamera:
     """The photos of one folder in the order of their names, at a steady pace; none is dropped."""
 
-    def __init__(self, path: Path, fps: float, loop: bool, clock: Clock) -> None:
+    def __init__(
+        self,
+        path: Path,
+        fps: float,
+        loop: bool,
+        clock: Clock,
+        *,
+        suffixes: frozenset[str] = IMAGE_SUFFIXES,
+        read: Callable[[Path], NDArray[Any]] = lambda photo: read_photo(photo).image,
+    ) -> None:
         self._source = shown(path)
         self._loop = loop
         self._clock = clock
         self._period_s = 1.0 / fps
+        self._read_photo = read
         try:
             self._photos = sorted(
                 photo
                 for photo in path.iterdir()
-                if photo.suffix.lower() in IMAGE_SUFFIXES and not photo.name.startswith(".")
+                if photo.suffix.lower() in suffixes and not photo.name.startswith(".")
             )
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
@@ -217,7 +231,7 @@ class FolderCamera:
         if not self._photos:
             raise CameraError(
                 f"Folder {self._source} holds no photos.",
-                hint=f"Photos are files ending in {', '.join(sorted(IMAGE_SUFFIXES))}.",
+                hint=f"Photos are files ending in {', '.join(sorted(suffixes))}.",
             )
         self._next = 0
         self._seq = 0
@@ -240,7 +254,7 @@ class FolderCamera:
     def close(self) -> None:
         self._photos.clear()
 
-    def _next_image(self) -> NDArray[np.uint8]:
+    def _next_image(self) -> NDArray[Any]:
         while True:
             if self._next == len(self._photos):
                 if len(self._broken) == len(self._photos):
@@ -251,7 +265,7 @@ class FolderCamera:
             photo = self._photos[self._next]
             self._next += 1
             try:
-                return read_photo(photo).image
+                return self._read_photo(photo)
             except ImageError as error:
                 if photo not in self._broken:
                     log.warning("photo skipped: %s", error.message)
@@ -261,7 +275,9 @@ class FolderCamera:
 class LiveCamera:
     """A network stream or a device. When it falls silent it is opened again, for as long as it takes."""
 
-    def __init__(self, address: str, backend: int, clock: Clock) -> None:
+    def __init__(self, address: str, backend: int, clock: Clock, *, raw: bool = False) -> None:
+        """``raw``: 16-bit values as the device has them (Y16), not a picture in colours."""
+        self._raw = raw
         self._address = address
         self._backend = backend
         self._clock = clock
@@ -307,6 +323,9 @@ class LiveCamera:
             capture.open(self._address, self._backend)
             # One buffer: the frame that is read is the newest. Drivers that cannot do it say no.
             capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+            if self._raw:
+                capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"Y16 "))
+                capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
         return capture if capture.isOpened() else None
 
     def _lost(self) -> None:
@@ -329,9 +348,10 @@ class LiveCamera:
         return self._capture is not None
 
 
-def _open_device(device: str, clock: Clock) -> CameraSource:
+def open_device(device: str, clock: Clock, *, raw: bool = False) -> CameraSource:
+    """A V4L2 device; ``raw`` as `LiveCamera` has it. Raises CameraError."""
     if not Path(device).exists():
         present = ", ".join(sorted(shown(path) for path in Path("/dev").glob("video*")))
         there = f"There are: {present}." if present else "This machine has no video device."
         raise CameraError(f"No such device: {shown(device)}.", hint=there)
-    return LiveCamera(device, cv2.CAP_V4L2, clock)
+    return LiveCamera(device, cv2.CAP_V4L2, clock, raw=raw)

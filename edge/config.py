@@ -157,6 +157,50 @@ class CameraSection(Section):
         return Camera.load(self.profile, zoom=self.zoom)
 
 
+class ThermalSection(CameraSection):
+    """A thermal camera with 16-bit temperatures: beside `[agent.camera]`, or alone in its place."""
+
+    source: Annotated[str, AfterValidator(_source_beside_the_file)] = Field(
+        description="a folder of 16-bit TIFFs, one TIFF with many pages, /dev/video2 (Y16), or `virtual`"
+    )
+    profile: Annotated[str, AfterValidator(_profile_beside_the_file)] = Field(
+        "flir_lepton_3_5", description="a name in hardware/cameras, or the path of a .toml like them"
+    )
+    kelvin_per_count: float = Field(
+        0.01,
+        gt=0,
+        le=1,
+        description="of its 16-bit values, which count from absolute zero (TLinear: 0.01 or 0.1)",
+    )
+    hottest_c: float = Field(
+        140.0, ge=50, le=3000, description="where it saturates in the gain mode that it is set to"
+    )
+    floor_c: float = Field(40.0, ge=0, le=500, description="a hot spot reads this at least")
+    contrast_k: float = Field(15.0, ge=2, le=500, description="and so much more than what is around it")
+    threshold: float = Field(
+        0.5, gt=0, lt=1, description="least probability of a hot spot that counts as a fire"
+    )
+    on_gimbal: bool = Field(
+        True, description="false: bolted to the airframe at `mount_pitch_deg`, whatever a gimbal does"
+    )
+    offset_roll_deg: float = Field(
+        0.0,
+        ge=-180,
+        le=180,
+        description="to the gimbal or mount, beside the profile's own: about the boresight",
+    )
+    offset_pitch_deg: float = Field(0.0, ge=-90, le=90, description="positive: it looks above the gimbal")
+    offset_yaw_deg: float = Field(0.0, ge=-180, le=180, description="positive: it looks right of the gimbal")
+
+    def optics(self) -> Camera:
+        from dataclasses import replace
+
+        camera = super().optics()
+        roll, pitch, yaw = camera.offset_rpy_deg
+        turned = (roll + self.offset_roll_deg, pitch + self.offset_pitch_deg, yaw + self.offset_yaw_deg)
+        return replace(camera, offset_rpy_deg=turned)
+
+
 def _model_file(value: object) -> object:
     return model_file(value) if isinstance(value, str) else value
 
@@ -339,6 +383,16 @@ class VirtualSection(Section):
     truth_url: str = Field(
         "udpin:127.0.0.1:14660", description="where the virtual drone says where it truly is"
     )
+    thermal_truth_url: str = Field(
+        "udpin:127.0.0.1:14661",
+        description="the same for `thermal.source`: each camera has a port of its own",
+    )
+    hour: float = Field(
+        12.0,
+        ge=0,
+        lt=24,
+        description="solar time: how warm the world is, and that it is dark to a colour camera from 19 to 5",
+    )
 
 
 # What only a vehicle has.
@@ -360,7 +414,8 @@ class AgentConfig(Section):
     mavlink: MavlinkSection = MavlinkSection()
     control: ControlSection = ControlSection()
     limits: LimitsSection = LimitsSection()
-    camera: CameraSection
+    camera: CameraSection | None = None
+    thermal: ThermalSection | None = None
     detector: DetectorSection = DetectorSection()
     terrain: TerrainSection = TerrainSection()
     patrol: PatrolSection = PatrolSection()
@@ -375,6 +430,24 @@ class AgentConfig(Section):
     zones: list[ZoneSection] = Field(
         default_factory=list, max_length=200, description="ground where fire is known and allowed"
     )
+
+    @property
+    def main_camera(self) -> CameraSection:
+        """The colour camera, or the thermal one where that is alone: what is flown and shown by."""
+        camera = self.camera or self.thermal
+        assert camera is not None  # noqa: S101 - see below
+        return camera
+
+    @property
+    def second_camera(self) -> ThermalSection | None:
+        """The thermal camera beside the colour one."""
+        return self.thermal if self.camera is not None else None
+
+    @model_validator(mode="after")
+    def _something_looks(self) -> Self:
+        if self.camera is None and self.thermal is None:
+            raise ValueError("nothing looks at the ground: add [agent.camera], [agent.thermal], or both")
+        return self
 
     @model_validator(mode="after")
     def _a_mast_does_not_fly(self) -> Self:

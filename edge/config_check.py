@@ -54,7 +54,9 @@ def _of_agent(agent: AgentConfig) -> Iterator[Mistake]:
         )
     if signing_key_file is not None:
         yield from _tried(("agent", "mavlink", "signing_key_file"), lambda: read_key(signing_key_file))
-    yield from _tried(("agent", "camera", "profile"), agent.camera.optics)
+    for name, section in (("camera", agent.camera), ("thermal", agent.thermal)):
+        if section is not None:
+            yield from _tried(("agent", name, "profile"), section.optics)
     model = agent.detector.model
     if model is not None and not model.is_file():
         yield ("agent", "detector", "model"), f"the model {model} does not exist"

@@ -78,7 +78,7 @@ def drone_state(
     if position is not None:
         place = Position(lat_deg=position.lat_deg, lon_deg=position.lon_deg, alt_amsl_m=position.alt_amsl_m)
     ring: list[tuple[float, float]] = []
-    if not watch.health.state(now_s).reason and watch.pose is not None:
+    if not watch.seeing(now_s).reason and watch.pose is not None:
         ring = footprint(watch.pose, camera, terrain, max_range_m=FOOTPRINT_RANGE_M)
     facts = watch_facts(config, watch, outbox, now_s)
     return DroneState(
@@ -121,7 +121,7 @@ def drone_state(
 
 def watch_facts(config: AgentConfig, watch: Watch, outbox: Outbox, now_s: float) -> dict[str, Any]:
     """The fields of a state that are the same whatever carries the camera."""
-    seeing = watch.health.state(now_s)
+    seeing = watch.seeing(now_s)
     utc = datetime.now(tz=UTC)
     return {
         "drone_id": config.drone.id,
@@ -138,7 +138,7 @@ def watch_facts(config: AgentConfig, watch: Watch, outbox: Outbox, now_s: float)
         "frames_dropped": watch.frames_dropped,
         "alerts_waiting": outbox.waiting(),
         "outbox": _outbox(outbox),
-        "alarms": [alarm[:256] for alarm in outbox.alarms()],
+        "alarms": [alarm[:256] for alarm in (watch.half_blind(now_s), *outbox.alarms()) if alarm],
         "suppressed": [_suppressed(one) for one in watch.zones.suppressed[:MOST_SUPPRESSED]],
         "suppressed_ever": watch.zones.suppressed_ever,
     }

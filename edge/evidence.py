@@ -27,6 +27,8 @@ class Picture:
     width_px: int
     height_px: int
     captured_at: datetime
+    span_c: tuple[float, float] | None = None
+    """The temperatures at the ends of a thermal frame's false colours."""
 
     def as_evidence(
         self,

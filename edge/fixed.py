@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from edge.camera_eye import Second
 from edge.carrier import TimeSource
+from edge.config import AgentConfig
 from edge.fixed_section import FixedSection
 from edge.pose import Pose, PoseSigmas, camera_rotation
 from edge.stillness import UNCHANGED
@@ -38,8 +40,15 @@ class FixedMount:
     still_s = STILL_S
     on_duty = True
 
-    def __init__(self, section: FixedSection, terrain: Terrain | None) -> None:
-        """Raises FixedCameraError where its height cannot be told, or is below the ground."""
+    def __init__(
+        self,
+        section: FixedSection,
+        terrain: Terrain | None,
+        offset_rpy_deg: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    ) -> None:
+        """``offset_rpy_deg`` turns a second camera away from the one whose angles the section has.
+
+        Raises FixedCameraError where its height cannot be told, or is below the ground."""
         self.on_moved: Listeners[[]] = Listeners("poses")
         self.lat_deg, self.lon_deg = section.lat_deg, section.lon_deg
         self.alt_amsl_m, self.height_agl_m = heights_of(section, terrain)
@@ -52,7 +61,8 @@ class FixedMount:
             gimbal_deg=0.0,
             time_s=0.0,
         )
-        self._camera_to_enu = rotation_of(section.heading_deg, section.pitch_deg, section.roll_deg)
+        angles = section.heading_deg, section.pitch_deg, section.roll_deg
+        self._camera_to_enu = rotation_of(*angles, offset_rpy_deg)
         self._changed_s: float | None = None
 
     async def must_go_on(self) -> bool:
@@ -86,6 +96,14 @@ class FixedMount:
         return pose.boot_s - self._changed_s > STILL_S
 
 
+def second_fixed(config: AgentConfig, section: FixedSection, terrain: Terrain | None) -> Second | None:
+    """The thermal camera beside the colour one, if there is one. Raises CameraProfileError."""
+    if config.second_camera is None:
+        return None
+    camera = config.second_camera.optics()
+    return Second(FixedMount(section, terrain, camera.offset_rpy_deg), camera)
+
+
 def heights_of(section: FixedSection, terrain: Terrain | None) -> tuple[float, float]:
     """Above sea level, and above the ground at the camera's foot. Raises FixedCameraError."""
     alt_amsl_m, height_agl_m = section.alt_amsl_m, section.height_agl_m
@@ -115,6 +133,13 @@ def heights_of(section: FixedSection, terrain: Terrain | None) -> tuple[float, f
     return alt_amsl_m, alt_amsl_m - ground_m
 
 
-def rotation_of(heading_deg: float, pitch_deg: float, roll_deg: float) -> NDArray[np.float64]:
+def rotation_of(
+    heading_deg: float,
+    pitch_deg: float,
+    roll_deg: float,
+    offset_rpy_deg: tuple[float, float, float] = (0.0, 0.0, 0.0),
+) -> NDArray[np.float64]:
     """3x3 camera frame to east, north, up."""
-    return camera_rotation(Rotation.from_euler("ZYX", [heading_deg, pitch_deg, roll_deg], degrees=True))
+    mount = Rotation.from_euler("ZYX", [heading_deg, pitch_deg, roll_deg], degrees=True)
+    offset = Rotation.from_euler("ZYX", offset_rpy_deg[::-1], degrees=True)
+    return camera_rotation(mount * offset)

@@ -14,7 +14,7 @@ from uuid6 import uuid7
 
 from edge.config import AgentConfig
 from edge.drone_state import camera_view, watch_facts
-from edge.fixed import FixedMount
+from edge.fixed import FixedMount, second_fixed
 from edge.fixed_section import FixedSection
 from edge.flying.orders import OrderDesk
 from edge.footprint import footprint
@@ -56,10 +56,17 @@ class FixedAgent:
         self._config = config
         self._outbox = outbox
         terrain = config.terrain.open()
-        self._camera = camera = config.camera.optics()
+        self._camera = camera = config.main_camera.optics()
         self.mount = FixedMount(section, terrain)
         self.watch = Watch(
-            config, self.mount, outbox, camera, terrain, first_child=first_child, new_id=new_id
+            config,
+            self.mount,
+            outbox,
+            camera,
+            terrain,
+            second=second_fixed(config, section, terrain),
+            first_child=first_child,
+            new_id=new_id,
         )
         self.desk = OrderDesk(dict.fromkeys(OrderKind, _refuse))
         self._footprint = footprint(self.mount.pose_at(0.0), camera, terrain, max_range_m=MAX_RANGE_M)
@@ -106,7 +113,7 @@ class FixedAgent:
         )
 
     def _turn(self, now_s: float) -> Turn:
-        return Turn(self.watch.health.state(now_s).words, stands=True)
+        return Turn(self.watch.seeing(now_s).words, stands=True)
 
 
 async def _refuse(_order: Order) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge.config import AgentConfig
-from edge.fixed import FixedMount
+from edge.fixed import FixedMount, second_fixed
 from edge.fixed_section import FixedSection
 from edge.health import Seeing
 from edge.preflight import free_bytes, line, sight_lines, storage_line
@@ -28,10 +28,11 @@ async def fixed_lines(config: AgentConfig, section: FixedSection, *, wait_s: flo
     Raises EmberwatchError for what cannot even be tried.
     """
     terrain = config.terrain.open()
-    mount, camera = FixedMount(section, terrain), config.camera.optics()
+    mount, camera = FixedMount(section, terrain), config.main_camera.optics()
     config.data_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, Outbox(Path(folder) / "outbox.db") as outbox:
-        watch = Watch(config, mount, outbox, camera, terrain)
+        second = second_fixed(config, section, terrain)
+        watch = Watch(config, mount, outbox, camera, terrain, second=second)
         seeing = await _seeing(watch, wait_s)
     return [
         _place(mount, terrain),
@@ -53,11 +54,11 @@ async def _seeing(watch: Watch, wait_s: float) -> Seeing:
             blind = _first(group)
 
     task, end_s = asyncio.create_task(look()), time.monotonic() + wait_s
-    while watch.health.state(time.monotonic()).reason and time.monotonic() < end_s:
+    while watch.seeing(time.monotonic()).reason and time.monotonic() < end_s:
         await asyncio.wait([task], timeout=LOOK_S)
         if task.done():
             break
-    seeing = watch.health.state(time.monotonic())
+    seeing = watch.seeing(time.monotonic())
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     return replace(seeing, state=SeeingState.BLIND, reason=blind) if blind else seeing

@@ -215,13 +215,13 @@ class Fusion(Generic[K]):
                 spot.roughness += ROUGHNESS_GAIN * (missed[i] / 2 - spot.roughness)
                 spot.roughness = max(1.0, spot.roughness)
                 weight[i] /= max(1.0, missed[i] / DOUBTFUL_D2) * spot.roughness
-            fading = math.exp(-elapsed_s / MEMORY_S)
+            fading = math.exp(-max(elapsed_s, 0.0) / MEMORY_S)
             spot.information *= fading
             spot.vector *= fading
             spot.wobble *= fading
             spot.sides *= fading
             alike[i] = spot.seen_from(rays.direction[i], float(weight[i]), sighting.label)
-            spot.at_s, spot.looks = at_s, spot.looks + 1
+            spot.at_s, spot.looks = max(at_s, spot.at_s), spot.looks + 1
             spot.grazing &= sighting.grazing or sighting.slant_range_m is None
             if spot.smoke:
                 spread_m = measured.range_m[i] * sighting.ray_effects[:, :2]

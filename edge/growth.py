@@ -203,6 +203,8 @@ def _view(hotspot: Hotspot) -> Area | None:
     sighting = hotspot.latest.sighting
     if sighting.label != "fire" or sighting.box is None or sighting.camera is None:
         return None
+    if sighting.heat is not None:
+        return None  # blurred over a pixel's neighbours: its box says how large the pixels are
     if hotspot.lat_deg is None or hotspot.lon_deg is None or hotspot.covariance_m2 is None:
         return None
     pose = sighting.pose

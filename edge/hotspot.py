@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from edge.optics import Camera
 from edge.pose import Pose
 from edge.sighting import Method, Sighting
+from edge.vision.report import Eye
 from edge.vision.tile import Tile
 from flight.terrain import Terrain
 
@@ -46,6 +47,8 @@ class Look:
     tiles: tuple[Tile, ...] = ()
     sound: bool = True
     """Whether what it does not show is not there: a black or blurred frame only counts for what it shows."""
+    eye: Eye = "colour"
+    """Which of the agent's cameras looked."""
 
     def magnification(self, pixels: FloatArray) -> float:
         """How many times larger than in the whole frame the detector was shown what is at these pixels
@@ -87,10 +90,12 @@ class Hotspot:
     """From the camera of the latest sighting."""
     first: Seen
     best: Seen
-    """The highest score among sightings of the hotspot's label."""
+    """The highest score among sightings of the hotspot's label; the colour camera's before the thermal's."""
     latest: Seen
     confirmed: Seen | None
     """The sighting that confirmed it."""
+    hottest: Seen | None = None
+    """The thermal sighting with the highest temperature."""
     merged_into: UUID | None = None
     """Set on a lost hotspot that turned out to be this other one."""
 

@@ -55,6 +55,7 @@ class TrackRecord:
     latest: Seen
     confirmed: Seen
     spot: SpotRecord | None = None
+    hottest: Seen | None = None
 
     def later(self, by_s: float) -> TrackRecord:
         """With its instants on a clock that is ahead by so much."""
@@ -64,6 +65,7 @@ class TrackRecord:
             best=_later(self.best, by_s),
             latest=_later(self.latest, by_s),
             confirmed=_later(self.confirmed, by_s),
+            hottest=None if self.hottest is None else _later(self.hottest, by_s),
             spot=None if self.spot is None else replace(self.spot, at_s=self.spot.at_s + by_s),
         )
 

@@ -7,6 +7,7 @@ hotspot. Pure: the time comes with the look, ids from the caller; 20 boxes cost 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -19,6 +20,7 @@ from edge.hotspot_record import TrackerRecord
 from edge.sighting import Sighting
 from edge.track import Telling, Track
 from edge.visibility import should_see
+from edge.vision.report import Eye
 from flight.terrain import Terrain
 
 __all__ = ["Hotspot", "HotspotChange", "HotspotConfig", "HotspotState", "HotspotTracker", "Look", "Seen"]
@@ -30,14 +32,15 @@ MOST_KEPT = 100
 
 
 class HotspotTracker:
-    """Looks in, changes out. Looks come in the order of their capture; one that is late is left out."""
+    """Looks in, changes out. Looks of one camera come in the order of their capture; one that is late is left
+    out. Two cameras' looks are looks of their own, also at the same instant."""
 
     def __init__(self, config: HotspotConfig | None = None, *, new_id: Callable[[], UUID]) -> None:
         self._config = config or HotspotConfig()
         self._new_id = new_id
         self._tracks: list[Track] = []
         self._fusion: Fusion[UUID] = Fusion()
-        self._latest_s: float | None = None
+        self._latest_s: dict[Eye, float] = {}
         self.turned_away = 0
         """Sightings for which there was no room, all hotspots being confirmed."""
 
@@ -75,9 +78,9 @@ class HotspotTracker:
 
     def look(self, look: Look) -> list[HotspotChange]:
         """Take in one frame and return what others should hear of, in no special order."""
-        if self._latest_s is not None and look.at_s <= self._latest_s:
+        if look.at_s <= self._latest_s.get(look.eye, -math.inf):
             return []
-        self._latest_s = look.at_s
+        self._latest_s[look.eye] = look.at_s
         hit: dict[UUID, Track] = {}
         # Fire first: its place is the better one, and smoke is then measured against it.
         for label in ("fire", "smoke"):
@@ -86,7 +89,7 @@ class HotspotTracker:
         unseen = [track for track in self._tracks if track.id not in hit] if look.sound else []
         for track, expected in zip(unseen, should_see(look, unseen), strict=True):
             if expected:
-                track.miss(look.at_s)
+                track.miss(look.at_s, look.eye)
         changes = [change for track in list(hit.values()) for change in self._after_hit(track, look)]
         changes += self._after_miss(hit, look)
         return changes

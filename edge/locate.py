@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,8 @@ from edge.optics import Camera
 from edge.pose import Pose
 from edge.rays import level_axes
 from edge.sighting import SIGMAS_90, Cause, Sighting
+from edge.vision.merge import Found
+from edge.vision.report import Eye
 from flight.local_frame import DEGREES, LocalFrame
 from flight.terrain import FlatTerrain, Terrain
 from models.detection import Detection
@@ -90,6 +92,16 @@ def locate_detections(
 
     All at once costs little more than one."""
     return _locate(feet_of(detections, pose, camera), pose, camera, terrain, max_range_m)
+
+
+def locate_found(
+    found: Sequence[Found], pose: Pose, camera: Camera, terrain: Terrain | None, *, eye: Eye = "colour"
+) -> list[Sighting]:
+    """The same of what one of the agent's cameras found, with how it was found."""
+    return [
+        replace(sighting, magnification=one.magnification, eye=eye, heat=one.heat)
+        for one, sighting in zip(found, locate_detections(found, pose, camera, terrain), strict=True)
+    ]
 
 
 def incidence_deg(sighting: Sighting, terrain: Terrain | None) -> float | None:

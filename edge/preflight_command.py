@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from edge.agent import vehicle_of
+from edge.agent import second_airborne, vehicle_of
 from edge.airborne import Airborne
 from edge.config import AgentConfig
 from edge.fixed_preflight import fixed_lines
@@ -61,8 +61,10 @@ async def preflight(config: AgentConfig, *, wait_s: float, console: Console | No
     vehicle = vehicle_of(config, read_only=True)
     flight = _flight(config, vehicle, terrain)
     with tempfile.TemporaryDirectory() as folder, Outbox(Path(folder) / "outbox.db") as outbox:
-        carrier = Airborne(vehicle, mount_pitch_deg=config.camera.mount_pitch_deg)
-        watch = Watch(config, carrier, outbox, config.camera.optics(), terrain)
+        camera = config.main_camera.optics()
+        carrier = Airborne.of(config.main_camera, camera, vehicle)
+        second = second_airborne(config, vehicle)
+        watch = Watch(config, carrier, outbox, camera, terrain, second=second)
         look = _Look(config, vehicle, watch, flight, terrain)
         await _opened(vehicle, lambda: look.until_steady(wait_s))
     code = _told(console, look.lines)
@@ -201,7 +203,7 @@ class _Look:
             self._blind = _first(group)
 
     def _seeing(self, now_s: float) -> Seeing:
-        seeing = self._watch.health.state(now_s)
+        seeing = self._watch.seeing(now_s)
         return replace(seeing, state=SeeingState.BLIND, reason=self._blind) if self._blind else seeing
 
 

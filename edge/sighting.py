@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from edge.optics import Camera
 from edge.pose import Pose
+from edge.thermal.heat import Heat
+from edge.vision.report import Eye
 
 FloatArray = NDArray[np.float64]
 Method = Literal["dem", "flat", "bearing-only"]
@@ -82,6 +84,10 @@ class Sighting:
     grazing: bool = False
     """The ray meets the ground so flatly that the error is not Gaussian; the covariance has been widened."""
     why: str = ""
+    eye: Eye = "colour"
+    """Which of the agent's cameras saw it."""
+    heat: Heat | None = None
+    """Its temperatures, where that was a thermal one."""
 
 
 def ellipse(covariance_m2: FloatArray, confidence: float = 0.9) -> tuple[float, float, float]:

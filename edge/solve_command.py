@@ -38,7 +38,7 @@ def solve_command(
     """
     console = console or Console()
     if config is not None and profile is None:
-        profile = load_agent_config(config).camera.profile
+        profile = load_agent_config(config).main_camera.profile
     elif config is not None or profile is None:
         raise SolveError("say which lens it is: either --profile NAME or --config FILE")
     camera = Camera.load(profile)

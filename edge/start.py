@@ -15,7 +15,7 @@ async def start_agent(config: AgentConfig) -> None:
     """Run until cancelled. Raises EmberwatchError for what a person can mend before the flight."""
     child = await VisionProcess.start()
     try:
-        child.tell(vision_settings(config, config.camera.optics()))
+        child.tell(vision_settings(config, config.main_camera.optics()))
         from edge.agent import run_agent  # imported here: it takes its time, and the child is loading
 
         await run_agent(config, child)

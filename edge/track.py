@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from enum import Enum, auto
 from uuid import UUID
 
 from edge.hotspot import Hotspot, HotspotConfig, HotspotState, Label, Seen
 from edge.hotspot_record import SpotRecord, TrackRecord
 from edge.place import Place
-from edge.sighting import Sighting
+from edge.sighting import Box, Sighting
+from edge.vision.report import Eye
 
 # Certainty is bounded, so that news can still change it.
 LEAST_LOG_ODDS, MOST_LOG_ODDS = -7.0, 7.0
@@ -38,6 +40,20 @@ class Telling(Enum):
     """What was known of it before is to be forgotten."""
 
 
+@dataclass(slots=True)
+class View:
+    """How one of the agent's cameras has seen it: what another can see is nothing to go by."""
+
+    first: Seen
+    latest: Seen
+    judged_s: float
+    """When it was last seen, or should have been."""
+    extent: Box | None = None
+    """What all its boxes on this camera's latest look cover together."""
+    usual_range_m: float = 0.0
+    """From where it is seen; in a whole frame, so a tile's magnification is taken off."""
+
+
 class Track:
     """Mutable; owned by one HotspotTracker."""
 
@@ -54,17 +70,14 @@ class Track:
         self.place: Place | None = None
         """As the flight's fusion has it."""
         self.bearing_deg = seen.sighting.bearing_deg
-        self.usual_range_m = 0.0
-        """From where it is seen; in a whole frame, so a tile's magnification is taken off."""
         self.first = self.best = self.latest = seen
-        self.extent = seen.sighting.box
-        """What all its boxes on the latest look cover together."""
+        self.hottest: Seen | None = None
+        self.views: dict[Eye, View] = {}
         self.confirmed: Seen | None = None
         self.seen_with: dict[Track, float] = {}
         """How surely it and another are two, because they were boxes of their own on one frame."""
         self._is_smokes_place = False
         self._strays = 0
-        self._judged_s = seen.at_s
         self._said_at_s = -math.inf
         self._said_label: Label = "fire"
         self._said_semi_major_m = math.inf
@@ -106,13 +119,14 @@ class Track:
             fire_looks=self.fire_looks,
             smoke_looks=self.smoke_looks,
             bearing_deg=self.bearing_deg,
-            usual_range_m=self.usual_range_m,
+            usual_range_m=self.views[self.latest.sighting.eye].usual_range_m,
             is_smokes_place=self._is_smokes_place,
             first=self.first,
             best=self.best,
             latest=self.latest,
             confirmed=self.confirmed,
             spot=spot,
+            hottest=self.hottest,
         )
 
     @classmethod
@@ -121,7 +135,11 @@ class Track:
         track = cls(record.id, record.latest, config)
         track.state, track.log_odds, track.looks = record.state, record.log_odds, record.looks
         track.fire_looks, track.smoke_looks = record.fire_looks, record.smoke_looks
-        track.bearing_deg, track.usual_range_m = record.bearing_deg, record.usual_range_m
+        track.bearing_deg, track.hottest = record.bearing_deg, record.hottest
+        latest = record.latest
+        track.views[latest.sighting.eye] = View(
+            latest, latest, latest.at_s, latest.sighting.box, record.usual_range_m
+        )
         track.first, track.best, track.confirmed = record.first, record.best, record.confirmed
         track._is_smokes_place = record.is_smokes_place
         return track
@@ -129,9 +147,12 @@ class Track:
     def hit(self, seen: Seen, *, agrees: bool = True) -> Telling:
         """Seen once more, and what that tells of its place; ``agrees``: with the place it is known at."""
         sighting = seen.sighting
-        self._judged_s = seen.at_s
         is_fire = sighting.label == "fire"
-        first_of_look = self.looks == 0 or seen.at_s > self.latest.at_s
+        view = self.views.get(sighting.eye)
+        first_of_look = view is None or seen.at_s > view.latest.at_s
+        if view is None:
+            view = self.views[sighting.eye] = View(seen, seen, seen.at_s)
+        view.judged_s = seen.at_s
         if first_of_look:
             self.missed = 0
             self.looks += 1
@@ -141,10 +162,14 @@ class Track:
         label_before = self.label
         self.fire_looks += is_fire
         self.smoke_looks += not is_fire
-        telling = self._told(sighting, agrees=agrees)
+        telling = self._told(sighting, view, agrees=agrees)
         # A look's fire is told before its smoke; the fire stays its face.
         if first_of_look or is_fire:
-            self.latest, self.extent = seen, sighting.box
+            view.latest, view.extent = seen, sighting.box
+            if seen.at_s >= self.latest.at_s:  # one camera's frames may arrive later than the other's
+                self.latest = seen
+        if _heat(seen) > _heat(self.hottest):
+            self.hottest = seen
         if _worth(seen, self.label) > _worth(self.best, self.label) or (
             self.label != label_before and sighting.label == self.label
         ):
@@ -153,14 +178,16 @@ class Track:
 
     def add_part(self, sighting: Sighting) -> None:
         """Another box of this look that belongs to it: all it tells is where to look for it next."""
-        a, b = self.extent, sighting.box
-        if a is not None and b is not None and sighting.label == self.latest.sighting.label:
-            self.extent = min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
+        view = self.views[sighting.eye]
+        a, b = view.extent, sighting.box
+        if a is not None and b is not None and sighting.label == view.latest.sighting.label:
+            view.extent = min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
 
-    def miss(self, at_s: float) -> None:
-        """A look that should have seen it did not. It says more the longer ago the last one was that did, or
-        should have: a tile that comes by every two seconds is no part of a burst."""
-        elapsed_s, self._judged_s = at_s - self._judged_s, at_s
+    def miss(self, at_s: float, eye: Eye = "colour") -> None:
+        """A look of a camera that should have seen it did not. It says more the longer ago the last one was
+        that did, or should have: a tile that comes by every two seconds is no part of a burst."""
+        view = self.views[eye]
+        elapsed_s, view.judged_s = at_s - view.judged_s, at_s
         self.missed += 1
         # What has been told of is not taken back for a few looks that smoke or a gust may explain.
         worth = CONFIRMED_MISS if self.state is HotspotState.CONFIRMED else 1.0
@@ -180,10 +207,15 @@ class Track:
         self.smoke_looks += other.smoke_looks
         self.first = min(self.first, other.first, key=_at_s)
         self.best = max(self.best, other.best, key=lambda seen: _worth(seen, self.label))
+        if _heat(other.hottest) > _heat(self.hottest):
+            self.hottest = other.hottest
         if other.latest.at_s > self.latest.at_s:
-            self.latest, self.extent, self.bearing_deg = other.latest, other.extent, other.bearing_deg
-            self.usual_range_m = other.usual_range_m or self.usual_range_m
-            self._judged_s = other._judged_s
+            self.latest, self.bearing_deg = other.latest, other.bearing_deg
+        for eye, view in other.views.items():
+            mine = self.views.setdefault(eye, view)
+            if view.latest.at_s > mine.latest.at_s:
+                mine.latest, mine.extent, mine.judged_s = view.latest, view.extent, view.judged_s
+                mine.usual_range_m = view.usual_range_m or mine.usual_range_m
         return takes_place
 
     def has_news(self, at_s: float) -> bool:
@@ -227,10 +259,11 @@ class Track:
             best=self.best,
             latest=self.latest,
             confirmed=self.confirmed,
+            hottest=self.hottest,
             merged_into=merged_into,
         )
 
-    def _told(self, sighting: Sighting, *, agrees: bool) -> Telling:
+    def _told(self, sighting: Sighting, view: View, *, agrees: bool) -> Telling:
         turn_deg = (sighting.bearing_deg - self.bearing_deg + 180.0) % 360.0 - 180.0
         self.bearing_deg = (self.bearing_deg + BEARING_SMOOTHING * turn_deg) % 360.0
         is_smoke = sighting.label == "smoke"
@@ -248,9 +281,11 @@ class Track:
         seen_from_m = sighting.slant_range_m / sighting.magnification
         if anew:
             self._strays, self._is_smokes_place = 0, is_smoke
-            self.usual_range_m = seen_from_m
+            view.usual_range_m = seen_from_m
             return Telling.ANEW
-        self.usual_range_m += max(0.1, 1 / max(self.looks, 1)) * (seen_from_m - self.usual_range_m)
+        if view.usual_range_m <= 0.0:  # the other camera has told its place
+            view.usual_range_m = seen_from_m
+        view.usual_range_m += max(0.1, 1 / max(self.looks, 1)) * (seen_from_m - view.usual_range_m)
         return Telling.MORE if agrees else Telling.NOTHING
 
     def _is_better(self, other: Track) -> bool:
@@ -278,8 +313,13 @@ def _hit_log_odds(score: float) -> float:
     return min(max(HIT_LOG_ODDS + HIT_PER_LOGIT * claimed, LEAST_HIT), MOST_HIT)
 
 
-def _worth(seen: Seen, label: Label) -> tuple[bool, float]:
-    return seen.sighting.label == label, seen.sighting.score
+def _worth(seen: Seen, label: Label) -> tuple[bool, bool, float]:
+    return seen.sighting.label == label, seen.sighting.eye == "colour", seen.sighting.score
+
+
+def _heat(seen: Seen | None) -> tuple[float, float]:
+    heat = None if seen is None else seen.sighting.heat
+    return (-math.inf, 0.0) if heat is None else (heat.peak_c, heat.size_px)
 
 
 def _at_s(seen: Seen) -> float:

@@ -16,7 +16,7 @@ from edge.sighting import Sighting
 from flight.local_frame import LocalFrame
 
 if TYPE_CHECKING:
-    from edge.track import Track
+    from edge.track import Track, View
 
 FloatArray = NDArray[np.float64]
 
@@ -31,28 +31,39 @@ OCCLUSION_SAMPLES = 48
 
 
 def should_see(look: Look, tracks: Sequence[Track]) -> NDArray[np.bool_]:
-    """(N,) which of these the look should have shown."""
+    """(N,) which of these the look should have shown. What its camera has never seen it need not show."""
+    seen = np.array([look.eye in track.views for track in tracks], np.bool_)
+    if not seen.any():
+        return seen
+    if not seen.all():
+        seen[seen] = should_see(look, [track for track in tracks if look.eye in track.views])
+        return seen
     expected = np.zeros(len(tracks), np.bool_)
-    if not tracks:
-        return expected
-    moved_m, turn_deg = _moved(look, [track.latest.sighting.pose for track in tracks])
+    latest = [track.views[look.eye].latest.sighting for track in tracks]
+    moved_m, turn_deg = _moved(look, [sighting.pose for sighting in latest])
     near_m = np.where([track.place is None for track in tracks], SAME_PLACE_BEARING_M, SAME_PLACE_M)
     same_view = (moved_m < near_m) & (
         np.array([t.place is None for t in tracks]) | (turn_deg < SAME_VIEW_DEG)
     )
     if same_view.any():
         rows = np.flatnonzero(same_view).tolist()
-        expected[rows] = _rays_in_picture(look, [tracks[i].latest.sighting for i in rows])
+        expected[rows] = _rays_in_picture(look, [latest[i] for i in rows])
     placed = [i for i, track in enumerate(tracks) if track.place is not None and not same_view[i]]
     if not placed:
         return expected
     points_m = _points(look, [place for i in placed if (place := tracks[i].place) is not None])
     pixels = look.camera.project(points_m.reshape(-1, 3) @ look.pose.camera_to_enu)
-    margin_px = np.repeat([MARGIN * look.camera.width_px + _half_size_px(tracks[i]) for i in placed], 5)
+    margin_px = np.repeat(
+        [MARGIN * look.camera.width_px + _half_size_px(tracks[i].views[look.eye]) for i in placed], 5
+    )
     whole = look.camera.contains(pixels, margin_px).reshape(-1, 5).all(axis=1)
     for k in np.flatnonzero(whole):
         i = placed[k]
-        reach_m = RANGE_MARGIN * tracks[i].usual_range_m * look.magnification(pixels[5 * k : 5 * k + 5])
+        reach_m = (
+            RANGE_MARGIN
+            * tracks[i].views[look.eye].usual_range_m
+            * look.magnification(pixels[5 * k : 5 * k + 5])
+        )
         expected[i] = float(np.linalg.norm(points_m[k, 0])) <= reach_m and not _hidden(look, points_m[k, 0])
     return expected
 
@@ -66,8 +77,8 @@ def _moved(look: Look, poses: Sequence[Pose]) -> tuple[FloatArray, FloatArray]:
     return moved_m, np.degrees(np.arccos(np.clip((traces - 1) / 2, -1.0, 1.0)))
 
 
-def _half_size_px(track: Track) -> float:
-    box = track.extent
+def _half_size_px(view: View) -> float:
+    box = view.extent
     return 0.0 if box is None else max(box[2] - box[0], box[3] - box[1]) / 2
 
 

@@ -11,30 +11,32 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Literal
 from uuid import UUID
 
 from uuid6 import uuid7
 
 from edge.alerts import REMEMBERED_ALERTS, AlertWriter, Draft, Provenance
+from edge.camera_eye import CameraEye, Second, half_blind, seeing_with
 from edge.carrier import Carrier
 from edge.config import AgentConfig
 from edge.evidence import FrameShelf, LeadUp, Picture
 from edge.frame_facts import FrameFacts, facts_of
 from edge.growth import Growth
-from edge.health import Health
+from edge.health import Seeing
 from edge.hotspot import Hotspot, HotspotChange, HotspotState, Look
 from edge.hotspot_store import HotspotStore
 from edge.hotspots import HotspotTracker
 from edge.live_view import LiveView
-from edge.locate import locate_detections
+from edge.locate import locate_found
 from edge.optics import Camera
 from edge.pose import Pose, PoseUnavailable
 from edge.tiling import TilePlanner
+from edge.vision.flaw import Flaw
 from edge.vision.process import VisionProcess
-from edge.vision.report import FrameReport, Ready
+from edge.vision.report import Eye, FrameReport, Ready
 from edge.vision.settings import vision_settings
 from edge.vision.supervisor import VisionSupervisor
 from edge.zones import Zones
@@ -54,7 +56,7 @@ HOTSPOTS_PERIOD_S = 5.0
 
 
 class Watch:
-    """One camera's watch over the ground.
+    """The watch over the ground, of one camera or of two.
 
     ``on_look`` is called with every frame that could be placed while the carrier is on duty, ``on_change``
     with every change of a hotspot. What needs no answer goes to ``on_quiet`` instead: what an ignore zone
@@ -71,17 +73,23 @@ class Watch:
         camera: Camera,
         terrain: Terrain | None,
         *,
+        second: Second | None = None,
         first_child: VisionProcess | None = None,
         new_id: Callable[[], UUID] = uuid7,
     ) -> None:
-        self.health = Health(time.monotonic(), 1.0 / config.camera.frames_per_s, still_s=carrier.still_s)
+        now_s = time.monotonic()
+        self._main = CameraEye(config, config.main_camera, carrier, camera, now_s)
+        self._eyes: dict[Eye, CameraEye] = {self._main.name: self._main}
+        if second is not None and config.second_camera is not None:
+            beside = CameraEye(config, config.second_camera, second.carrier, second.camera, now_s)
+            self._eyes[beside.name] = beside
+        self.health = self._main.health
         self.pose: Pose | None = None
         self.frames_per_s = _Rate()
         self.inference_ms: float | None = None
         self.frame_age_s: float | None = None
         """From the latest frame's exposure until it had been looked at."""
         self.tiles_per_s = _Rate()
-        self.provenance: Provenance | None = None
         self.on_look: Listeners[[Look]] = Listeners("looks")
         self.on_change: Listeners[[HotspotChange]] = Listeners("hotspots")
         self.on_quiet: Listeners[[HotspotChange]] = Listeners("quiet hotspots")
@@ -90,9 +98,7 @@ class Watch:
         self.on_alert: Listeners[[Alert]] = Listeners("alerts")
         self.zones = Zones(config.zones)
         self._config = config
-        self._carrier = carrier
         self._outbox = outbox
-        self._camera = camera
         self._terrain = terrain
         self._new_id = new_id
         self._tracker = HotspotTracker(new_id=new_id)
@@ -102,17 +108,20 @@ class Watch:
         self._keep_due = False
         self._latest_look: tuple[float, datetime] | None = None
         self._tiling: TilePlanner | None = None
-        self._dropped_before, self._dropped = 0, 0
         self._shelf = FrameShelf()
         self._lead_up = LeadUp()
-        self._vision = VisionSupervisor(
-            vision_settings(config, camera),
-            self.start_with,
-            self._on_frame,
-            self._on_trouble,
-            must_go_on=carrier.must_go_on,
-            first=first_child,
-        )
+        self._visions = {
+            name: VisionSupervisor(
+                vision_settings(config, eye.camera, eye.section),
+                self.start_with,
+                self._on_frame,
+                partial(self._on_trouble, eye),
+                must_go_on=carrier.must_go_on,
+                first=first_child if eye is self._main else None,
+            )
+            for name, eye in self._eyes.items()
+        }
+        self._vision = self._visions[self._main.name]
         self._alerts = AlertWriter(
             config.drone.id, self._shelf, self._lead_up, known=outbox.told(REMEMBERED_ALERTS)
         )
@@ -121,13 +130,27 @@ class Watch:
             carrier,
             camera,
             terrain,
-            latency_s=config.camera.latency_s,
+            latency_s=config.main_camera.latency_s,
             hotspots=lambda: [one for one in self._tracker.hotspots if self._alerts.knows(one.id)],
-            seeing=self.health.state,
+            seeing=self.seeing,
         )
         self._to_keep: asyncio.Queue[Draft] = asyncio.Queue(MOST_UNKEPT_ALERTS)
         self._logged: set[str] = set()
-        carrier.on_moved.append(self._moved)
+        for eye in self._eyes.values():
+            eye.carrier.on_moved.append(partial(self._moved, eye))
+
+    @property
+    def provenance(self) -> Provenance | None:
+        """The main camera's detector, once it is loaded."""
+        return self._main.provenance
+
+    def seeing(self, now_s: float) -> Seeing:
+        """Whether a fire would be seen by any of the cameras."""
+        return seeing_with({name: eye.health.state(now_s) for name, eye in self._eyes.items()})
+
+    def half_blind(self, now_s: float) -> str:
+        """Which of two cameras is blind and why, while the other one sees; else nothing."""
+        return half_blind({name: eye.health.state(now_s) for name, eye in self._eyes.items()})
 
     @property
     def hotspots(self) -> list[Hotspot]:
@@ -140,23 +163,25 @@ class Watch:
         Raises VisionError for what a person can mend before the first look, while the vehicle is not armed.
         """
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._see(), name="vision")
+            for name, eye in self._eyes.items():
+                tasks.create_task(self._see(eye), name=f"{name} vision")
             tasks.create_task(self._keep_alerts(), name="alerts")
             tasks.create_task(self._keep_hotspots(), name="hotspots")
 
-    async def _see(self) -> None:
-        await self._vision.run()
-        self.health.camera_ended()
+    async def _see(self, eye: CameraEye) -> None:
+        await self._visions[eye.name].run()
+        eye.health.camera_ended()
 
-    def _moved(self) -> None:
-        self.pose = None
+    def _moved(self, eye: CameraEye) -> None:
+        eye.pose = None
+        if eye is self._main:
+            self.pose = None
 
     def start_with(self, ready: Ready) -> None:
         """A detector is loaded."""
         self.on_ready.tell(ready)
-        self.provenance = Provenance(ready.model_name, ready.model_sha256)
-        self._dropped_before, self._dropped = self.frames_dropped, 0  # a new child counts from 0
-        if self._tiling is None or self._tiling.input_px != ready.input_px:
+        self._eyes[ready.eye].ready(ready)
+        if ready.eye == "colour" and (self._tiling is None or self._tiling.input_px != ready.input_px):
             self._tiling = TilePlanner(ready.input_px)
         log.info(
             "vision is ready: %s on %s, threshold %.2f", ready.model_name, ready.backend, ready.threshold
@@ -164,24 +189,26 @@ class Watch:
 
     @property
     def frames_dropped(self) -> int:
-        """Frames that came and were never looked at, because newer ones did before there was time."""
-        return self._dropped_before + self._dropped
+        """The main camera's that came and were never looked at."""
+        return self._main.frames_dropped
 
-    def _on_trouble(self, reason: str) -> None:
-        self.health.vision_failed(reason[:200])
+    def _on_trouble(self, eye: CameraEye, reason: str) -> None:
+        eye.health.vision_failed(reason[:200])
 
     def _on_frame(self, report: FrameReport) -> None:
         """One frame from the vision child. Whatever is wrong with it makes the agent blind, never dead."""
-        exposed_s = report.exposed_s - self._config.camera.latency_s
-        now_s = time.monotonic()
-        self.frames_per_s.count(now_s)
-        self.tiles_per_s.count(now_s, len(report.tiles))
-        self.inference_ms = report.inference_ms
-        self.frame_age_s = report.age_ms / 1e3 + self._config.camera.latency_s
-        self._dropped = report.dropped
-        self.live_view.found(exposed_s, report)
+        eye = self._eyes[report.eye]
+        exposed_s = report.exposed_s - eye.section.latency_s
+        eye.looked(report)
+        if eye is self._main:
+            now_s = time.monotonic()
+            self.frames_per_s.count(now_s)
+            self.tiles_per_s.count(now_s, len(report.tiles))
+            self.inference_ms = report.inference_ms
+            self.frame_age_s = report.age_ms / 1e3 + eye.section.latency_s
+            self.live_view.found(exposed_s, report)
         try:
-            facts = facts_of(self._carrier, exposed_s, report.unchanged, self.pose)
+            facts = facts_of(eye.carrier, exposed_s, report.unchanged, eye.pose)
         except Exception as error:  # noqa: BLE001 - as below
             facts = FrameFacts(
                 exposed_s, False, False, why=f"its pose cannot be had ({type(error).__name__})"
@@ -193,51 +220,49 @@ class Watch:
         """One frame, and what the carrier says of its instant. All that follows comes of these two: given
         again, with the same ids for new hotspots, they make the same alerts."""
         self.on_frame.tell(report, facts)
-        exposed_s = facts.exposed_s
-        proves = self.health.frame_looked_at(
+        eye, exposed_s = self._eyes[report.eye], facts.exposed_s
+        proves = eye.health.frame_looked_at(
             exposed_s, report.fingerprint, report.contrast, report.flaw, stuck=facts.stuck
         )
         try:
-            self._work_on(report, facts, proves=proves)
+            self._work_on(report, facts, eye, proves=proves)
         except PoseUnavailable as error:
-            self.health.pose_missing(error.reason)
+            eye.health.pose_missing(error.reason)
         except EmberwatchError as error:
-            self.health.pose_missing(error.message[:200])
+            eye.health.pose_missing(error.message[:200])
         except Exception as error:  # noqa: BLE001 - flight, heartbeat and uplink outlive one bad frame
-            self.health.pose_missing(f"a frame could not be worked on ({type(error).__name__})")
+            eye.health.pose_missing(f"a frame could not be worked on ({type(error).__name__})")
             self._log_once("a frame could not be worked on", error)
         else:
-            self.health.pose_found(exposed_s)
+            eye.health.pose_found(exposed_s)
 
-    def _work_on(self, report: FrameReport, facts: FrameFacts, *, proves: bool) -> None:
+    def _work_on(self, report: FrameReport, facts: FrameFacts, eye: CameraEye, *, proves: bool) -> None:
         """Place what is on a frame, and tell what has changed. Raises PoseUnavailable, CameraProfileError."""
         exposed_s, utc, pose = facts.exposed_s, facts.utc, facts.pose
-        if utc is not None:
+        # Where a thermal camera sees by night, the black frames of the other one led up to nothing.
+        if utc is not None and not (report.flaw is Flaw.BLACK and len(self._eyes) > 1):
             self._lead_up.put(exposed_s, Picture(report.glance, *report.glance_size_px, utc))
         if utc is None or pose is None:
             raise PoseUnavailable(facts.why)
-        camera = self._camera.at_size(report.width_px, report.height_px)
-        self.pose = pose
+        camera = eye.camera.at_size(report.width_px, report.height_px)
+        eye.pose = pose
+        if eye is self._main:
+            self.pose = pose
         if not facts.on_duty:
             return
         # A covered lens sees no fire go out, and an old picture nothing from this new place. But on a black
         # night a fire may be all that there is to see, and its smoke may be all over the picture.
-        if not proves and (self.health.picture_is_old or not report.detections):
+        if not proves and (eye.health.picture_is_old or not report.detections):
             return
-        sightings = [
-            replace(sighting, magnification=found.magnification)
-            for found, sighting in zip(
-                report.detections,
-                locate_detections(report.detections, pose, camera, self._terrain),
-                strict=True,
-            )
-        ]
-        self._shelf.put(exposed_s, Picture(report.jpeg, report.width_px, report.height_px, utc))
+        sightings = locate_found(report.detections, pose, camera, self._terrain, eye=eye.name)
+        picture = Picture(report.jpeg, report.width_px, report.height_px, utc, report.span_c)
+        self._shelf.put(exposed_s, picture)
         tiles = report.tiles if proves else ()
-        look = Look(exposed_s, utc, pose, camera, tuple(sightings), self._terrain, tiles, proves)
+        look = Look(exposed_s, utc, pose, camera, tuple(sightings), self._terrain, tiles, proves, eye.name)
         self._go_on(look)
         changes = self._tracker.look(look)
-        self.live_view.placed(exposed_s, sightings)
+        if eye is self._main:
+            self.live_view.placed(exposed_s, sightings)
         self._keep_due = self._keep_due or bool(sightings) or bool(changes)
         self._latest_look = look.at_s, utc
         self._growth.look(self._tracker.hotspots, look.at_s)
@@ -251,7 +276,7 @@ class Watch:
 
     def _plan_tiles(self, look: Look) -> None:
         """Remember what ground this look was close at, and tell the child what the next one should be."""
-        if self._tiling is None or self._config.detector.tile_budget_ms == 0:
+        if self._tiling is None or look.eye != "colour" or self._config.detector.tile_budget_ms == 0:
             return
         hotspots = self._tracker.hotspots
         self._tiling.looked(look.at_s, look.pose, look.camera, look.terrain, look.tiles, hotspots)
@@ -263,7 +288,7 @@ class Watch:
 
     def _newest_pose(self, now_s: float) -> Pose | None:
         try:
-            return self._carrier.pose_at(now_s)
+            return self._main.carrier.pose_at(now_s)
         except PoseUnavailable:
             return None
 
@@ -292,10 +317,11 @@ class Watch:
         return self.zones.hold_back(hotspot, size.area_m2 if size else None)
 
     def _tell(self, change: HotspotChange, look: Look, time_source: Literal["gnss", "companion"]) -> None:
-        assert self.provenance is not None  # noqa: S101 - a child says that it is ready before its first frame
+        provenance = self._eyes[look.eye].provenance
+        assert provenance is not None  # noqa: S101 - a child says that it is ready before its first frame
         size = self._growth.of(change.hotspot.id)
         bundle = self._tracker.bundle(change.hotspot.id)
-        draft = self._alerts.write(change, look, self.provenance, time_source, size, bundle)
+        draft = self._alerts.write(change, look, provenance, time_source, size, bundle)
         alert = draft.alert
         log.info("alert %s revision %d: %s %s", alert.id, alert.revision, alert.label, alert.state.value)
         if self._to_keep.full():

@@ -303,8 +303,9 @@ def test_the_companion_profile_shows_every_section_and_its_comments_are_true() -
     agent = tomllib.loads(body)["agent"]
     shown = {path for path, _ in flat({"agent": agent})}
     sections = set(re.findall(r"^### `\[(agent[.\w]*)\]`$", config, re.MULTILINE))
-    elsewhere = {"agent.virtual", "agent.fixed"}
-    assert sections - shown == elsewhere, "virtual hardware is in sitl.toml, a fixed camera in mast.toml"
+    elsewhere = {"agent.virtual", "agent.fixed", "agent.thermal"}
+    where = "virtual hardware is in sitl.toml, a fixed camera in mast.toml, a thermal one in thermal.toml"
+    assert sections - shown == elsewhere, where
     for path, fields in flat({"agent": agent}):
         for field in fields:
             assert f"| `{field}` |" in section(config, path)

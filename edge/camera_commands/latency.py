@@ -52,9 +52,11 @@ async def latency_command(config: AgentConfig, *, seconds: float, console: Conso
     console = console or Console()
     if config.fixed is not None:
         raise LatencyError("a fixed camera does not turn", hint="Its places do not depend on its latency.")
-    camera = config.camera.optics()
+    camera = config.main_camera.optics()
     vehicle = vehicle_of(config, read_only=True)
-    poses = PoseBuffer(mount_pitch_deg=config.camera.mount_pitch_deg, offset_rpy_deg=camera.offset_rpy_deg)
+    poses = PoseBuffer(
+        mount_pitch_deg=config.main_camera.mount_pitch_deg, offset_rpy_deg=camera.offset_rpy_deg
+    )
     watch = _CameraWatch(_live(config, camera), camera)
     try:
         async with vehicle:
@@ -73,7 +75,9 @@ async def latency_command(config: AgentConfig, *, seconds: float, console: Conso
     recorder.finish()
     if recorder.restarted:
         raise LatencyError("the autopilot restarted while it was measured", hint="Measure again.")
-    _print(console, estimate_latency(recorder.turns, recorder.attitudes), clock_s, config.camera.latency_s)
+    _print(
+        console, estimate_latency(recorder.turns, recorder.attitudes), clock_s, config.main_camera.latency_s
+    )
     return 0
 
 
@@ -195,12 +199,12 @@ class _CameraWatch:
 
 def _live(config: AgentConfig, camera: Camera) -> CameraSource:
     """The configured camera. Raises LatencyError for files, CameraError where it cannot be opened."""
-    if config.camera.source == "virtual":
+    if config.main_camera.source == "virtual":
         from edge.vision.settings import vision_settings
         from edge.vision.virtual import open_virtual_camera
 
         return open_virtual_camera(vision_settings(config, camera))
-    source = open_camera(config.camera.source)
+    source = open_camera(config.main_camera.source)
     if isinstance(source, VideoCamera | FolderCamera):
         source.close()
         raise LatencyError(

@@ -105,7 +105,7 @@ class FlightDeck:
         self._traffic = Traffic(Volume(volume.radius_m, volume.height_m, volume.within_s))
         self.checks = Preflight(
             vehicle,
-            seeing=watch.health.state,
+            seeing=watch.seeing,
             model_name=lambda: watch.provenance.model_name if watch.provenance else None,
             data_dir=config.data_dir,
             endurance_s=config.limits.endurance_s,

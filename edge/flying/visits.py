@@ -58,7 +58,7 @@ class Visits:
         now: Callable[[], float],
     ) -> None:
         self._allowed = Mode(config.response.look_again) is not Mode.OFF
-        self._camera = config.camera.optics()
+        self._camera = config.main_camera.optics()
         self._flight = flight
         self._terrain = terrain
         self._around = around

@@ -17,6 +17,7 @@ from uuid import UUID
 
 from uuid6 import uuid7
 
+from edge.camera_eye import Second
 from edge.config import AgentConfig
 from edge.frame_facts import FrameFacts
 from edge.hotspot_store import boot_id
@@ -90,9 +91,16 @@ async def replay(recording: Recording, on_progress: Callable[[int], None] = lamb
         with Outbox(config.data_dir / "outbox.db") as outbox:
             for body in recording.header["known"].values():
                 outbox.put_alert(Alert.model_validate_json(body), {}, None)
-            camera, terrain = config.camera.optics(), config.terrain.open()
+            camera, terrain = config.main_camera.optics(), config.terrain.open()
+            beside = config.second_camera
             watch = Watch(
-                config, _OffDuty(), outbox, camera, terrain, new_id=lambda: next(ids, None) or uuid7()
+                config,
+                _OffDuty(),
+                outbox,
+                camera,
+                terrain,
+                second=None if beside is None else Second(_OffDuty(), beside.optics()),
+                new_id=lambda: next(ids, None) or uuid7(),
             )
             watch.on_alert.append(lambda alert: outcome.now.update({_key(alert): alert}))
             for record in recording.records():
@@ -122,9 +130,10 @@ async def _take(record: Record, watch: Watch, outcome: Outcome) -> bool:
 def report_of(record: Record) -> FrameReport:
     """A frame's, with its pictures."""
     told: dict[str, Any] = dict(record.head["report"])
-    told["detections"] = tuple(Found(**found) for found in told["detections"])
+    told["detections"] = tuple(Found.of_record(found) for found in told["detections"])
     told["tiles"] = tuple(Tile(**tile) for tile in told["tiles"])
     told["flaw"] = Flaw(told["flaw"])
+    told["span_c"] = tuple(told["span_c"]) if told.get("span_c") else None
     return FrameReport(**told, jpeg=record.jpeg, glance=record.glance)
 
 

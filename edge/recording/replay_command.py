@@ -103,7 +103,7 @@ def look_again(folder: Path, model: Path | None) -> Judged:
         task = progress.add_task("looking again", total=None)
         for report in frames(Recording.open(folder)):
             progress.advance(task)
-            if not report.jpeg:
+            if not report.jpeg or report.eye != "colour":
                 continue
             picture = cv2.imdecode(np.frombuffer(report.jpeg, np.uint8), cv2.IMREAD_COLOR)
             if picture is None:

@@ -28,13 +28,15 @@ from numpy.typing import NDArray
 
 from edge.camera import CameraEnded, CameraSource, Frame, open_camera
 from edge.logs import log_to_stderr
-from edge.vision.closely import Looker, Pace
+from edge.vision.closely import Looked, Looker, Pace
 from edge.vision.plan import Plans
-from edge.vision.quality import QualityJudge
+from edge.vision.quality import Quality, QualityJudge
 from edge.vision.report import (
     Ended,
+    Eye,
     Failed,
     FrameReport,
+    HeatSettings,
     Message,
     Ready,
     VisionSettings,
@@ -45,7 +47,6 @@ from edge.vision.slot import LatestSlot
 from edge.vision.view import wish_of
 from edge.vision.viewfinder import Viewfinder
 from flight.errors import EmberwatchError
-from models.detector import Detector
 
 log = logging.getLogger(__name__)
 
@@ -60,20 +61,11 @@ def watch(
 ) -> None:
     """Look at frames until the camera ends. Raises EmberwatchError for what a person can mend."""
     cv2.setNumThreads(settings.threads)  # OpenCV's are bounded too: it would take every core
-    detector = Detector.load(
-        Path(settings.model) if settings.model else None,
-        threads=settings.threads,
-        backend=settings.backend,
-        labels=settings.labels,
-        cache=Path(settings.cache_dir),
-    )
+    ready, look = _thermal_look(settings.heat) if settings.heat else _colour_look(settings, plans)
     camera = _open(settings)
-    threshold = least_score(settings, detector)
     period_s = 1.0 / settings.frames_per_s
-    looker = Looker(detector, threshold, Pace(period_s, settings.tile_budget_s), plans)
-    judge = QualityJudge()
     glances = Glances()
-    send(Ready(detector.name, detector.sha256, threshold, detector.input_px, detector.backend))
+    send(ready)
     frames: LatestSlot[Frame] = LatestSlot()
     threading.Thread(target=_capture, args=(camera, frames, viewfinder), name="camera", daemon=True).start()
     due_s = time.monotonic()
@@ -88,7 +80,43 @@ def watch(
             continue
         # A late frame moves the rhythm instead of being caught up with in a burst.
         due_s = max(due_s + period_s, time.monotonic() - period_s)
-        send(_look(frame, looker, judge, glances, frames.dropped))
+        send(_report(frame, look(frame), glances, frames.dropped, ready.eye))
+
+
+LookAt = Callable[[Frame], tuple[Looked, Quality]]
+
+
+def _colour_look(settings: VisionSettings, plans: Plans) -> tuple[Ready, LookAt]:
+    """The detector of pictures. Raises EmberwatchError where it cannot be loaded."""
+    # Imported here: a thermal camera's child has no use for it.
+    from models.detector import Detector
+
+    detector = Detector.load(
+        Path(settings.model) if settings.model else None,
+        threads=settings.threads,
+        backend=settings.backend,
+        labels=settings.labels,
+        cache=Path(settings.cache_dir),
+    )
+    threshold = least_score(settings, detector)
+    pace = Pace(1.0 / settings.frames_per_s, settings.tile_budget_s)
+    looker, judge = Looker(detector, threshold, pace, plans), QualityJudge()
+    ready = Ready(detector.name, detector.sha256, threshold, detector.input_px, detector.backend)
+    return ready, lambda frame: (looker.look(frame.image), judge.judge(frame.image))
+
+
+def _thermal_look(heat: HeatSettings) -> tuple[Ready, LookAt]:
+    """The detector of hot spots."""
+    from edge.thermal.look import NAME, HeatJudge, HotLooker, kelvin_of_frame, sha256
+
+    looker, judge = HotLooker(heat), HeatJudge()
+    ready = Ready(NAME, sha256(), heat.threshold, 0, "numpy", eye="thermal")
+
+    def look(frame: Frame) -> tuple[Looked, Quality]:
+        kelvin = kelvin_of_frame(frame)
+        return looker.look(kelvin), judge.judge(kelvin)
+
+    return ready, look
 
 
 class Thresholds(Protocol):
@@ -125,9 +153,10 @@ class Glances:
         return _jpeg(np.asarray(small, np.uint8), GLANCE_QUALITY)
 
 
-def _look(frame: Frame, looker: Looker, judge: QualityJudge, glances: Glances, dropped: int) -> FrameReport:
-    looked = looker.look(frame.image)
-    quality = judge.judge(frame.image)
+def _report(
+    frame: Frame, looked_judged: tuple[Looked, Quality], glances: Glances, dropped: int, eye: Eye
+) -> FrameReport:
+    looked, quality = looked_judged
     height_px, width_px = frame.image.shape[:2]
     return FrameReport(
         seq=frame.seq,
@@ -146,6 +175,8 @@ def _look(frame: Frame, looker: Looker, judge: QualityJudge, glances: Glances, d
         tiles=looked.tiles,
         tiles_ms=looked.tiles_s * 1e3,
         age_ms=max(0.0, time.monotonic() - frame.monotonic_s) * 1e3,
+        eye=eye,
+        span_c=frame.span_c,
     )
 
 
@@ -171,6 +202,16 @@ def _open(settings: VisionSettings) -> CameraSource:
         from edge.vision.virtual import open_virtual_camera
 
         return open_virtual_camera(settings)
+    if settings.heat is not None:
+        from edge.thermal.source import open_thermal
+
+        return open_thermal(
+            settings.source,
+            settings.heat.kelvin_per_count,
+            size_px=(settings.width_px, settings.height_px),
+            fps=settings.frames_per_s,
+            loop=settings.loop,
+        )
     return open_camera(settings.source, fps=settings.frames_per_s, loop=settings.loop)
 
 

@@ -12,3 +12,4 @@ class Flaw(StrEnum):
     BLACK = "the picture is black: covered lens?"
     BURNT_OUT = "the picture is burnt out: sun in the lens, or exposure?"
     BLURRED = "the picture is blurred: focus, or dirt on the lens?"
+    NO_TEMPERATURES = "the thermal frames hold no temperatures: is TLinear on, and kelvin_per_count right?"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any, Self
 
+from edge.thermal.heat import Heat
 from edge.vision.tile import Tile
 from models.detection import Detection
 
@@ -27,6 +29,14 @@ class Found(Detection):
     """It goes on below the part that was looked at: its lower edge is none of its own."""
     cut_aside: bool = False
     """It goes on to the left or the right of the part that was looked at."""
+    heat: Heat | None = None
+    """Its temperatures, where a thermal camera found it."""
+
+    @classmethod
+    def of_record(cls, told: dict[str, Any]) -> Self:
+        """From what ``dataclasses.asdict`` makes of one. Raises TypeError for anything else."""
+        heat = told.get("heat")
+        return cls(**{**told, "heat": None if heat is None else Heat(**heat)})
 
 
 @dataclass(frozen=True, slots=True)

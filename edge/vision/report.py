@@ -12,7 +12,7 @@ import asyncio
 import json
 import struct
 from dataclasses import asdict, dataclass, replace
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from edge.vision.flaw import Flaw
 from edge.vision.merge import Found
@@ -24,9 +24,24 @@ GLANCE_WIDTH_PX = 320
 LENGTH = struct.Struct(">I")
 
 
+Eye = Literal["colour", "thermal"]
+"""Which of an agent's cameras."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeatSettings:
+    """What a thermal camera's child needs to know beside."""
+
+    kelvin_per_count: float
+    floor_c: float
+    contrast_k: float
+    hottest_c: float
+    threshold: float
+
+
 @dataclass(frozen=True, slots=True)
 class VisionSettings:
-    """All that the child needs to know, sent to it as one line of JSON."""
+    """All that the child needs to know, sent to it as one line of JSON. ``heat`` is of a thermal camera."""
 
     source: str
     frames_per_s: float
@@ -44,13 +59,17 @@ class VisionSettings:
     hfov_deg: float
     virtual_seed: int
     virtual_truth_url: str
+    virtual_hour: float = 12.0
+    heat: HeatSettings | None = None
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> VisionSettings:
-        return cls(**json.loads(text))
+        told = json.loads(text)
+        heat = told.pop("heat", None)
+        return cls(**told, heat=None if heat is None else HeatSettings(**heat))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +84,7 @@ class Ready:
     threshold: float
     input_px: int
     backend: str
+    eye: Eye = "colour"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +110,8 @@ class FrameReport:
     frames that came since the child's start and were never looked at: newest wins. ``inference_ms`` is what
     the whole frame took, ``tiles_ms`` what the ``tiles`` took that there was time for; ``age_ms`` is how old
     the frame was when all of it was done. ``glance`` is the frame made small, also when nothing was found:
-    one in a second, for what led up to an alert.
+    one in a second, for what led up to an alert. A thermal frame's pictures are in false colours between the
+    two temperatures of ``span_c``, and its contrast is in tenths of a kelvin.
     """
 
     seq: int
@@ -109,6 +130,8 @@ class FrameReport:
     tiles: tuple[Tile, ...] = ()
     tiles_ms: float = 0.0
     age_ms: float = 0.0
+    eye: Eye = "colour"
+    span_c: tuple[float, float] | None = None
 
     @property
     def glance_size_px(self) -> tuple[int, int]:
@@ -159,9 +182,10 @@ async def read(stream: asyncio.StreamReader) -> Message:
         fields: dict[str, Any] = json.loads(head)
         kind = _KINDS[fields.pop("kind")]
         if kind is FrameReport:
-            fields["detections"] = tuple(Found(**found) for found in fields["detections"])
+            fields["detections"] = tuple(Found.of_record(found) for found in fields["detections"])
             fields["tiles"] = tuple(Tile(**tile) for tile in fields["tiles"])
             fields["flaw"] = Flaw(fields["flaw"])
+            fields["span_c"] = tuple(fields["span_c"]) if fields.get("span_c") else None
         message = kind(**fields)
     except (ValueError, KeyError, TypeError) as error:
         raise BrokenReportError(f"not a vision report: {error}") from error

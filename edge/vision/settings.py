@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edge.vision.report import VisionSettings
+from edge.vision.report import HeatSettings, VisionSettings
 
 if TYPE_CHECKING:
-    from edge.config import AgentConfig
+    from edge.config import AgentConfig, CameraSection
     from edge.optics import Camera
 
 
-def vision_settings(config: AgentConfig, camera: Camera) -> VisionSettings:
-    """What the vision child is told."""
+def vision_settings(
+    config: AgentConfig, camera: Camera, section: CameraSection | None = None
+) -> VisionSettings:
+    """What the vision child of a camera is told: of the main one unless another ``section`` is given."""
     detector, virtual = config.detector, config.virtual
+    looking = section or config.main_camera
+    thermal = config.thermal if looking is config.thermal else None
     return VisionSettings(
-        source=config.camera.source,
-        frames_per_s=config.camera.frames_per_s,
-        loop=config.camera.loop,
+        source=looking.source,
+        frames_per_s=looking.frames_per_s,
+        loop=looking.loop,
         model=str(detector.model) if detector.model else None,
         threshold=detector.threshold,
         sensitivity=detector.sensitivity,
@@ -30,5 +34,15 @@ def vision_settings(config: AgentConfig, camera: Camera) -> VisionSettings:
         height_px=camera.height_px,
         hfov_deg=camera.hfov_deg,
         virtual_seed=virtual.seed,
-        virtual_truth_url=virtual.truth_url,
+        virtual_truth_url=virtual.truth_url if thermal is None else virtual.thermal_truth_url,
+        virtual_hour=virtual.hour,
+        heat=None
+        if thermal is None
+        else HeatSettings(
+            thermal.kelvin_per_count,
+            thermal.floor_c,
+            thermal.contrast_k,
+            thermal.hottest_c,
+            thermal.threshold,
+        ),
     )

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from edge.camera import CameraSource, Frame
 from edge.vision.report import VisionSettings
 from hardware.virtual.camera import VirtualCamera
 from hardware.virtual.demo_world import demo_world
 from hardware.virtual.lens import VirtualLens
+from hardware.virtual.thermal.climate import Weather
+from hardware.virtual.thermal.render import ThermalRenderer
+from hardware.virtual.thermal.sensor import CORES
+from hardware.virtual.world.light import by_hour
 
 
 class _VirtualSource:
@@ -29,4 +35,20 @@ class _VirtualSource:
 def open_virtual_camera(settings: VisionSettings) -> CameraSource:
     """A camera bolted to the virtual drone that says where it is at ``virtual_truth_url``."""
     lens = VirtualLens(settings.width_px, settings.height_px, settings.hfov_deg)
-    return _VirtualSource(VirtualCamera(demo_world(settings.virtual_seed), lens, settings.virtual_truth_url))
+    world, hour = demo_world(settings.virtual_seed), settings.virtual_hour
+    world = world.with_light(by_hour(hour))
+    if settings.heat is None:
+        return _VirtualSource(VirtualCamera(world, lens, settings.virtual_truth_url))
+    # Imported here: the colour camera's child has no use for it.
+    from edge.thermal.source import ThermalCamera
+
+    core = replace(
+        CORES["lepton_3_5"],
+        width_px=settings.width_px,
+        height_px=settings.height_px,
+        hfov_deg=settings.hfov_deg,
+        kelvin_per_count=settings.heat.kelvin_per_count,
+    )
+    renderer = ThermalRenderer(world, core, Weather(hour), seed=settings.virtual_seed)
+    camera = VirtualCamera(world, lens, settings.virtual_truth_url, renderer=renderer)
+    return ThermalCamera(_VirtualSource(camera), core.kelvin_per_count, None)

@@ -13,13 +13,15 @@ import socket
 import threading
 import time
 from dataclasses import dataclass
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
 
 from flight.errors import EmberwatchError
 from flight.link import Codec, Endpoint, Message, mavlink
 from hardware.virtual.lens import VirtualLens
 from hardware.virtual.pose import Quaternion, TruePose, quaternion_from_euler, quaternion_product
 from hardware.virtual.render.render import Renderer
-from hardware.virtual.world.noise import Bytes
 from hardware.virtual.world.world import World
 
 log = logging.getLogger(__name__)
@@ -77,19 +79,33 @@ def _gimbal_to_earth(message: Message, airframe: Quaternion) -> Quaternion:
     return quaternion_product(quaternion_from_euler(0.0, 0.0, yaw_rad), (w, x, y, z))
 
 
+class Shoots(Protocol):
+    """Whatever makes a picture at a pose."""
+
+    def render(self, pose: TruePose) -> NDArray[Any]: ...
+
+
 class VirtualCamera:
     """A camera whose frames are rendered from the newest truth that has come in.
 
     A thread listens; ``read`` renders in the caller's. ``VirtualCameraError`` if the port cannot be had.
     """
 
-    def __init__(self, world: World, lens: VirtualLens, truth_url: str = "udpin:127.0.0.1:14660") -> None:
+    def __init__(
+        self,
+        world: World,
+        lens: VirtualLens,
+        truth_url: str = "udpin:127.0.0.1:14660",
+        *,
+        renderer: Shoots | None = None,
+    ) -> None:
+        """``renderer``: another one than that of colour pictures through ``lens``."""
         endpoint = Endpoint.parse(truth_url)
         if not endpoint.listens:
             raise VirtualCameraError(
                 f"the virtual camera cannot listen at {truth_url!r}.", hint="Write udpin:127.0.0.1:14660."
             )
-        self.renderer = Renderer(world, lens)
+        self.renderer: Shoots = renderer or Renderer(world, lens)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.settimeout(_POLL_S)
         try:
@@ -111,8 +127,8 @@ class VirtualCamera:
         """The UDP port that listens for the truth."""
         return int(self._socket.getsockname()[1])
 
-    def read(self, timeout_s: float) -> tuple[Bytes, float] | None:
-        """(BGR picture, monotonic instant of its exposure), or None if no new truth comes in ``timeout_s``.
+    def read(self, timeout_s: float) -> tuple[NDArray[Any], float] | None:
+        """(picture, monotonic instant of its exposure), or None if no new truth comes in ``timeout_s``.
 
         The exposure is the instant at which the truth that it shows was received.
         """

@@ -12,7 +12,7 @@ import hashlib
 import json
 import random
 import tempfile
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from edge.hotspot import Look
 from edge.hotspots import HotspotTracker
-from edge.locate import locate_detections
+from edge.locate import locate_found
 from edge.optics import Camera
 from edge.tiling import TilePlanner
 from edge.vision.closely import Looker, Pace
@@ -79,12 +79,7 @@ def fly(job: Job) -> Flown:
         at_s = number * FRAME_S
         eye.turn_to(number, at_s)
         looked = looker.look(blank)
-        sightings = tuple(
-            replace(sighting, magnification=found.magnification)
-            for found, sighting in zip(
-                looked.found, locate_detections(looked.found, pose, camera, terrain), strict=True
-            )
-        )
+        sightings = tuple(locate_found(looked.found, pose, camera, terrain))
         look = Look(at_s, None, pose, camera, sightings, terrain, looked.tiles)
         tracker.look(look)
         hotspots = tracker.hotspots

@@ -18,6 +18,18 @@ BAR = "F1 ≥ .95, wrongly alarmed ≤ .05"
 
 
 @dataclass(frozen=True, slots=True)
+class Manner:
+    """How patrols were looked at, in words. ``shown`` is what a frame must show of a fire, ``strange``: there
+    are look-alikes that were never trained on."""
+
+    size_px: tuple[int, int]
+    title: str
+    how: str
+    shown: str
+    strange: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """Patrols that were flown."""
 
@@ -98,35 +110,40 @@ def quantile(values: Sequence[float], part: float) -> tuple[float, float, float]
     return ordered[rank - 1], at(low), at(high)
 
 
-def row(outcome: Outcome, size_px: tuple[int, int]) -> Row:
+def row(outcome: Outcome, manner: Manner) -> Row:
     """All in one line."""
     looks = [float(fire.looks or 0) for fire in outcome.found]
+    known = f", {_brief(outcome.wrongly_alarmed_by_known)} but for look-alikes never trained on"
+    known = known if manner.strange else ""
     figure = (
         f"patrols: F1 {_figure(outcome.patrol_f1)}, found on {_brief(outcome.alarmed)}, "
-        f"wrongly alarmed {_brief(outcome.wrongly_alarmed)}, "
-        f"{_brief(outcome.wrongly_alarmed_by_known)} but for look-alikes never trained on; "
+        f"wrongly alarmed {_brief(outcome.wrongly_alarmed)}{known}; "
         f"fires: F1 {_figure(outcome.fire_f1)}, recall {_brief(outcome.recall)}, "
         f"precision {_brief(outcome.precision)}; "
         f"looks to confirm {_figure(quantile(looks, 0.5), 0)}, 90 % in {_figure(quantile(looks, 0.9), 0)}"
     )
-    patrols = f"{len(outcome.flown)} rendered patrols at {size_px[0]}×{size_px[1]} with the shipped detector"
-    return Row(f"{patrols}, country and look-alikes never trained on", figure, BAR)
+    width_px, height_px = manner.size_px
+    return Row(f"{len(outcome.flown)} rendered patrols at {width_px}×{height_px} {manner.how}", figure, BAR)
 
 
-def report(outcome: Outcome, size_px: tuple[int, int]) -> str:
+def report(outcome: Outcome, manner: Manner) -> str:
     """All that was counted, as Markdown."""
     found, fires = outcome.found, outcome.fires
     looks = [float(fire.looks or 0) for fire in found]
     errors_m = [fire.error_m for fire in found if fire.error_m is not None]
     hidden = sum(not fire.counts for patrol in outcome.flown for fire in patrol.fires)
+    width_px, height_px = manner.size_px
     intro = (
-        f"{len(outcome.flown)} patrols, {size_px[0]}×{size_px[1]}, {HEIGHT_M:.0f} m above ground at "
+        f"{len(outcome.flown)} patrols, {width_px}×{height_px}, {HEIGHT_M:.0f} m above ground at "
         f"{SPEED_M_S:.0f} m/s, {FRAMES} frames at {1 / FRAME_S:.1f}/s. A fire is found when a confirmed "
         f"hotspot ends within {SAME_PLACE_M:.0f} m of it; it counts when at least {LEAST_LOOKS} frames show "
-        f"it ({hidden} do not: under trees, or too small). 95 % intervals in brackets, Wilson's."
+        f"it ({manner.shown}; {hidden} are not: under trees, too small, out of view). 95 % intervals in "
+        "brackets, Wilson's."
     )
+    known = "| … at other things than the look-alikes never trained on "
+    known += f"| {outcome.wrongly_alarmed_by_known} |"
     lines = [
-        "# Rendered patrols with the shipped detector",
+        f"# {manner.title}",
         "",
         intro,
         "",
@@ -135,7 +152,7 @@ def report(outcome: Outcome, size_px: tuple[int, int]) -> str:
         f"| patrols: F1 | {_figure(outcome.patrol_f1)} |",
         f"| patrols with fires: at least one found | {outcome.alarmed} |",
         f"| patrols without: wrongly alarmed | {outcome.wrongly_alarmed} |",
-        f"| … at other things than the look-alikes never trained on | {outcome.wrongly_alarmed_by_known} |",
+        *([known] if manner.strange else []),
         f"| fires: F1 | {_figure(outcome.fire_f1)} |",
         f"| fires: recall | {outcome.recall} |",
         f"| fires: precision, on patrols with fires | {outcome.precision} |",

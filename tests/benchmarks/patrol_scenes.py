@@ -54,20 +54,22 @@ class Scene:
     told_poses: tuple[Pose, ...]
 
 
-def scene(seed: int, *, burning: bool) -> Scene:
-    """The patrol of that seed, with one to three fires or with none.
+def scene(seed: int, *, burning: bool, strange: bool = True, texture_px: int | None = None) -> Scene:
+    """The patrol of that seed, with one to three fires or with none, with look-alikes unless not ``strange``.
 
     Over another country where its own is all woods.
     """
     for country in range(seed, seed + MOST_COUNTRIES * ELSEWHERE, ELSEWHERE):
         try:
-            return _scene(seed, country, burning=burning)
+            return _scene(
+                seed, country, burning=burning, strange=strange, texture_px=texture_px or TEXTURE_PX
+            )
         except WorldError:
             continue
     raise WorldError(f"no country for patrol {seed} has an open place.", hint="Use another seed.")
 
 
-def _scene(seed: int, country: int, *, burning: bool) -> Scene:
+def _scene(seed: int, country: int, *, burning: bool, strange: bool, texture_px: int) -> Scene:
     rng = np.random.default_rng([country, 71])
     light = LIGHTS[seed % len(LIGHTS)]
     world = World.generate(
@@ -77,7 +79,7 @@ def _scene(seed: int, country: int, *, burning: bool) -> Scene:
         n_fires=0,
         light=light,
         look_alikes=0.3 if burning else 1.0,
-        texture_px=TEXTURE_PX,
+        texture_px=texture_px,
         ortho_m=ORTHO_M,
     )
     true_poses, ahead = _way(world, rng)
@@ -85,13 +87,14 @@ def _scene(seed: int, country: int, *, burning: bool) -> Scene:
     for number in range(int(rng.integers(1, MOST_FIRES + 1)) if burning else 0):
         flame_m = float(rng.uniform(*FLAME_M))
         plume = _smoke(rng, flame_m) if rng.random() < 0.5 else None
-        spot = _place(world, rng, ahead, true_poses, [(f.east_m, f.north_m) for f in fires])
+        spot = open_place(world, rng, ahead, true_poses, [(f.east_m, f.north_m) for f in fires])
         if spot is not None:
             fires.append(_fire(world, f"fire-{number + 1}", spot, flame_m, int(rng.integers(1, 9000)), plume))
     taken = [(fire.east_m, fire.north_m) for fire in fires]
     strangers = []
-    for number in range(1 if burning else int(rng.integers(2, 5))):
-        spot = _place(world, rng, ahead, true_poses, taken)
+    many = 1 if burning else int(rng.integers(2, 5))
+    for number in range(many if strange else 0):
+        spot = open_place(world, rng, ahead, true_poses, taken)
         if spot is not None:
             strangers.append(stranger(KINDS[(seed + number) % len(KINDS)], rng, *spot))
             taken.append(spot)
@@ -105,7 +108,7 @@ def _way(world: World, rng: np.random.Generator) -> tuple[tuple[TruePose, ...], 
         heading_rad = float(rng.uniform(0, 2 * math.pi))
         ahead = np.array([math.sin(heading_rad), math.cos(heading_rad)])
         true_poses = _leg(world, rng, ahead)
-        if _place(world, rng, ahead, true_poses, []) is not None:
+        if open_place(world, rng, ahead, true_poses, []) is not None:
             return true_poses, ahead
     raise WorldError(f"country {world.ground.seed} has no open place.", hint="Use another seed.")
 
@@ -135,7 +138,7 @@ def _leg(world: World, rng: np.random.Generator, ahead: NDArray[np.float64]) -> 
     return tuple(poses)
 
 
-def _place(
+def open_place(
     world: World,
     rng: np.random.Generator,
     ahead: NDArray[np.float64],

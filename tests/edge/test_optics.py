@@ -401,5 +401,5 @@ def test_the_configured_zoom_is_the_agent_s(tmp_path: Path) -> None:
         '[agent]\ndata_dir = "data"\n[agent.drone]\nid = "d1"\n[agent.uplink]\nkey_file = "drone.key"\n'
         '[agent.camera]\nsource = "rtsp://127.0.0.1/x"\nprofile = "siyi_a8_mini"\nzoom = 3\n'
     )
-    camera = load_agent_config(tmp_path / "agent.toml").camera.optics()
+    camera = load_agent_config(tmp_path / "agent.toml").main_camera.optics()
     assert camera.fx_px == 3 * Camera.load("siyi_a8_mini").fx_px

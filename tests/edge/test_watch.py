@@ -168,12 +168,12 @@ def test_frames_that_cannot_be_placed_raise_no_alert_and_make_it_blind(flight: F
 
 
 def test_why_nothing_is_looked_at_is_told_until_the_next_look(flight: Flight) -> None:
-    flight.watch._on_trouble("the camera is unplugged")
+    flight.watch._on_trouble(flight.watch._main, "the camera is unplugged")
     assert flight.watch.health.state(0.0).reason == "the camera is unplugged"
     flight.see(4.0)
     assert flight.watch.health.state(flight.now_s).state is SeeingState.SEEING
     assert flight.watch.health.state(flight.now_s + 60).reason == "no fresh frame is looked at"
-    flight.watch._on_trouble("the camera is unplugged")
+    flight.watch._on_trouble(flight.watch._main, "the camera is unplugged")
     assert flight.watch.health.state(flight.now_s + 60).reason == "the camera is unplugged"
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hardware.virtual.world.families import WorldError
 
+DAWN_H, DUSK_H = 5.0, 19.0
 Bgr = tuple[float, float, float]
 
 
@@ -98,6 +99,24 @@ _LIGHTS = {
 }  # fmt: skip
 
 LIGHTS = tuple(_LIGHTS)
+
+
+def by_hour(hour: float) -> Light:
+    """Of a clear day; from 19 to 5 it is night without a moon: fires and lamps alone are seen."""
+    if DAWN_H <= hour < DUSK_H:
+        return _LIGHTS["noon"]
+    night = _LIGHTS["night"]
+    dark = (0.006, 0.005, 0.004)
+    return replace(
+        night,
+        name="moonless",
+        ground_gain=dark,
+        zenith=(1.0, 1.0, 1.0),
+        horizon=(2.0, 2.0, 2.0),
+        cloud=(1.0, 1.0, 1.0),
+        smoke_gain=dark,
+        noise=1.5,
+    )
 
 
 def light_named(name: str) -> Light:

@@ -242,14 +242,14 @@ class Companion:
         self.vehicle = Vehicle("udpout:127.0.0.1:9", rc=RcSwitches(), now=now_s)
         self.wire = _Wire(site.take)
         self.vehicle.link._transport = self.wire
-        camera = Camera.load(self.config.camera.profile)
+        camera = Camera.load(self.config.main_camera.profile)
         carrier = Airborne(
             self.vehicle,
-            mount_pitch_deg=self.config.camera.mount_pitch_deg,
+            mount_pitch_deg=self.config.main_camera.mount_pitch_deg,
             offset_rpy_deg=camera.offset_rpy_deg,
         )
         self.watch = Watch(self.config, carrier, self.outbox, camera, None)
-        self.watch.provenance = Provenance("a test's", "0" * 64)
+        self.watch._main.provenance = Provenance("a test's", "0" * 64)
         patrol = kept_patrol(self.config.data_dir) or site.patrol
         flight = PatrolFlight(self.vehicle, patrol, self.config.data_dir / "patrol.json", now=now_s)
         self.deck = FlightDeck(

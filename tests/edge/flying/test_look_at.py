@@ -55,8 +55,8 @@ async def look(companion: Companion) -> None:
     while True:
         with contextlib.suppress(PoseUnavailable):
             if companion.sees and companion.look_again.visits.owns(companion.look_again.response.target):
-                pose = companion.watch._carrier.pose_at(now_s() - 0.3)
-                companion.look_again.look(Look(now_s(), None, pose, companion.watch._camera, ()))
+                pose = companion.watch._main.carrier.pose_at(now_s() - 0.3)
+                companion.look_again.look(Look(now_s(), None, pose, companion.watch._main.camera, ()))
         await asyncio.sleep(1.0)
 
 

@@ -133,12 +133,14 @@ class Companion:
         )
         patrol = load_patrol(config.patrol.file, None) if config.patrol.file else None
         flight = PatrolFlight(self.vehicle, patrol, config.data_dir / "patrol.json") if patrol else None
-        camera = Camera.load(config.camera.profile)
+        camera = Camera.load(config.main_camera.profile)
         carrier = Airborne(
-            self.vehicle, mount_pitch_deg=config.camera.mount_pitch_deg, offset_rpy_deg=camera.offset_rpy_deg
+            self.vehicle,
+            mount_pitch_deg=config.main_camera.mount_pitch_deg,
+            offset_rpy_deg=camera.offset_rpy_deg,
         )
         self.watch = Watch(config, carrier, outbox, camera, None)
-        self.watch.provenance = Provenance("a scenario's", "0" * 64)
+        self.watch._main.provenance = Provenance("a scenario's", "0" * 64)
         self.deck = FlightDeck(config, self.vehicle, flight, self.watch, outbox, None)
         self.looks = True
         """Whether frames come."""

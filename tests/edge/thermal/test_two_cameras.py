@@ -1,0 +1,214 @@
+"""A colour and a thermal camera over one fire: looks of their own, misses of their own, one hotspot."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from edge.airborne import Airborne
+from edge.camera_eye import Second
+from edge.config import load_agent_config
+from edge.hotspot import HotspotState, Look
+from edge.hotspots import HotspotTracker
+from edge.locate import locate_found
+from edge.optics import Camera
+from edge.pose import Pose
+from edge.thermal.heat import Heat
+from edge.vision.flaw import Flaw
+from edge.vision.merge import Found
+from edge.vision.report import Eye, FrameReport, Ready
+from edge.watch import Watch
+from flight.telemetry import AttitudeSample, PositionSample
+from flight.vehicle import Vehicle
+from tests.edge.ground_truth import pose_at
+from tests.edge.watched_flight import CONFIG, alerts_to_keep
+from uplink.messages import Alert, SeeingState
+from uplink.outbox import Outbox
+
+COLOUR, THERMAL = Camera.load("generic_78"), Camera.load("flir_lepton_3_5")
+HEAT = Heat(peak_c=131.0, around_c=9.0, size_px=2.5)
+
+
+def spot(
+    camera: Camera, u: float = 0.5, v: float = 0.5, *, score: float = 0.9, heat: Heat | None = None
+) -> Found:
+    """A box at a part of the picture."""
+    side = 0.03 * camera.width_px
+    x, y = u * camera.width_px, 0.5 * camera.height_px
+    return Found("fire", score, x - side, y - side, x + side, y + side, heat=heat)
+
+
+def look(at_s: float, eye: Eye, *found: Found, pose: Pose | None = None, sound: bool = True) -> Look:
+    camera = COLOUR if eye == "colour" else THERMAL
+    where = pose or pose_at(height_m=80, pitch_deg=-45)
+    sightings = tuple(locate_found(found, where, camera, None, eye=eye))
+    return Look(at_s, None, where, camera, sightings, sound=sound, eye=eye)
+
+
+@pytest.fixture
+def tracker() -> HotspotTracker:
+    return HotspotTracker(new_id=uuid4)
+
+
+def test_both_cameras_looks_confirm_one_hotspot(tracker: HotspotTracker) -> None:
+    for number in range(3):
+        tracker.look(look(0.4 * number, "colour", spot(COLOUR, score=0.6)))
+        tracker.look(look(0.4 * number, "thermal", spot(THERMAL, heat=HEAT)))
+    (hotspot,) = tracker.hotspots
+    assert hotspot.state is HotspotState.CONFIRMED
+    assert hotspot.looks == 6
+    assert hotspot.best.sighting.eye == "colour"  # the picture that people know
+    assert hotspot.hottest is not None
+    assert hotspot.hottest.sighting.heat == HEAT
+
+
+def test_a_frame_that_arrives_after_the_other_cameras_newer_one_counts(tracker: HotspotTracker) -> None:
+    tracker.look(look(1.0, "colour", spot(COLOUR)))
+    tracker.look(look(0.9, "thermal", spot(THERMAL, heat=HEAT)))
+    (hotspot,) = tracker.hotspots
+    assert hotspot.looks == 2
+    assert hotspot.latest.at_s == 1.0
+    tracker.look(look(0.8, "thermal", spot(THERMAL, heat=HEAT)))
+    assert tracker.hotspots[0].looks == 2
+
+
+def test_what_a_camera_never_saw_it_does_not_miss(tracker: HotspotTracker) -> None:
+    for number in range(4):
+        tracker.look(look(0.4 * number, "thermal", spot(THERMAL, heat=HEAT)))
+    sure = tracker.hotspots[0].probability
+    for number in range(20):
+        tracker.look(look(2.0 + 0.4 * number, "colour"))
+    assert tracker.hotspots[0].probability == sure
+    assert tracker.hotspots[0].state is HotspotState.CONFIRMED
+
+
+def test_what_a_camera_saw_before_it_misses(tracker: HotspotTracker) -> None:
+    for number in range(4):
+        tracker.look(look(0.4 * number, "thermal", spot(THERMAL, heat=HEAT)))
+    for number in range(30):
+        tracker.look(look(2.0 + 0.4 * number, "thermal"))
+    assert tracker.hotspots[0].state is HotspotState.LOST
+
+
+def test_a_dark_colour_camera_takes_nothing_away_from_what_it_saw(tracker: HotspotTracker) -> None:
+    for number in range(4):
+        tracker.look(look(0.4 * number, "colour", spot(COLOUR)))
+    sure = tracker.hotspots[0].probability
+    for number in range(20):
+        tracker.look(look(2.0 + 0.4 * number, "colour", sound=False))
+    assert tracker.hotspots[0].probability == sure
+
+
+class TwoEyes:
+    """A watch 80 m up with both cameras. Time is what the test says."""
+
+    def __init__(self, folder: Path, outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+        thermal = '[agent.thermal]\nsource = "/dev/video2"\nlatency_s = 0.1\n'
+        (folder / "agent.toml").write_text(CONFIG + thermal)
+        config = load_agent_config(folder / "agent.toml")
+        vehicle = Vehicle("udpin:127.0.0.1:0")
+        monkeypatch.setattr(vehicle.clock, "boot_at", lambda monotonic_s: monotonic_s)
+        monkeypatch.setattr(type(vehicle.telemetry), "position_ok", property(lambda _telemetry: True))
+        vehicle.telemetry.armed = True
+        section = config.second_camera
+        assert section is not None
+        self.carriers = [
+            Airborne.of(one, camera, vehicle)
+            for one, camera in ((config.main_camera, COLOUR), (section, THERMAL))
+        ]
+        second = Second(self.carriers[1], THERMAL)
+        self.watch = Watch(config, self.carriers[0], outbox, COLOUR, None, second=second)
+        self.watch.start_with(Ready("ember", "0" * 64, 0.3, 448, "cpu"))
+        self.watch.start_with(Ready("hot-spots-1", "1" * 64, 0.5, 0, "numpy", eye="thermal"))
+        self.now_s = 0.0
+        self._seq = 0
+
+    def see(
+        self,
+        seconds: float,
+        eye: Eye,
+        *found: Found,
+        flaw: Flaw = Flaw.NONE,
+        contrast: float = 40.0,
+        held: bool = False,
+    ) -> None:
+        """Frames of one camera; time goes on."""
+        camera = COLOUR if eye == "colour" else THERMAL
+        for _ in range(round(seconds * 5)):
+            self.now_s += 0.2
+            self._seq += 1
+            for carrier in self.carriers:
+                carrier.poses.add_attitude(AttitudeSample(self.now_s, 0.0, 0.0, math.radians(30)))
+                carrier.poses.add_position(
+                    PositionSample(self.now_s, -35.363, 149.165, 664.0, 80.0, 0.0, 0.0, 0.0)
+                )
+            self.watch._on_frame(
+                FrameReport(
+                    seq=self._seq,
+                    exposed_s=self.now_s,
+                    width_px=camera.width_px,
+                    height_px=camera.height_px,
+                    detections=found,
+                    inference_ms=5.0,
+                    dropped=0,
+                    fingerprint=0 if held else self._seq,
+                    contrast=contrast,
+                    flaw=flaw,
+                    eye=eye,
+                )
+            )
+
+    @property
+    def alerts(self) -> list[Alert]:
+        return alerts_to_keep(self.watch)
+
+
+@pytest.fixture
+def eyes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TwoEyes]:
+    with Outbox(tmp_path / "outbox.db") as outbox:
+        yield TwoEyes(tmp_path, outbox, monkeypatch)
+
+
+def test_a_black_night_blinds_the_colour_camera_and_not_the_agent(eyes: TwoEyes) -> None:
+    for _ in range(10):
+        eyes.see(0.2, "colour", flaw=Flaw.BLACK, contrast=0.5)
+        eyes.see(0.2, "thermal", spot(THERMAL, heat=HEAT))
+    assert eyes.watch.seeing(eyes.now_s).state is not SeeingState.BLIND
+    assert "the colour camera is blind (the picture is black" in eyes.watch.half_blind(eyes.now_s)
+    assert "the thermal camera sees" in eyes.watch.half_blind(eyes.now_s)
+    (alert, *_) = eyes.alerts
+    assert alert.label == "fire"
+    assert alert.model_name == "hot-spots-1"
+
+
+def test_both_blind_is_blind_and_says_both_reasons(eyes: TwoEyes) -> None:
+    eyes.see(1.0, "thermal")
+    eyes.see(8.0, "colour", flaw=Flaw.BLACK, contrast=0.5)
+    seeing = eyes.watch.seeing(eyes.now_s)
+    assert seeing.state is SeeingState.BLIND
+    assert "the colour camera: the picture is black" in seeing.reason
+    assert "the thermal camera: no fresh frame" in seeing.reason
+    assert eyes.watch.half_blind(eyes.now_s) == ""
+
+
+def test_the_shutters_pause_is_no_blindness_and_no_look(eyes: TwoEyes) -> None:
+    for _ in range(10):
+        eyes.see(0.2, "thermal", spot(THERMAL, heat=HEAT))
+    looks = eyes.watch.hotspots[0].looks
+    eyes.see(0.2, "thermal", held=True)
+    eyes.see(1.0, "thermal", spot(THERMAL, 0.2, heat=HEAT), held=True)
+    assert "the thermal camera is blind" not in eyes.watch.half_blind(eyes.now_s)
+    assert [one.looks for one in eyes.watch.hotspots] == [looks]
+
+
+def test_a_thermal_frame_is_placed_by_its_own_latency(eyes: TwoEyes) -> None:
+    instants: dict[str, float] = {}
+    eyes.watch.on_look.append(lambda look: instants.update({look.eye: look.at_s}))
+    eyes.see(0.4, "colour")
+    assert instants["colour"] == pytest.approx(eyes.now_s)
+    eyes.see(0.4, "thermal")
+    assert instants["thermal"] == pytest.approx(eyes.now_s - 0.1)
