@@ -14,19 +14,19 @@ import logging
 import random
 import ssl
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from pydantic import ValidationError
 
 from uplink.backoff import Backoff
 from uplink.clock import elapsed_s
-from uplink.errors import UplinkError
 from uplink.link import StationLink
 from uplink.messages import DroneState, Order, StationWord
 from uplink.order_sequence import OrderSequence
 from uplink.order_signing import StationPublicKey
 from uplink.orders import OrderIntake
+from uplink.station_socket import StationSocket, close_code, why_it_ended
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
@@ -34,15 +34,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LINK_BACKOFF = Backoff(first_s=0.5, max_s=30.0)
-OPEN_TIMEOUT_S = 10.0
 ANSWER_TIMEOUT_S = 10.0
-PING_EVERY_S = 10.0
-CLOSE_TIMEOUT_S = 2.0
 IN_FLIGHT = 4
-WORD_MAX_BYTES = 16 * 1024
 REPLACED = 4001  # the station's close code: another agent has come with this drone's key
 _ORDERS_TOLD = 12
-_WORDS = {"http": "ws", "https": "wss"}
 
 
 class DroneLink:
@@ -71,9 +66,7 @@ class DroneLink:
         rng: random.Random | None = None,
         clock: Callable[[], float] = elapsed_s,
     ) -> None:
-        self._url = socket_url(station_url, drone_id, "link")
-        self._headers = {"Authorization": f"Bearer {key}"}
-        self._tls: dict[str, Any] = {"ssl": tls} if tls and self._url.startswith("wss:") else {}
+        self._socket = StationSocket(station_url, drone_id, "link", key=key, tls=tls)
         self._clock = clock
         self._run = uuid4()
         self._intake = OrderIntake(
@@ -83,7 +76,7 @@ class DroneLink:
         self._on_watched = on_watched
         self._backoff = backoff
         self._link = StationLink(
-            self._url,
+            self._socket.url,
             backoff,
             rng or random.Random(),  # noqa: S311 (jitter, no secret)
             meanwhile="the drone goes on without orders",
@@ -110,9 +103,6 @@ class DroneLink:
 
     async def run(self) -> None:
         """Talks to the station until cancelled."""
-        # Here, because the agent must have started before what only the line needs is loaded.
-        from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
-
         if self._intake.objection:
             log.warning("%s", self._intake.objection)
         while True:
@@ -120,47 +110,23 @@ class DroneLink:
             try:
                 await self._talk()
                 reason = "it was closed"
-            except InvalidStatus as refusal:
-                reason = f"HTTP {refusal.response.status_code}"
-            except ConnectionClosed as closed:
-                code = closed.rcvd.code if closed.rcvd else None
-                if code == REPLACED:
+            except Exception as error:
+                if close_code(error) == REPLACED:
                     log.warning(
                         "another agent speaks for this drone at the station: is its key in use twice?"
                     )
                     await asyncio.sleep(self._backoff.max_s)
-                reason = closed.rcvd.reason or f"closed with {code}" if closed.rcvd else "it broke"
-            except (OSError, TimeoutError, WebSocketException) as error:
-                reason = str(error) or type(error).__name__
-            except Exception as error:
+                reason = why_it_ended(error) or type(error).__name__
                 # A mistake of ours costs the line, and the line is tried again: never the flight.
-                if type(error).__name__ not in self._logged:
-                    self._logged.add(type(error).__name__)
+                if why_it_ended(error) is None and reason not in self._logged:
+                    self._logged.add(reason)
                     log.exception("the link to the station failed")
-                reason = type(error).__name__
             self._link.lost(self._clock(), "no answer" if self._silent else reason)
             self._silent = False
 
     async def _talk(self) -> None:
         """One line from its opening to its end."""
-        from websockets.asyncio.client import connect
-
-        class _Connect(connect):
-            def process_redirect(self, exc: Exception) -> Exception:
-                return exc  # the key is for this station alone
-
-        async with _Connect(
-            self._url,
-            additional_headers=self._headers,
-            compression=None,
-            proxy=None,  # a proxy of the environment has no say on the drone's link
-            open_timeout=OPEN_TIMEOUT_S,
-            ping_interval=PING_EVERY_S,
-            ping_timeout=PING_EVERY_S,
-            close_timeout=CLOSE_TIMEOUT_S,
-            max_size=WORD_MAX_BYTES,
-            **self._tls,
-        ) as socket:
+        async with self._socket.open() as socket:
             self._heard, self._sent_s, self._round_trip_s = 0, {}, None
             saying = asyncio.create_task(self._say_states(socket))
             saying.add_done_callback(lambda _: socket.transport.abort())
@@ -234,14 +200,3 @@ class DroneLink:
             self._on_watched(word.watched_s)
         if word.order is not None:
             await self._intake.take(word.order)
-
-
-def socket_url(station_url: str, drone_id: str, what: str) -> str:
-    """Of one of the drone's sockets at its station. Raises ``UplinkError`` for an address that is none."""
-    scheme, separator, rest = station_url.rstrip("/").partition("://")
-    if scheme not in _WORDS or not separator or not rest:
-        raise UplinkError(
-            f"the station's address is not usable: {station_url!r}",
-            hint="Give it as in http://192.168.1.10:8420",
-        )
-    return f"{_WORDS[scheme]}://{rest}/api/v1/drones/{drone_id}/{what}"

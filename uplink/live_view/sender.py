@@ -16,16 +16,16 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pydantic import ValidationError
 
 from uplink.backoff import Backoff
-from uplink.drone_link import CLOSE_TIMEOUT_S, OPEN_TIMEOUT_S, PING_EVERY_S, WORD_MAX_BYTES, socket_url
 from uplink.link import StationLink
 from uplink.live_view.frame import pack_frame
 from uplink.live_view.pace import ViewPace
 from uplink.live_view.words import PickedPlace, ViewAsked, ViewFrame, ViewLine, ViewPick, ViewSaid
+from uplink.station_socket import StationSocket, close_code, why_it_ended
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
@@ -76,15 +76,13 @@ class ViewSender:
         rng: random.Random | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._url = socket_url(station_url, drone_id, "pictures")
-        self._headers = {"Authorization": f"Bearer {key}"}
-        self._tls: dict[str, Any] = {"ssl": tls} if tls and self._url.startswith("wss:") else {}
+        self._socket = StationSocket(station_url, drone_id, "pictures", key=key, tls=tls)
         self._pictures = pictures
         self._objection = objection
         self._most_bytes_s = 125 * most_kbit_s
         self._clock = clock
         self._link = StationLink(
-            self._url,
+            self._socket.url,
             backoff,
             rng or random.Random(),  # noqa: S311 (jitter, no secret)
             meanwhile="who watches sees nothing",
@@ -109,8 +107,6 @@ class ViewSender:
 
     async def run(self) -> None:
         """Sends pictures whenever somebody watches, until cancelled."""
-        from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
-
         while True:
             while not self.is_watched:
                 self._changed.clear()
@@ -120,44 +116,19 @@ class ViewSender:
             try:
                 await self._send_while_watched()
                 continue
-            except InvalidStatus as refusal:
-                reason = f"HTTP {refusal.response.status_code}"
-            except ConnectionClosed as closed:
-                if closed.rcvd is not None and closed.rcvd.code == NOBODY:
+            except Exception as error:
+                if close_code(error) == NOBODY:
                     self._watched_until_s = -1.0
                     continue
-                reason = (
-                    closed.rcvd.reason or f"closed with {closed.rcvd.code}" if closed.rcvd else "it broke"
-                )
-            except (OSError, TimeoutError, WebSocketException) as error:
-                reason = str(error) or type(error).__name__
-            except Exception as error:
+                reason = why_it_ended(error) or type(error).__name__
                 # Nobody sees pictures then; the flight and the drone's line know nothing of it.
-                if type(error).__name__ not in self._logged:
-                    self._logged.add(type(error).__name__)
+                if why_it_ended(error) is None and reason not in self._logged:
+                    self._logged.add(reason)
                     log.exception("pictures cannot be sent")
-                reason = type(error).__name__
             self._link.lost(self._clock(), reason)
 
     async def _send_while_watched(self) -> None:
-        from websockets.asyncio.client import connect
-
-        class _Connect(connect):
-            def process_redirect(self, exc: Exception) -> Exception:
-                return exc  # the key is for this station alone
-
-        async with _Connect(
-            self._url,
-            additional_headers=self._headers,
-            compression=None,
-            proxy=None,
-            open_timeout=OPEN_TIMEOUT_S,
-            ping_interval=PING_EVERY_S,
-            ping_timeout=PING_EVERY_S,
-            close_timeout=CLOSE_TIMEOUT_S,
-            max_size=WORD_MAX_BYTES,
-            **self._tls,
-        ) as socket:
+        async with self._socket.open() as socket:
             pace = ViewPace(self._most_bytes_s, self._clock())
             parts = [
                 asyncio.create_task(part) for part in (self._show(socket, pace), self._hear(socket, pace))
