@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from uplink.gcj02 import Datum, in_datum
@@ -28,6 +28,7 @@ from uplink.station.incident_answers import (
 from uplink.station.incident_life import NEEDS_REASON
 from uplink.station.people import Person
 from uplink.station.routes.dependencies import WHO, DatumQuery, PilotDep, ServicesDep, viewer
+from uplink.station.routes.versions import NO_VERSION, SeenVersion, tag
 from uplink.station.services import Services
 from uplink.station.store.incident_reading import (
     IncidentFilter,
@@ -51,28 +52,10 @@ ACTED: dict[int | str, dict[str, Any]] = {
         "model": IncidentConflict,
         "description": "somebody was faster, or it does not follow from the state; and how the incident is",
     },
-    428: {"model": Problem, "description": "If-Match is missing: the version that you saw"},
+    **NO_VERSION,
 }
 Refusal = Callable[[Request, Exception], Awaitable[JSONResponse]]
 _MOST_OFFSET = 1_000_000
-
-
-def _seen_version(
-    if_match: Annotated[
-        str | None,
-        Header(
-            description='the version that you saw, as in `"3"`, or `*` for whichever',
-            pattern=r'^(\*|"\d{1,9}")$',
-        ),
-    ] = None,
-) -> int | None:
-    """None: whichever; 428 without the header."""
-    if if_match is None:
-        raise HTTPException(428, 'say which version you saw: If-Match: "<version>"')
-    return None if if_match == "*" else int(if_match.strip('"'))
-
-
-SeenVersion = Annotated[int | None, Depends(_seen_version)]
 
 
 @router.get("", dependencies=[Depends(viewer)], responses=FOUND)
@@ -117,7 +100,7 @@ async def incident_by_id(
     """One incident with its alerts. ``ETag`` is its version, for ``If-Match``."""
     incident = await services.store.incidents.get(incident_id, now_s=services.clock())
     members = await services.store.incidents.members(incident_id, MOST_ALERT_IDS)
-    response.headers["ETag"] = f'"{incident.version}"'
+    tag(response, incident.version)
     return in_datum(IncidentDetail(**dict(incident), members=members), datum)
 
 
@@ -264,7 +247,7 @@ async def _answer(
         incident = await store.get(incident_id, now_s=now_s)
     except MovedIncidentError as moved:
         incident = await store.get(moved.moved_to, now_s=now_s)
-    response.headers["ETag"] = f'"{incident.version}"'
+    tag(response, incident.version)
     return in_datum(incident, datum)
 
 

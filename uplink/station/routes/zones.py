@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, HTTPException, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from uplink.station.answers import Problem
 from uplink.station.routes.dependencies import WHO, AdminDep, ServicesDep, viewer
+from uplink.station.routes.versions import NO_VERSION, SeenVersion, tag
 from uplink.station.zone import StationZone, ZoneDraft, ZonesImported, ZoneVersion
 from uplink.station.zone_file import ZoneCollection, ZoneFile, drafts_in, features_of
 
@@ -24,26 +25,8 @@ CONFLICT: dict[int | str, dict[str, Any]] = {
 CHANGED: dict[int | str, dict[str, Any]] = {
     **FOUND,
     **CONFLICT,
-    428: {"model": Problem, "description": "If-Match is missing: the version that you saw"},
+    **NO_VERSION,
 }
-
-
-def _seen_version(
-    if_match: Annotated[
-        str | None,
-        Header(
-            description='the version that you saw, as in `"3"`, or `*` for whichever',
-            pattern=r'^(\*|"\d{1,9}")$',
-        ),
-    ] = None,
-) -> int | None:
-    """None: whichever; 428 without the header."""
-    if if_match is None:
-        raise HTTPException(428, 'say which version you saw: If-Match: "<version>"')
-    return None if if_match == "*" else int(if_match.strip('"'))
-
-
-SeenVersion = Annotated[int | None, Depends(_seen_version)]
 
 
 @router.get("", dependencies=[Depends(viewer)], responses=WHO)
@@ -116,5 +99,5 @@ async def remove_zone(
 
 
 def _tagged(response: Response, zone: StationZone) -> StationZone:
-    response.headers["ETag"] = f'"{zone.version}"'
+    tag(response, zone.version)
     return zone
