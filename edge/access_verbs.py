@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from edge.verb import leave
+from edge.verb import StationFile, leave
 from flight.errors import EmberwatchError
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ token_app = typer.Typer(no_args_is_help=True, help="Tokens of programs, as webho
 drone_app = typer.Typer(no_args_is_help=True, help="Keys of drones beside those of the configuration.")
 audit_app = typer.Typer(no_args_is_help=True, help="The log of who did what.")
 
-ConfigOption = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="the station's TOML file")]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="without spaces")]
 DroneArgument = Annotated[str, typer.Argument(metavar="ID", help="the drone's name on the wire")]
 RoleOption = Annotated[
@@ -39,7 +38,7 @@ RoleOption = Annotated[
 
 
 @user_app.command("add")
-def add_user(name: NameArgument, config: ConfigOption, role: RoleOption = "viewer") -> None:
+def add_user(name: NameArgument, config: StationFile, role: RoleOption = "viewer") -> None:
     """A person who may sign in. The password is asked for, or is one line on standard input."""
     from uplink.station.access_answers import UserName
 
@@ -49,7 +48,7 @@ def add_user(name: NameArgument, config: ConfigOption, role: RoleOption = "viewe
 
 
 @user_app.command("list")
-def list_users(config: ConfigOption) -> None:
+def list_users(config: StationFile) -> None:
     """Who may sign in, as what, and since when."""
     people = _with_store(config, lambda store: store.users.load())
     for user in people.users:
@@ -58,13 +57,13 @@ def list_users(config: ConfigOption) -> None:
 
 
 @user_app.command("remove")
-def remove_user(name: NameArgument, config: ConfigOption) -> None:
+def remove_user(name: NameArgument, config: StationFile) -> None:
     """Ends all sessions of a user, and no new one begins."""
     _with_store(config, lambda store: store.users.remove(name, by=_by(), now_s=time.time()))
 
 
 @user_app.command("password")
-def set_password(name: NameArgument, config: ConfigOption) -> None:
+def set_password(name: NameArgument, config: StationFile) -> None:
     """Another password, asked for or one line on standard input. Ends the user's sessions."""
     from edge.config import load_station_config
     from uplink.station.first_admin import NAME, forget_first_password
@@ -80,7 +79,7 @@ def set_password(name: NameArgument, config: ConfigOption) -> None:
 def set_role(
     name: NameArgument,
     role: Annotated[str, typer.Argument(metavar="ROLE", help="viewer, pilot or admin")],
-    config: ConfigOption,
+    config: StationFile,
 ) -> None:
     """What a user may do from now on."""
     whose = _role(role)
@@ -88,13 +87,13 @@ def set_role(
 
 
 @user_app.command("disable")
-def disable_user(name: NameArgument, config: ConfigOption) -> None:
+def disable_user(name: NameArgument, config: StationFile) -> None:
     """Ends all sessions of a user, and no new one begins until they are enabled."""
     _with_store(config, lambda store: store.users.set_disabled(name, True, by=_by(), now_s=time.time()))
 
 
 @user_app.command("enable")
-def enable_user(name: NameArgument, config: ConfigOption) -> None:
+def enable_user(name: NameArgument, config: StationFile) -> None:
     """A user who was disabled may sign in again."""
     _with_store(config, lambda store: store.users.set_disabled(name, False, by=_by(), now_s=time.time()))
 
@@ -103,7 +102,7 @@ def enable_user(name: NameArgument, config: ConfigOption) -> None:
 
 
 @token_app.command("add")
-def add_token(name: NameArgument, config: ConfigOption, role: RoleOption = "viewer") -> None:
+def add_token(name: NameArgument, config: StationFile, role: RoleOption = "viewer") -> None:
     """A token for a program, shown this once: it goes into `Authorization: Bearer`."""
     from uplink.station.access_answers import UserName
     from uplink.station.sessions import digest_of, new_secret
@@ -118,7 +117,7 @@ def add_token(name: NameArgument, config: ConfigOption, role: RoleOption = "view
 
 
 @token_app.command("list")
-def list_tokens(config: ConfigOption) -> None:
+def list_tokens(config: StationFile) -> None:
     """The programs that may ask, as what, since when, and who let them in."""
     people = _with_store(config, lambda store: store.users.load())
     for token in people.tokens:
@@ -126,7 +125,7 @@ def list_tokens(config: ConfigOption) -> None:
 
 
 @token_app.command("remove")
-def remove_token(name: NameArgument, config: ConfigOption) -> None:
+def remove_token(name: NameArgument, config: StationFile) -> None:
     """The program may ask no more."""
     _with_store(config, lambda store: store.users.remove_token(name, by=_by(), now_s=time.time()))
 
@@ -135,7 +134,7 @@ def remove_token(name: NameArgument, config: ConfigOption) -> None:
 
 
 @drone_app.command("add")
-def add_drone(drone_id: DroneArgument, config: ConfigOption) -> None:
+def add_drone(drone_id: DroneArgument, config: StationFile) -> None:
     """A key for a new drone, shown this once: it is the one line of the drone's key_file."""
     from uplink.messages import DroneId
 
@@ -150,21 +149,21 @@ def add_drone(drone_id: DroneArgument, config: ConfigOption) -> None:
 
 
 @drone_app.command("rekey")
-def rekey_drone(drone_id: DroneArgument, config: ConfigOption) -> None:
+def rekey_drone(drone_id: DroneArgument, config: StationFile) -> None:
     """Another key, shown this once; the one before is no longer taken. Lets a revoked drone in again."""
     _must_be_known(config, drone_id)
     _make_key(config, drone_id)
 
 
 @drone_app.command("revoke")
-def revoke_drone(drone_id: DroneArgument, config: ConfigOption) -> None:
+def revoke_drone(drone_id: DroneArgument, config: StationFile) -> None:
     """Shuts a drone out at once, whatever the configuration says: it was lost, or its key was."""
     _must_be_known(config, drone_id)
     _with_store(config, lambda store: store.keys.revoke(drone_id, by=_by(), now_s=time.time()))
 
 
 @drone_app.command("list")
-def list_drones(config: ConfigOption) -> None:
+def list_drones(config: StationFile) -> None:
     """Every drone that may send, where its key is from, and those that were shut out."""
     for drone_id, state in _known_drones(config).items():
         _say(f"{drone_id}\t{state}")
@@ -174,7 +173,7 @@ def list_drones(config: ConfigOption) -> None:
 
 
 @audit_app.command("verify")
-def verify_audit(config: ConfigOption) -> None:
+def verify_audit(config: StationFile) -> None:
     """Whether the audit log is whole. Note the hash it ends with elsewhere: it shows a log made anew."""
     broken, newest = _with_store(config, _look_at_audit)
     if broken is not None:

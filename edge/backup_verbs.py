@@ -13,16 +13,14 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from edge.verb import leave
+from edge.verb import StationFile, leave
 
 if TYPE_CHECKING:
     from uplink.station.backup import Progress as OnProgress
 
-ConfigOption = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="the station's TOML file")]
-
 
 def backup(
-    config: ConfigOption,
+    config: StationFile,
     to: Annotated[
         Path, typer.Option(metavar="DIR", help="a folder for it is made in here; best on another disk")
     ],
@@ -52,7 +50,7 @@ def backup(
 
 
 def restore(
-    config: ConfigOption,
+    config: StationFile,
     source: Annotated[Path, typer.Option("--from", metavar="DIR", help="the backup, with its manifest.json")],
 ) -> None:
     """Put a backup in the place of what a stopped station has; that is set aside, never written over."""

@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from edge.camera_verbs import camera_app
 from edge.logs import log_to_stderr
 from edge.outbox_verbs import outbox_app
+from edge.signing_verbs import signing_app
 from edge.station_verbs import station_app
-from edge.verb import INTERRUPTED_EXIT_CODE, finish, leave, run
+from edge.verb import INTERRUPTED_EXIT_CODE, AgentFile, finish, leave, run
 from flight.errors import EmberwatchError
 
 app = typer.Typer(
@@ -30,11 +32,7 @@ patrol_app = typer.Typer(no_args_is_help=True, help="Plan patrols, check them an
 app.add_typer(patrol_app, name="patrol")
 locate_app = typer.Typer(no_args_is_help=True, help="Look into how alerts were placed on the ground.")
 app.add_typer(locate_app, name="locate")
-camera_app = typer.Typer(
-    no_args_is_help=True, help="Measure cameras: their lenses, their latency, and how they stand."
-)
 app.add_typer(camera_app, name="camera")
-signing_app = typer.Typer(no_args_is_help=True, help="Sign the link to the autopilot.")
 app.add_typer(signing_app, name="signing")
 model_app = typer.Typer(no_args_is_help=True, help="Make and judge detectors.")
 app.add_typer(station_app, name="station")
@@ -70,9 +68,8 @@ DemOption = Annotated[
 ]
 LimitsOption = Annotated[
     Path | None,
-    typer.Option("--config", "-c", metavar="FILE", help="an agent's TOML file, for its limits and terrain"),
+    typer.Option("--config", "-c", metavar="FILE", help="the agent's TOML file, for its limits and terrain"),
 ]
-ConfigOption = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="the TOML file")]
 
 
 @app.command()
@@ -97,7 +94,7 @@ def demo(
 
 
 @app.command()
-def agent(config: ConfigOption) -> None:
+def agent(config: AgentFile) -> None:
     """Run on the drone, or beside a fixed camera: watch, place what burns, tell the station."""
     from edge.config import load_agent_config
     from edge.start import start_agent
@@ -109,10 +106,11 @@ def agent(config: ConfigOption) -> None:
 @app.command()
 def virtual(
     out: Annotated[
-        str, typer.Option(help="the agent's MAVLink URL, seen from the drone")
+        str, typer.Option(metavar="URL", help="the agent's MAVLink URL, seen from the drone")
     ] = "udpout:127.0.0.1:14550",
     truth: Annotated[
-        list[str] | None, typer.Option(help="where to tell the virtual camera the truth; may be repeated")
+        list[str] | None,
+        typer.Option(metavar="URL", help="where to tell the virtual camera the truth; may be repeated"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="of the world, the wind and the noise")] = 1,
     speed: Annotated[float, typer.Option(min=0.1, max=50, help="times real time")] = 1.0,
@@ -135,7 +133,9 @@ def replay(
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option("--config", "-c", metavar="FILE", help="the agent's, to list what it recorded"),
+        typer.Option(
+            "--config", "-c", metavar="FILE", help="the agent's TOML file, to list what it recorded"
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="write the alerts made anew, a line of JSON each")
@@ -164,7 +164,7 @@ def scan(
         str | None, typer.Option(metavar="MODEL", help="an ONNX file or a shipped one's name; else ember-n")
     ] = None,
     threshold: Annotated[
-        float | None, typer.Option(min=0.01, max=0.99, help="least score; else the model's")
+        float | None, typer.Option(min=0.01, max=0.99, metavar="SCORE", help="least score; else the model's")
     ] = None,
     every: Annotated[
         float, typer.Option(min=0.0, metavar="SECONDS", help="between looked-at frames of a video")
@@ -209,7 +209,9 @@ def scan(
 
 
 @config_app.command("check")
-def config_check(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
+def config_check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="a TOML file of an agent, a station, or both")],
+) -> None:
     """Say what is wrong with a configuration file and with the files that it names, line by line."""
     from edge.config_check import check_config
 
@@ -224,7 +226,7 @@ def config_check(file: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
 
 @app.command()
 def preflight(
-    config: ConfigOption,
+    config: AgentFile,
     wait: Annotated[
         float,
         typer.Option(min=1.0, max=600.0, metavar="SECONDS", help="for everything to come good, at most"),
@@ -242,7 +244,9 @@ def preflight(
 def doctor(
     config: Annotated[
         Path | None,
-        typer.Option("--config", "-c", metavar="FILE", help="the TOML file; else the machine alone"),
+        typer.Option(
+            "--config", "-c", metavar="FILE", help="the TOML file of either side; else the machine alone"
+        ),
     ] = None,
     wait: Annotated[
         float,
@@ -303,7 +307,7 @@ def locate_explain(
     config: Annotated[
         Path | None,
         typer.Option(
-            "--config", "-c", metavar="FILE", help="the agent's TOML file: for its data and terrain"
+            "--config", "-c", metavar="FILE", help="the agent's TOML file, for its data and terrain"
         ),
     ] = None,
     dem: DemOption = None,
@@ -316,123 +320,6 @@ def locate_explain(
     from edge.explain_command import Sources, explain_command
 
     leave(explain_command(alert, Sources(data, config, dem), save=save))
-
-
-@camera_app.command("list")
-def camera_list() -> None:
-    """Say which camera profiles come along, how sure each is, and where its figures are from."""
-    from edge.camera_commands.list_profiles import list_command
-
-    leave(list_command())
-
-
-@camera_app.command("calibrate")
-def camera_calibrate(
-    photos: Annotated[
-        list[Path], typer.Argument(metavar="PHOTO...", help="of a chessboard, 20 or so; or folders of them")
-    ],
-    board: Annotated[
-        str, typer.Option(metavar="ACROSSxDOWN", help="corners between squares: 10 x 7 squares are 9x6")
-    ],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="the profile to write, .toml; not there yet")],
-    name: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="of the camera; else the file's name")
-    ] = None,
-    fisheye: Annotated[bool, typer.Option("--fisheye", help="for a lens wider than about 110°")] = False,
-) -> None:
-    """Measure a lens from photos of a chessboard, and write it as a camera profile.
-
-    Photos are taken in the size that flies, with the focus fixed: the board near and far, slanted by 30° to
-    each side, up and down, and in every corner of the picture.
-    """
-    from edge.camera_commands.calibrate import calibrate_command
-
-    leave(calibrate_command(photos, board, out, name=name, fisheye=fisheye))
-
-
-@camera_app.command("latency")
-def camera_latency(
-    config: ConfigOption,
-    seconds: Annotated[float, typer.Option(min=10.0, max=300.0, help="to turn it for")] = 30.0,
-) -> None:
-    """Measure how late pictures arrive, while you turn the vehicle by hand, without propellers."""
-    from edge.camera_commands.latency import latency_command
-    from edge.config import load_agent_config
-
-    log_to_stderr(logging.WARNING)
-    finish(latency_command(load_agent_config(config), seconds=seconds))
-
-
-@camera_app.command("solve")
-def camera_solve(
-    landmarks: Annotated[
-        Path, typer.Option(metavar="FILE", help="TOML: the camera's place, each landmark's, and its pixel")
-    ],
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", "-c", metavar="FILE", help="an agent's TOML file, for its camera profile"),
-    ] = None,
-    profile: Annotated[
-        str | None, typer.Option(metavar="PROFILE", help="a name in hardware/cameras or a .toml like those")
-    ] = None,
-    position: Annotated[
-        Literal["known", "unknown"],
-        typer.Option(help="of the camera: surveyed (three landmarks are enough), or to be solved for (four)"),
-    ] = "known",
-) -> None:
-    """Find heading, pitch and roll of a fixed camera from landmarks in its picture, as a table to paste."""
-    from edge.solve_command import solve_command
-
-    leave(solve_command(landmarks, config=config, profile=profile, known_place=position == "known"))
-
-
-@signing_app.command("new")
-def signing_new(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="where the key goes; it must not be there yet")
-    ],
-    passphrase: Annotated[
-        bool, typer.Option("--passphrase", help="ask for the one that the pilot's station has, not random")
-    ] = False,
-) -> None:
-    """Make a key that only you can read: random, or of a passphrase as ground stations make it."""
-    from flight.signing import make_key
-
-    words = typer.prompt("Passphrase", hide_input=True, confirmation_prompt=True) if passphrase else None
-    make_key(file, words)
-    Console().print(
-        f"written: {file}\nName it as [agent.mavlink] signing_key_file, give it to the pilot's station, and "
-        "set up the autopilot: emberwatch signing set-up -c FILE",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
-    )
-
-
-@signing_app.command("set-up")
-def signing_set_up(
-    config: ConfigOption,
-    present_key: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="the key that the autopilot has now, if it has another"),
-    ] = None,
-) -> None:
-    """Give the autopilot the configuration's key. Over a cable (serial:…) and disarmed only."""
-    from edge.config import load_agent_config
-    from edge.signing_command import set_up
-
-    log_to_stderr(logging.WARNING)
-    finish(set_up(load_agent_config(config), present_key))
-
-
-@signing_app.command("off")
-def signing_off(config: ConfigOption) -> None:
-    """Make the autopilot forget its key. Over a cable (serial:…) and disarmed only."""
-    from edge.config import load_agent_config
-    from edge.signing_command import switch_off
-
-    log_to_stderr(logging.WARNING)
-    finish(switch_off(load_agent_config(config)))
 
 
 def main() -> None:

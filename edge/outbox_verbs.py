@@ -7,15 +7,16 @@ from typing import Annotated
 
 import typer
 
+from edge.verb import AgentFile, leave
+
 outbox_app = typer.Typer(
     no_args_is_help=True, help="Look into a drone's outbox, also while its agent runs, and send again."
 )
-ConfigOption = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="the agent's TOML file")]
 
 
 @outbox_app.command("list")
 def list_(
-    config: ConfigOption,
+    config: AgentFile,
     as_json: Annotated[
         bool, typer.Option("--json", help="a line of JSON for each thing, alerts whole")
     ] = False,
@@ -28,7 +29,7 @@ def list_(
 
 @outbox_app.command()
 def retry(
-    config: ConfigOption,
+    config: AgentFile,
     numbers: Annotated[
         list[int] | None, typer.Argument(metavar="[NUMBER]...", help="of dead letters, as listed")
     ] = None,
@@ -36,7 +37,6 @@ def retry(
 ) -> None:
     """Lets dead letters wait for the station again, once the cause is mended; a running agent sends them."""
     from edge.outbox_command import retry_letters
-    from edge.verb import leave
     from flight.errors import EmberwatchError
 
     if all_ == bool(numbers):

@@ -12,7 +12,7 @@ from edge.access_verbs import audit_app, drone_app, token_app, user_app
 from edge.backup_verbs import backup, restore
 from edge.logs import log_to_stderr
 from edge.package_verbs import verify_package
-from edge.verb import run
+from edge.verb import StationFile, run
 from edge.webhook_verbs import webhook_app
 from flight.errors import EmberwatchError
 
@@ -34,7 +34,8 @@ station_app.add_typer(webhook_app, name="webhook")
 def station(
     context: typer.Context,
     config: Annotated[
-        Path | None, typer.Option("--config", "-c", metavar="FILE", help="the TOML file; needed to run")
+        Path | None,
+        typer.Option("--config", "-c", metavar="FILE", help="the station's TOML file; needed to run"),
     ] = None,
     log_json: Annotated[
         bool, typer.Option("--log-json", help="log an object a line, whatever the file says")
@@ -57,7 +58,7 @@ def station(
 
 @station_app.command("key")
 def station_key(
-    config: Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="the TOML file")],
+    config: StationFile,
 ) -> None:
     """Print the public key that drones know this station's orders by; the first time, make it."""
     from edge.config import load_station_config

@@ -1,4 +1,5 @@
-"""Running a verb to its end: exit codes, and signals that let every ``finally`` do its work."""
+"""What verbs have in common: the file that they are told, and how they run to their end. Signals let every
+``finally`` do its work."""
 
 from __future__ import annotations
 
@@ -6,13 +7,16 @@ import asyncio
 import logging
 import signal
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from flight.errors import EmberwatchError
 
 INTERRUPTED_EXIT_CODE = 130
+AgentFile = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="the agent's TOML file")]
+StationFile = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="the station's TOML file")]
 T = TypeVar("T")
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from edge.verb import StationFile
 from flight.errors import EmberwatchError
 
 if TYPE_CHECKING:
@@ -26,12 +27,11 @@ T = TypeVar("T")
 
 webhook_app = typer.Typer(no_args_is_help=True, help="The systems that are told of alerts and incidents.")
 
-ConfigOption = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="the station's TOML file")]
 EndpointArgument = Annotated[str, typer.Argument(metavar="NAME", help="as `webhook list` shows it")]
 
 
 @webhook_app.command("list")
-def list_webhooks(config: ConfigOption) -> None:
+def list_webhooks(config: StationFile) -> None:
     """Each endpoint: name, host, deliveries that wait, those given up, and what is wrong if anything is."""
 
     async def look(store: StoreBeside, endpoints: list[Endpoint]) -> list[WebhookState]:
@@ -44,7 +44,7 @@ def list_webhooks(config: ConfigOption) -> None:
 
 
 @webhook_app.command("test")
-def test_webhook(name: EndpointArgument, config: ConfigOption) -> None:
+def test_webhook(name: EndpointArgument, config: StationFile) -> None:
     """Post one signed `test.ping` now, and say what came of it. It is not repeated."""
 
     async def send(store: StoreBeside, endpoints: list[Endpoint]) -> tuple[Delivery, list[DeliveryAttempt]]:
@@ -69,7 +69,7 @@ def test_webhook(name: EndpointArgument, config: ConfigOption) -> None:
 
 
 @webhook_app.command("enable")
-def enable_webhook(name: EndpointArgument, config: ConfigOption) -> None:
+def enable_webhook(name: EndpointArgument, config: StationFile) -> None:
     """Send events again to an endpoint that had said it is gone (410). What it missed can be replayed."""
 
     async def enable(store: StoreBeside, endpoints: list[Endpoint]) -> bool:
@@ -82,7 +82,7 @@ def enable_webhook(name: EndpointArgument, config: ConfigOption) -> None:
 @webhook_app.command("replay")
 def replay_webhook(
     name: EndpointArgument,
-    config: ConfigOption,
+    config: StationFile,
     event: Annotated[
         str | None, typer.Option("--event", metavar="ID", help="one event, by its webhook-id")
     ] = None,
