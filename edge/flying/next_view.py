@@ -9,7 +9,6 @@ is judged by what it adds to the first.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,20 +104,6 @@ class Outlook:
         gain = carried.T @ np.linalg.inv(carried @ joint.T + noise_m2)
         covariance = self.covariance - gain @ carried
         return Outlook((covariance + covariance.T) / 2)
-
-
-def predicted_covariance_m2(
-    covariance_m2: FloatArray, views: Sequence[ViewGeometry], sigmas: PoseSigmas, ground_sigma_m: float
-) -> FloatArray:
-    """What would be left of a fire's covariance (2x2, east and north) after looks from these views.
-
-    ``sigmas`` are the pose's, ``ground_sigma_m`` is the terrain model's 1σ. It is a forecast for choosing
-    among views, not a claim about the fire: only sightings make its ellipse smaller.
-    """
-    outlook = Outlook.of(covariance_m2)
-    for view in views:
-        outlook = outlook.looked(effects_m(view, sigmas, ground_sigma_m))
-    return outlook.covariance[:2, :2]
 
 
 def _observation(effects_m: FloatArray) -> tuple[FloatArray, FloatArray]:

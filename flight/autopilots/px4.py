@@ -18,7 +18,6 @@ from flight.autopilots.autopilot import Finding, UnknownHeightError, UnknownMode
 from flight.link import mavlink
 from flight.plans.items import MissionItem
 
-_AUTO = 4
 MODES: dict[tuple[int, int], str] = {
     (1, 0): "MANUAL",
     (2, 0): "ALTCTL",

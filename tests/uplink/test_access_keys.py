@@ -69,7 +69,9 @@ async def test_a_revoked_drone_is_shut_out_whatever_the_configuration_says(tmp_p
         assert (await heard(station, KEY)) == 401
         assert (await heard(station, OTHER_KEY)) != 401, "the other drone is not concerned"
         assert told == [DRONE]
-        assert station.services.keys.is_revoked(DRONE)
+        stored = station.services.keys.stored(DRONE)
+        assert stored is not None
+        assert stored.revoked
         assert (await ada.delete("/drone-keys/ember-9")).status_code == 404
     async with station_with_people(tmp_path, config=config) as station:
         assert (await heard(station, KEY)) == 401, "over a restart too"
@@ -106,7 +108,9 @@ async def test_a_running_station_hears_of_what_the_command_line_changes(people: 
             return (await pia.get("/drones")).status_code == 401
 
         await eventually(is_out)
-        assert people.services.keys.is_revoked(DRONE)
+        stored = people.services.keys.stored(DRONE)
+        assert stored is not None
+        assert stored.revoked
         assert await people.services.store.audit.first_break() is None, "two programs, one chain"
     finally:
         store.close()

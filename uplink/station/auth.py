@@ -54,15 +54,6 @@ class DroneKeys:
         """Whose key this is."""
         return self._drone_by_digest.get(digest_of(key))
 
-    def is_declared(self, drone_id: str) -> bool:
-        """Whether the configuration has a key for it."""
-        return drone_id in self._declared
-
-    def is_revoked(self, drone_id: str) -> bool:
-        """Whether it was shut out."""
-        stored = self._stored.get(drone_id)
-        return stored is not None and stored.revoked
-
     def stored(self, drone_id: str) -> StoredKey | None:
         """What was decided beside the configuration."""
         return self._stored.get(drone_id)

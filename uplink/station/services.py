@@ -10,7 +10,7 @@ from pathlib import Path
 from uplink.errors import StoreError
 from uplink.messages import Alert, DroneState
 from uplink.station.access import Access
-from uplink.station.answers import Crossed, Delivery, Snapshot
+from uplink.station.answers import Crossed, Snapshot
 from uplink.station.auth import DroneKeys
 from uplink.station.backups import Backups
 from uplink.station.basemap.shelf import MapShelf
@@ -113,10 +113,6 @@ class Services:
         """Where its line of sight crosses others, and tell the open pages if that is news."""
         if self.crossings.take(alert):
             self.live.publish("crossings", "all", Crossed(crossings=self.crossings.now))
-
-    def publish_delivery(self, delivery: Delivery) -> None:
-        """Tells the open pages how a webhook fares."""
-        self.live.publish("delivery", str(delivery.id), delivery)
 
     def now(self) -> datetime:
         """The time, with its zone."""

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge.flying.clearance import Clearance, Fire, Wind
-from edge.flying.next_view import Outlook, ViewGeometry, effects_m, predicted_covariance_m2
+from edge.flying.next_view import Outlook, ViewGeometry, effects_m
 from edge.flying.standoff import StandOff, View
 from edge.locate import locate
 from edge.optics import Camera
@@ -35,9 +35,17 @@ class Dem:
         return lat_deg * 0 + lon_deg * 0 + GROUND_M
 
 
+def predicted_m2(covariance_m2: NDArray[np.float64], *views: ViewGeometry) -> NDArray[np.float64]:
+    """What would be left of a fire's covariance (2x2, east and north) after looks from these views."""
+    outlook = Outlook.of(covariance_m2)
+    for view in views:
+        outlook = outlook.looked(effects_m(view, SIGMAS, DEM_SIGMA_M))
+    return outlook.covariance[:2, :2]
+
+
 def left(covariance_m2: NDArray[np.float64], *views: ViewGeometry) -> float:
     """The area of what is left, up to a constant."""
-    return float(np.sqrt(np.linalg.det(predicted_covariance_m2(covariance_m2, views, SIGMAS, DEM_SIGMA_M))))
+    return float(np.sqrt(np.linalg.det(predicted_m2(covariance_m2, *views))))
 
 
 def from_(bearing_deg: float, distance_m: float = 90.0, above_m: float = 60.0) -> ViewGeometry:
@@ -81,7 +89,7 @@ def test_no_look_makes_an_ellipse_larger() -> None:
         root = rng.normal(size=(2, 2)) * 20
         before_m2 = root @ root.T + np.eye(2)
         view = from_(rng.uniform(0, 360), rng.uniform(60, 400), rng.uniform(10, 120))
-        after_m2 = predicted_covariance_m2(before_m2, [view], SIGMAS, DEM_SIGMA_M)
+        after_m2 = predicted_m2(before_m2, view)
         assert np.linalg.eigvalsh(before_m2 - after_m2).min() > -1e-9
         assert np.linalg.eigvalsh(after_m2).min() > 0.0
 
