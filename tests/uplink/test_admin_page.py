@@ -87,7 +87,9 @@ async def secret(page: Page, index: int = 0) -> str:
     return (await page.locator("[data-secret]").nth(index).inner_text()).strip()
 
 
-@pytest.mark.parametrize("with_keys", [False, True], ids=["mouse", "keyboard"])
+@pytest.mark.parametrize(
+    "with_keys", [pytest.param(False, id="mouse", marks=pytest.mark.slow), pytest.param(True, id="keyboard")]
+)
 async def test_people_come_change_and_go(ground: Ground, *, with_keys: bool) -> None:
     page = await at(ground, "users")
     await expect(row(page, "Ada")).to_contain_text("Admin")

@@ -16,7 +16,8 @@ from .page_harness import BROWSER, READY, DroneStandIn, Ground
 
 pytestmark = BROWSER
 
-HANDS = pytest.mark.parametrize("hand", [Mouse, Keyboard])
+# The mouse's way to send a drone is told with the map, and the rest of its ways in the long run.
+HANDS = pytest.mark.parametrize("hand", [pytest.param(Mouse, marks=pytest.mark.slow), Keyboard])
 FLYING: dict[str, Any] = {
     "armed": True,
     "mode": "AUTO",

@@ -18,7 +18,7 @@ from uplink.station.store.incidents import Actor
 from .evidence_makers import photo, rich_alert
 from .flight_makers import save, told
 from .makers import DRONE, eventually, make_alert, sha256_of
-from .page_checks import axe, fits
+from .page_checks import NARROW, SIZES, axe, fits
 from .page_harness import BROWSER, Ground
 
 pytestmark = BROWSER
@@ -224,9 +224,9 @@ async def test_a_settled_incident_is_handed_on(ground: Ground, tmp_path: Path) -
     await expect(page.get_by_role("link", name="Report")).to_have_count(0)
 
 
-async def look(page: Page, name: str) -> None:
+async def look(page: Page, name: str, language: str) -> None:
     assert await axe(page) == []
-    await fits(page, name)
+    await fits(page, f"{name}-{language}", SIZES if language == "en" else NARROW)
 
 
 async def test_everybody_can_read_and_reach_all_of_it_in_both_languages(ground: Ground) -> None:
@@ -238,13 +238,13 @@ async def test_everybody_can_read_and_reach_all_of_it_in_both_languages(ground: 
             await page.get_by_role("button", name="中文").first.click()
         await page.goto(f"{ground.url}#/history/flights")
         await expect(page.locator("tbody tr[data-row]")).to_have_count(1)
-        await look(page, f"history-flights-{language}")
+        await look(page, "history-flights", language)
         await page.locator("tbody a").click()
         slider = page.get_by_role("slider")
         await slider.focus()
         for _ in range(3):
             await page.keyboard.press("PageUp")
-        await look(page, f"history-replay-{language}")
+        await look(page, "history-replay", language)
         await page.goto(f"{ground.url}#/history/incidents")
         await expect(page.locator("tbody tr[data-row]")).to_have_count(1)
-        await look(page, f"history-incidents-{language}")
+        await look(page, "history-incidents", language)
