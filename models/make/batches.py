@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from models.letterbox import GREY
-from models.make.dataset import DatasetError, Example
+from models.make.dataset import DatasetError, Example, is_made
 from models.make.picture import read_picture
 
 SMALLEST_BOX_PX = 4.0
@@ -31,6 +31,8 @@ SMALLEST_SHARE = 0.15
 Rgb = NDArray[np.uint8]
 _LEVELS = 3
 _TILES = 4
+_AT_ONCE = (64, 256)
+"""Tiles sampled together, on a CPU and on a GPU: what fits a cache, and what keeps many units busy."""
 _LUMA = (0.299, 0.587, 0.114)
 
 
@@ -65,6 +67,7 @@ class Album:
             raise DatasetError("no pictures to train on")
         self.side_px = side_px
         self.device = device
+        self.made = torch.tensor([is_made(example.picture) for example in pictures], device=device)
         most = max(1, *(len(example.boxes) for example in pictures))
         self.sizes = torch.zeros(len(pictures), 2)
         self.boxes = torch.zeros(len(pictures), most, 4)
@@ -93,20 +96,33 @@ class Album:
     def __len__(self) -> int:
         return len(self.sizes)
 
-    def draw(self, chosen: torch.Tensor, mosaic: bool, changes: Changes, rng: torch.Generator) -> Batch:
+    def odds(self, made_share: float) -> torch.Tensor:
+        """How often each picture is to be drawn so that ``made_share`` of all are rendered or composed.
+
+        Raises :class:`DatasetError` where one of the two kinds is wanted and missing.
+        """
+        made = self.made.sum()
+        real = len(self) - made
+        if (made_share > 0 and not made) or (made_share < 1 and not real):
+            raise DatasetError("made_share needs both photos and rendered or composed pictures")
+        return torch.where(self.made, made_share / made.clamp(min=1), (1 - made_share) / real.clamp(min=1))
+
+    def draw(
+        self, chosen: torch.Tensor, mosaic: bool, changes: Changes, rng: torch.Generator, side_px: int
+    ) -> Batch:
         """A picture for each row of ``chosen``, which names four pictures with ``mosaic``, else one."""
         count, tiles = chosen.shape
-        placed = self._place(chosen, mosaic, changes, rng)
-        images = self._sampled(chosen.reshape(-1), placed).view(count, tiles, 3, self.side_px, self.side_px)
+        placed = self._place(chosen, mosaic, changes, rng) * (side_px / self.side_px)
+        images = self._sampled(chosen.reshape(-1), placed, side_px).view(count, tiles, 3, side_px, side_px)
         images = (images.sum(dim=1) + GREY).clamp_(0, 255)
         images = _coloured(images, changes, rng)
-        corners, classes, rows = self._taught(chosen, placed)
-        return Batch(images, corners / self.side_px, classes, rows)
+        corners, classes, rows = self._taught(chosen, placed, side_px)
+        return Batch(images, corners / side_px, classes, rows)
 
     def _place(
         self, chosen: torch.Tensor, mosaic: bool, changes: Changes, rng: torch.Generator
     ) -> torch.Tensor:
-        """2×3 maps from picture to output pixels (outer edges), for every tile: (count · tiles, 2, 3)."""
+        """2×3 maps from picture to the album's side (outer edges), for every tile: (count · tiles, 2, 3)."""
         count, tiles = chosen.shape
         side = float(self.side_px)
 
@@ -137,9 +153,8 @@ class Album:
         )
         return maps.view(count * tiles, 2, 3)
 
-    def _sampled(self, chosen: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
+    def _sampled(self, chosen: torch.Tensor, maps: torch.Tensor, side: int) -> torch.Tensor:
         """Every tile drawn on its own output picture, less grey; nought where it is not."""
-        side = self.side_px
         linear = maps[:, :, :2]
         inverse = torch.linalg.inv(linear)
         scale = torch.linalg.det(linear).abs().sqrt()
@@ -148,7 +163,7 @@ class Album:
         drawn = torch.zeros(len(chosen), 3, side, side, device=self.device)
         for level, bank in enumerate(self.levels):
             (here,) = torch.nonzero(level_of == level, as_tuple=True)
-            for some in here.split(64):
+            for some in here.split(_AT_ONCE[self.device.type == "cuda"]):
                 back, start = inverse[some], maps[some, :, 2]
                 origin = -(back @ start[:, :, None])[..., 0]
                 x = (
@@ -163,7 +178,7 @@ class Album:
                 )
                 width, height = self.sizes[chosen[some]].T[..., None, None]
                 inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-                grid = torch.stack([x, y], dim=-1) * (2.0 / side) - 1.0
+                grid = torch.stack([x, y], dim=-1) * (2.0 / self.side_px) - 1.0
                 tile = functional.grid_sample(
                     bank[chosen[some]].float(),
                     grid,
@@ -175,7 +190,7 @@ class Album:
         return drawn
 
     def _taught(
-        self, chosen: torch.Tensor, maps: torch.Tensor
+        self, chosen: torch.Tensor, maps: torch.Tensor, side_px: int
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Corners in output pixels, classes and the batch's row of every box that is left to be seen."""
         count, tiles = chosen.shape
@@ -185,7 +200,7 @@ class Album:
         moved = torch.einsum("nmpk,njk->nmpj", points, maps[:, :, :2]) + maps[:, None, None, :, 2]
         low, high = moved.amin(dim=2), moved.amax(dim=2)
         whole = (high - low).prod(dim=-1)
-        low, high = low.clamp(0, self.side_px), high.clamp(0, self.side_px)
+        low, high = low.clamp(0, side_px), high.clamp(0, side_px)
         sides = high - low
         kept = (
             (classes >= 0)
@@ -220,18 +235,31 @@ class Batch:
 class Batches:
     """An endless supply of training batches that looks like a data loader to Ultralytics.
 
-    Equal seeds give equal batches on one kind of device. ``mosaic`` may be set to 0 on the way, for the last
-    part of a training.
+    Equal seeds give equal batches on one kind of device. Each batch has one of ``sides_px``, at random.
+    ``made_share`` of the pictures are rendered or composed ones, instead of as many as the album holds.
+    ``mosaic`` may be set to 0 on the way, for the last part of a training.
     """
 
     num_workers = 0
     drop_last = True
 
-    def __init__(self, album: Album, batch_size: int, changes: Changes, seed: int) -> None:
+    def __init__(
+        self,
+        album: Album,
+        batch_size: int,
+        changes: Changes,
+        seed: int,
+        *,
+        sides_px: Sequence[int] = (),
+        made_share: float | None = None,
+    ) -> None:
         self.album = album
         self.batch_size = batch_size
         self.changes = changes
         self.mosaic = changes.mosaic
+        self.sides_px = tuple(sides_px) or (album.side_px,)
+        self._odds = None if made_share is None else album.odds(made_share)
+        self._sides_drawn = np.random.default_rng(seed)
         self._rng = torch.Generator(device=album.device).manual_seed(seed)
 
     @property
@@ -265,15 +293,22 @@ class Batches:
         """Only whole pictures from now on."""
         self.mosaic = 0.0
 
+    def _chosen(self, count: int, tiles: int) -> torch.Tensor:
+        if self._odds is None:
+            return torch.randint(
+                len(self.album), (count, tiles), generator=self._rng, device=self.album.device
+            )
+        drawn = torch.multinomial(self._odds, count * tiles, replacement=True, generator=self._rng)
+        return drawn.view(count, tiles)
+
     def _batch(self) -> Batch:
+        side_px = int(self._sides_drawn.choice(self.sides_px))
         split = round(self.mosaic * self.batch_size)
         parts = []
         for count, tiles in ((split, _TILES), (self.batch_size - split, 1)):
             if count:
-                chosen = torch.randint(
-                    len(self.album), (count, tiles), generator=self._rng, device=self.album.device
-                )
-                parts.append(self.album.draw(chosen, tiles == _TILES, self.changes, self._rng))
+                chosen = self._chosen(count, tiles)
+                parts.append(self.album.draw(chosen, tiles == _TILES, self.changes, self._rng, side_px))
         if len(parts) == 1:
             return parts[0]
         return Batch(

@@ -10,6 +10,8 @@ from pathlib import Path
 from flight.errors import EmberwatchError
 
 LABELS = ("fire", "smoke")
+MADE_PREFIXES = ("composite_", "train_")
+"""What the names of composed and of rendered training pictures begin with (see :func:`is_made`)."""
 PICTURE_SUFFIXES = frozenset({".webp", ".jpg", ".jpeg", ".png"})
 DEFAULT_PHOTOS = Path("../shared/data/fire-smoke")
 
@@ -58,6 +60,11 @@ class Example:
 
     picture: Path
     boxes: tuple[Box, ...]
+
+
+def is_made(picture: Path) -> bool:
+    """Whether a training picture was rendered or composed, by its name, and is no photo."""
+    return picture.name.startswith(MADE_PREFIXES)
 
 
 def label_lines(boxes: Iterable[Box]) -> str:

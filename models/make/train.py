@@ -25,6 +25,8 @@ from models.make.dataset import examples, read_sha256
 
 log = logging.getLogger(__name__)
 
+_STRIDE_PX = 32
+_SECONDS_BETWEEN_SAVES = 20.0
 DEFAULT_START = Path("../shared/data/weights/fire_smoke_start.npz")
 
 
@@ -59,6 +61,8 @@ class TrainSettings:
     """Keep all pictures where the network is and make batches there (see :mod:`models.make.batches`)."""
     mosaic_off_share: float = 0.0
     """With ``minutes`` and ``on_device``: the last part of the time is on whole pictures only."""
+    made_share: float | None = None
+    """With ``on_device``: share of rendered and composed pictures, instead of as many as there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +173,8 @@ def train(
             "--mosaic-off-share works with --minutes and --on-device only",
             hint="Otherwise mosaics can end between epochs: --mosaic-off-epochs.",
         )
+    if settings.made_share is not None and not settings.on_device:
+        raise TrainError("--made-share works with --on-device only")
     data_sha256 = read_sha256(data_yaml.parent)
     last, run_file = run_folder / "weights" / "last.pt", run_folder / "run.json"
     if start is not None and not start.is_file():
@@ -248,7 +254,9 @@ def _trainer(
     own_batches = _supply(data_yaml.parent, settings)
 
     class Trainer(DetectionTrainer):  # type: ignore[misc]
-        """Ultralytics' trainer with our start weights and a memory layout that CPUs like."""
+        """Ultralytics' trainer with our start weights, batches and memory layout."""
+
+        saved_at = 0.0
 
         def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> Any:
             model = super().get_model(cfg, None, verbose)
@@ -276,10 +284,17 @@ def _trainer(
         def final_eval(self) -> None:
             """See :meth:`validate`; the checkpoint keeps its optimiser, so that it can be resumed."""
 
+        def save_model(self) -> bool:
+            """Not after every round where rounds take seconds, but always at the end."""
+            ended = self.stop or self.epoch + 1 >= self.epochs
+            if not ended and time.time() < self.saved_at + _SECONDS_BETWEEN_SAVES * on_gpu:
+                return False
+            self.saved_at = time.time()
+            return bool(super().save_model())
+
         def preprocess_batch(self, batch: dict[str, Any]) -> dict[str, Any]:
             ready: dict[str, Any] = super().preprocess_batch(batch)
-            if not on_gpu:
-                ready["img"] = ready["img"].contiguous(memory_format=torch.channels_last)
+            ready["img"] = ready["img"].contiguous(memory_format=torch.channels_last)
             return ready
 
     overrides: dict[str, Any] = {
@@ -304,13 +319,13 @@ def _trainer(
         "mosaic": settings.mosaic,
         "close_mosaic": settings.mosaic_off_epochs,
         "scale": settings.scale,
-        "multi_scale": settings.multi_scale,
+        "multi_scale": 0.0 if settings.on_device else settings.multi_scale,
         "degrees": settings.degrees,
         "hsv_h": settings.hsv_h,
         "hsv_s": settings.hsv_s,
         "hsv_v": settings.hsv_v,
         "seed": settings.seed,
-        "deterministic": True,
+        "deterministic": not on_gpu,  # there it would cost far more than equal runs are worth
         "device": "0" if on_gpu else "cpu",
         "amp": False,
         "cache": "ram",
@@ -323,9 +338,9 @@ def _trainer(
 
     def prepare(running: Any) -> None:
         running.batches_seen = running.start_epoch * len(running.train_loader)
+        running.model.to(memory_format=torch.channels_last)
         if not on_gpu:
             torch.set_num_threads(os.cpu_count() or 1)
-            running.model.to(memory_format=torch.channels_last)
         if settings.bfloat16:
             _use_bfloat16(running.model, running.device.type)
 
@@ -385,9 +400,26 @@ def _supply(folder: Path, settings: TrainSettings) -> Callable[[int, int, Any], 
             saturation=settings.hsv_s,
             brightness=settings.hsv_v,
         )
-        return Batches(album(side_px, device), batch_size, changes, settings.seed)
+        return Batches(
+            album(side_px, device),
+            batch_size,
+            changes,
+            settings.seed,
+            sides_px=_sides_px(side_px, settings.multi_scale),
+            made_share=settings.made_share,
+        )
 
     return batches
+
+
+def _sides_px(middle_px: int, spread: float) -> list[int]:
+    """The multiples of the network's stride from ``middle_px`` · (1 - spread) to (1 + spread)."""
+    reach = round(middle_px * spread / _STRIDE_PX)
+    return [
+        side
+        for side in range(middle_px - reach * _STRIDE_PX, middle_px + reach * _STRIDE_PX + 1, _STRIDE_PX)
+        if side > 0
+    ]
 
 
 def _use_bfloat16(model: Any, device_type: str) -> None:

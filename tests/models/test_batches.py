@@ -39,20 +39,20 @@ def album(pictures: list[Example], side_px: int = 128) -> Any:
     return batches.Album(pictures, side_px, torch.device("cpu"))
 
 
-@pytest.mark.parametrize("mosaic", [0.0, 1.0])
-def test_boxes_lie_on_what_they_label(pictures: list[Example], mosaic: float) -> None:
+@pytest.mark.parametrize(("mosaic", "side_px"), [(0.0, 128), (1.0, 128), (1.0, 96), (0.0, 160)])
+def test_boxes_lie_on_what_they_label(pictures: list[Example], mosaic: float, side_px: int) -> None:
     changes = batches.Changes(**{name: getattr(PLAIN, name) for name in PLAIN.__slots__} | {"mosaic": mosaic})
-    supply = batches.Batches(album(pictures), 16, changes, 3)
+    supply = batches.Batches(album(pictures), 16, changes, 3, sides_px=[side_px])
     bright_all = bright_boxed = boxes = 0
     for _ in range(4):
         for batch in supply:
             bright = batch["img"].mean(dim=1) > 182
             boxed = torch.zeros_like(bright)
-            for row, shares in zip(batch["batch_idx"].long(), batch["bboxes"] * 128, strict=True):
+            for row, shares in zip(batch["batch_idx"].long(), batch["bboxes"] * side_px, strict=True):
                 x, y, width, height = shares.tolist()
                 left, top, right, bottom = x - width / 2, y - height / 2, x + width / 2, y + height / 2
                 assert min(left, top) >= -1e-3
-                assert max(right, bottom) <= 128 + 1e-3
+                assert max(right, bottom) <= side_px + 1e-3
                 well_inside = np.s_[row, int(top) + 2 : int(bottom) - 1, int(left) + 2 : int(right) - 1]
                 if bright[well_inside].numel():
                     assert bright[well_inside].float().mean() > 0.9, "a box beside what it labels"
@@ -78,6 +78,28 @@ def test_equal_seeds_give_equal_batches(pictures: list[Example]) -> None:
     )
     assert all(torch.equal(first[name], same[name]) for name in first)
     assert not torch.equal(first["img"], other["img"])
+
+
+def test_batches_come_in_every_side_that_is_asked_for(pictures: list[Example]) -> None:
+    supply = batches.Batches(album(pictures), 4, PLAIN, 1, sides_px=[96, 128, 160])
+    sides = {next(iter(supply))["img"].shape[-2:] for _ in range(40)}
+    assert sides == {(96, 96), (128, 128), (160, 160)}
+
+
+def test_rendered_and_composed_pictures_have_the_share_that_is_asked_for(pictures: list[Example]) -> None:
+    made = pictures[0].picture.with_name("composite_1_00000.png")
+    made.write_bytes(pictures[0].picture.read_bytes())
+    shelf = album([*pictures, Example(made, (Box(1, 0.3, 0.6, 0.4, 0.3),))])
+    odds = shelf.odds(0.4)
+    assert odds.tolist() == pytest.approx([0.12] * len(pictures) + [0.4])
+    smoke_alone = [
+        Example(made, (Box(1, 0.3, 0.6, 0.4, 0.3),)),
+        *(e for e in pictures if not e.boxes[0].label),
+    ]
+    photos = batches.Batches(album(smoke_alone), 32, PLAIN, 1, made_share=0.0)
+    assert set(next(iter(photos))["cls"].flatten().tolist()) == {0.0}, "only what is in the photos"
+    with pytest.raises(DatasetError, match="made_share"):
+        album(pictures).odds(0.4)
 
 
 def test_after_mosaics_have_ended_no_picture_is_made_of_more_than_one(pictures: list[Example]) -> None:

@@ -46,6 +46,14 @@ def train_command(
         float,
         typer.Option(min=0.0, max=1.0, help="Last part of --minutes, with --on-device, without mosaics."),
     ] = 0.0,
+    made_share: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Share of rendered and composed pictures, with --on-device; else as many as there are.",
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option(help="Go on with the interrupted run in --run.")] = False,
 ) -> None:
     """Train a YOLOv5n for fire and smoke; settings are kept beside the weights (run.json)."""
@@ -68,6 +76,7 @@ def train_command(
         bfloat16=bfloat16,
         on_device=on_device,
         mosaic_off_share=mosaic_off_share,
+        made_share=made_share,
     )
     with progress_bar() as progress:
         task = progress.add_task("starting", total=None)
