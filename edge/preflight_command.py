@@ -7,7 +7,6 @@ mission, tells the station nothing, and an alert could only reach an outbox that
 from __future__ import annotations
 
 import asyncio
-import errno
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -79,8 +78,7 @@ async def _opened(vehicle: Vehicle, work: Callable[[], Awaitable[None]]) -> None
         async with vehicle:
             await work()
     except LinkError as error:
-        cause = error.__cause__
-        if isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE:
+        if error.is_taken:
             raise LinkError(
                 f"another program has {vehicle.link.url}",
                 hint="If it is the agent: it is running, and its page shows the preflight.",

@@ -12,7 +12,7 @@ from edge.config import AgentConfig
 from edge.doctor.check import Check
 from flight.autopilots.autopilot import Finding
 from flight.errors import EmberwatchError
-from flight.link import AUTOPILOT_COMPONENT, Message, mavlink
+from flight.link import AUTOPILOT_COMPONENT, LinkError, Message, mavlink
 from flight.signing import Verdict
 from flight.streams import WANTED_HZ
 from flight.vehicle import NoAutopilot, Vehicle
@@ -41,6 +41,8 @@ class Heard:
     url: str
     trouble: str = ""
     """Why the link could not be opened."""
+    taken_by: str = ""
+    """Who has it instead."""
     packets: int = 0
     unreadable: int = 0
     refused: Mapping[Verdict, int] = field(default_factory=dict)
@@ -61,15 +63,11 @@ class Heard:
 
 def judge_autopilot(heard: Heard) -> list[Check]:
     """All that was heard, with what to do."""
+    if heard.taken_by:
+        remedy = "If it is the agent, its page shows the vehicle; or stop it, and look again."
+        return [Check("link", None, f"{heard.taken_by} has {heard.url}: nobody was asked", remedy)]
     if heard.trouble:
-        return [
-            Check(
-                "link",
-                False,
-                heard.trouble,
-                "Stop the other program; if it is the agent, its page shows all.",
-            )
-        ]
+        return [Check("link", False, heard.trouble, "What a link's URL may be: flight/README.md#connect")]
     if not heard.autopilot:
         return [_silent(heard)]
     if heard.armed:
@@ -196,6 +194,9 @@ async def hear(
             finally:
                 feeder.cancel()
                 await asyncio.gather(feeder, return_exceptions=True)
+    except LinkError as error:
+        taken_by = "another program" if error.is_taken else ""
+        return Heard(config.mavlink.url, trouble=str(error), taken_by=taken_by)
     except EmberwatchError as error:
         return Heard(config.mavlink.url, trouble=str(error))
 

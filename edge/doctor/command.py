@@ -93,7 +93,7 @@ async def _areas(file: Path | None, host: Host, patience: Patience) -> AsyncIter
 
 async def _of_agent(config: AgentConfig, host: Host, patience: Patience) -> AsyncIterator[Area]:
     # Here, because a machine without an agent needs none of it.
-    from edge.doctor.autopilot import hear, judge_autopilot
+    from edge.doctor.autopilot import Heard, hear, judge_autopilot
     from edge.doctor.ground import judge_ground, look_at_ground
     from edge.doctor.sight import judge_sight, look_through
     from edge.doctor.station_link import ask_station, judge_station
@@ -103,12 +103,17 @@ async def _of_agent(config: AgentConfig, host: Host, patience: Patience) -> Asyn
     watchdog = config.service.hardware_watchdog is not None
     yield Area("service", judge_unit(unit, hardware_watchdog=watchdog, set_up=_SET_UP_AGENT))
     if config.fixed is None:
-        serial = serial_url(config.mavlink.url)
+        serial, taken_by = serial_url(config.mavlink.url), ""
         if serial is not None:
-            yield Area("serial port", judge_serial_port(look_at_serial_port(host, *serial)))
-        heard = await hear(
-            config, wait_s=patience.heartbeat_s, settle_s=patience.settle_s, count_s=patience.count_s
-        )
+            port = look_at_serial_port(host, *serial)
+            taken_by = ", ".join(process.name for process in port.holders)
+            yield Area("serial port", judge_serial_port(port))
+        if taken_by:
+            heard = Heard(config.mavlink.url, taken_by=taken_by)
+        else:
+            heard = await hear(
+                config, wait_s=patience.heartbeat_s, settle_s=patience.settle_s, count_s=patience.count_s
+            )
         yield Area("autopilot", judge_autopilot(heard))
     sight = await asyncio.to_thread(look_through, config.camera, host, look_s=patience.look_s)
     yield Area("camera", judge_sight(sight))

@@ -22,6 +22,7 @@ from flight.errors import EmberwatchError
 
 LOOK_S = 4.0
 ANSWER_S = 20.0  # to open it, and for the last read to come back
+RENDERED = "virtual"
 ENOUGH = 0.8  # of the frames a second that are asked for
 
 # <linux/videodev2.h>, <linux/v4l2-controls.h>
@@ -54,6 +55,8 @@ class Sight:
 
 def judge_sight(sight: Sight) -> list[Check]:
     """All that was seen, with what to do."""
+    if sight.source == RENDERED:
+        return [Check("camera", None, "it is rendered by the agent: there is nothing to connect")]
     if sight.trouble:
         if sight.holders:
             words = f"{', '.join(sight.holders)} has {sight.source} open"
@@ -131,8 +134,8 @@ def look_through(
 ) -> Sight:
     """Open the camera and look for some seconds. A driver that hangs is left behind in its thread."""
     source = shown_source(section.source)
-    if section.source == "virtual":
-        return Sight(source, trouble="it is rendered by the agent: there is nothing to connect")
+    if section.source == RENDERED:
+        return Sight(source)
     seen: list[Sight] = []
 
     def look() -> None:

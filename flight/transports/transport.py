@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import asyncio
+import errno
 import logging
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -23,6 +24,11 @@ STUCK_S = 5.0
 
 class LinkError(EmberwatchError):
     """The link to the autopilot cannot be opened as it was asked for."""
+
+    @property
+    def is_taken(self) -> bool:
+        """Another program has the address."""
+        return isinstance(self.__cause__, OSError) and self.__cause__.errno == errno.EADDRINUSE
 
 
 class Transport(abc.ABC):

@@ -21,6 +21,7 @@ from flight.autopilots.px4 import Px4Copter
 from flight.link import mavlink
 from flight.signing import Verdict
 from flight.streams import WANTED_HZ
+from flight.vehicle import Vehicle
 from tests.flight.far_ends import Cable
 from tests.flight.scripted import ScriptedAutopilot
 
@@ -86,7 +87,7 @@ def test_what_is_wrong_with_an_autopilot_is_told_with_what_to_do(
         ({"unreadable": 40}, "no MAVLink", "SERIALn_BAUD"),
         ({"packets": 9, "senders": ((255, 190),)}, "others speak (255/190)", "feeds this link"),
         ({"refused": {Verdict.WRONG_KEY: 4}}, "4 signed with another key", "sign-the-link"),
-        ({"trouble": "another program has it"}, "another program", "Stop"),
+        ({"trouble": "no speed in the link"}, "no speed", "#connect"),
     ],
 )
 def test_silence_is_explained_by_what_came(change: dict[str, object], words: str, remedy: str) -> None:
@@ -94,6 +95,14 @@ def test_silence_is_explained_by_what_came(change: dict[str, object], words: str
     assert found.passed is False
     assert words in found.found
     assert remedy in found.remedy
+
+
+async def test_a_link_that_another_program_has_is_left_to_it(tmp_path: Path) -> None:
+    async with Vehicle("udpin:127.0.0.1:0") as running:
+        heard = await listen(tmp_path, f"udpin:127.0.0.1:{running.link.local_port}")
+    (found,) = judge_autopilot(heard)
+    assert found.passed is None
+    assert "another program has udpin" in found.found
 
 
 ARDUCOPTER = {

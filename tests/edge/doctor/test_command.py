@@ -15,14 +15,23 @@ from typer.testing import CliRunner
 from edge.cli import app
 from edge.config import ConfigError
 from edge.demo.site import free_port
+from edge.doctor import command
 from edge.doctor.check import Area, Check, report
 from edge.doctor.command import Patience, doctor
+from edge.doctor.detector import BackendFound, DetectorFound
 from edge.doctor.host import Host
 from tests.edge.doctor.hosts import host_of, process
 from tests.edge.doctor.test_computer import RASPBERRY_PI
 
+FINE = DetectorFound("ember-n", "0123456789abcdef", backends=(BackendFound("cpu", look_s=0.1),))
 QUICK = Patience(heartbeat_s=0.1, settle_s=0.0, count_s=0.0, look_s=0.3)
 FIT = "throttled=0x0\n"
+
+
+@pytest.fixture
+def no_detector(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it does not matter: it takes a second."""
+    monkeypatch.setattr(command, "try_detector", lambda section, frames_per_s: FINE)
 
 
 class Screen:
@@ -87,7 +96,18 @@ async def test_a_whole_agent_is_looked_at_and_each_failure_says_what_to_do(tmp_p
     assert files_in(tmp_path) == before, "it changes nothing"
 
 
-async def test_programs_get_the_same_as_json(tmp_path: Path) -> None:
+async def test_a_serial_port_that_the_agent_has_is_not_asked(tmp_path: Path, no_detector: None) -> None:
+    file, screen, root = agent_file(tmp_path), Screen(), tmp_path / "root"
+    host = fit(root)
+    port = f"{tmp_path}/no-port"
+    (root / port.lstrip("/")).parent.mkdir(parents=True)
+    (root / port.lstrip("/")).touch()
+    process(root, 77, "emberwatch", port)
+    await doctor(file, patience=QUICK, console=screen.console, host=host)
+    assert f"emberwatch has serial:{port}:921600: nobody was asked" in screen.text
+
+
+async def test_programs_get_the_same_as_json(tmp_path: Path, no_detector: None) -> None:
     screen = Screen()
     code = await doctor(
         agent_file(tmp_path),
@@ -106,7 +126,7 @@ async def test_programs_get_the_same_as_json(tmp_path: Path) -> None:
     assert told["emberwatch"]
 
 
-async def test_a_mistake_in_the_file_is_told_with_its_line(tmp_path: Path) -> None:
+async def test_a_mistake_in_the_file_is_told_with_its_line(tmp_path: Path, no_detector: None) -> None:
     file, screen = agent_file(tmp_path), Screen()
     (tmp_path / "drone.key").unlink()
     await doctor(file, patience=QUICK, console=screen.console, host=fit(tmp_path / "root"))

@@ -134,4 +134,6 @@ def test_who_has_a_camera_that_cannot_be_opened_is_named(tmp_path: Path) -> None
 
 
 def test_a_rendered_camera_is_nothing_to_connect() -> None:
-    assert "rendered" in look_through(CameraSection(source="virtual"), Host()).trouble
+    (found,) = judge_sight(look_through(CameraSection(source="virtual"), Host()))
+    assert found.passed is None
+    assert "rendered" in found.found
