@@ -34,6 +34,7 @@ from uplink.messages import (
     ErrorEllipse,
     Evidence,
     GroundWindow,
+    HeatReading,
     PoseProvenance,
     Position,
     TerrainProvenance,
@@ -45,6 +46,9 @@ REMEMBERED_ALERTS = 512
 REMEMBERED_VIEWS = 12  # of an alert
 ALERTS_WITH_VIEWS = 64
 LEAST_AXIS_M = 0.1
+DRAWN = ("ground view", "thermal")
+HOTTER_K = 10.0  # before a thermal picture is shown instead of the one that is
+LEAST_SINE = 0.1
 T = TypeVar("T")
 
 
@@ -67,6 +71,14 @@ class GroundSketch:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ThermalSketch:
+    """A thermal crop that is still to be drawn: round the hot spot of ``seen``, out of its frame."""
+
+    frame: Picture
+    seen: Seen
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Draft:
     """A revision as the event loop leaves it. ``media`` are the bytes of the pictures that it shows for the
     first time, by SHA-256; ``record`` is for the drone alone."""
@@ -75,8 +87,9 @@ class Draft:
     media: dict[str, bytes]
     record: AlertRecord
     sketch: GroundSketch | None = None
-    drawn: Evidence | None = None
-    """The ground view of before the agent was started anew."""
+    drawn: tuple[Evidence, ...] = ()
+    """Ground view and thermal crop of before the agent was started anew."""
+    crop: ThermalSketch | None = None
 
 
 class AlertWriter:
@@ -99,8 +112,10 @@ class AlertWriter:
         self._latest: OrderedDict[UUID, Alert] = OrderedDict()
         self._views: OrderedDict[UUID, tuple[Seen, ...]] = OrderedDict()
         self._sketched: OrderedDict[UUID, bool] = OrderedDict()
+        self._hottest_c: OrderedDict[UUID, float] = OrderedDict()
         # Of ``complete`` alone, which runs in another thread.
         self._ground_views: OrderedDict[UUID, Evidence] = OrderedDict()
+        self._crops: OrderedDict[UUID, Evidence] = OrderedDict()
         self._known = dict(known)
 
     def knows(self, hotspot_id: UUID) -> bool:
@@ -135,12 +150,13 @@ class AlertWriter:
             hotspot.id, revision, terrain, hotspot.confirmed, hotspot.best, hotspot.latest, views, bundle
         )
         sketch = None
-        if drawn is None and hotspot.id not in self._sketched:
+        has_view = any(one.kind == "ground view" for one in drawn)
+        if not has_view and hotspot.id not in self._sketched:
             # Where the confirming look met the ground too flatly, the first one that does not.
             sketch = self._sketch(hotspot.latest if before else hotspot.confirmed, look.terrain)
-        if drawn is not None or sketch is not None:
+        if has_view or sketch is not None:
             _remember(self._sketched, hotspot.id, True)
-        return Draft(alert, media, record, sketch, drawn)
+        return Draft(alert, media, record, sketch, drawn, self._crop(hotspot))
 
     def complete(self, draft: Draft) -> tuple[Alert, dict[str, bytes], str | None]:
         """The alert as it goes out, its new pictures, and its record as JSON: with the ground view drawn.
@@ -148,8 +164,8 @@ class AlertWriter:
         Takes some milliseconds: for the thread that writes to the disk, which takes drafts in their order.
         """
         alert, media = draft.alert, dict(draft.media)
-        if draft.drawn is not None:
-            _remember(self._ground_views, alert.id, draft.drawn)
+        for one in draft.drawn:
+            _remember(self._ground_views if one.kind == "ground view" else self._crops, alert.id, one)
         if draft.sketch is not None and alert.id not in self._ground_views:
             drawn = None
             try:
@@ -160,9 +176,15 @@ class AlertWriter:
                 evidence = drawn.as_evidence(kind="ground view", ground=_ground(draft.sketch.window))
                 _remember(self._ground_views, alert.id, evidence)
                 media[evidence.sha256] = drawn.jpeg
-        view = self._ground_views.get(alert.id)
-        if view is not None:
-            alert = alert.model_copy(update={"evidence": [*alert.evidence, view]})
+        if draft.crop is not None and (cropped := _cropped(draft.crop)) is not None:
+            evidence = cropped.as_evidence(kind="thermal")
+            _remember(self._crops, alert.id, evidence)
+            media[evidence.sha256] = cropped.jpeg
+        beside = [
+            view for views in (self._ground_views, self._crops) if (view := views.get(alert.id)) is not None
+        ]
+        if beside:
+            alert = alert.model_copy(update={"evidence": [*alert.evidence, *beside]})
         try:
             record = draft.record.to_json()
         except RecordError as error:
@@ -170,18 +192,18 @@ class AlertWriter:
             record = None
         return alert, media, record
 
-    def _before(self, hotspot_id: UUID) -> tuple[Alert | None, Evidence | None]:
-        """The revision before, without its ground view; that, where it is of before the agent's start."""
+    def _before(self, hotspot_id: UUID) -> tuple[Alert | None, tuple[Evidence, ...]]:
+        """The revision before, without what was drawn; that, where it is of before the agent's start."""
         body = self._known.pop(str(hotspot_id), None)
         if body is None:
-            return self._latest.get(hotspot_id), None
+            return self._latest.get(hotspot_id), ()
         try:
             alert = Alert.model_validate_json(body)
         except ValidationError:
             log.warning("alert %s was told by another version: its revisions begin anew", hotspot_id)
-            return None, None
-        drawn = next((one for one in alert.evidence if one.kind == "ground view"), None)
-        kept = [one for one in alert.evidence if one.kind != "ground view"]
+            return None, ()
+        drawn = tuple(one for one in alert.evidence if one.kind in DRAWN)
+        kept = [one for one in alert.evidence if one.kind not in DRAWN]
         return alert.model_copy(update={"evidence": kept}), drawn
 
     def _evidence(self, hotspot: Hotspot, before: Alert | None) -> tuple[list[Evidence], dict[str, bytes]]:
@@ -206,6 +228,19 @@ class AlertWriter:
                 evidence.append(picture.as_evidence(kind="lead-up"))
                 media[evidence[-1].sha256] = picture.jpeg
         return evidence, {sha256: jpeg for sha256, jpeg in media.items() if sha256 not in known}
+
+    def _crop(self, hotspot: Hotspot) -> ThermalSketch | None:
+        """Of its hottest look, where that is hotter than the one that is shown, and still at hand."""
+        hottest = hotspot.hottest
+        if hottest is None or hottest.sighting.heat is None:
+            return None
+        peak_c, frame = hottest.sighting.heat.peak_c, self._shelf.at(hottest.at_s)
+        if frame is None or frame.span_c is None:
+            return None
+        if peak_c < self._hottest_c.get(hotspot.id, -math.inf) + HOTTER_K:
+            return None
+        _remember(self._hottest_c, hotspot.id, peak_c)
+        return ThermalSketch(frame, hottest)
 
     def _sketch(self, confirmed: Seen, terrain: Terrain | None) -> GroundSketch | None:
         frame, window = self._shelf.at(confirmed.at_s), window_around(confirmed.sighting)
@@ -259,6 +294,7 @@ class AlertWriter:
             area_sigma_m2=size.area_sigma_m2 if size else None,
             growth_m2_per_min=size.growth_m2_per_min if size else None,
             growth_sigma_m2_per_min=size.growth_sigma_m2_per_min if size else None,
+            heat=_heat(hotspot.hottest),
         )
 
 
@@ -272,6 +308,40 @@ def _remember(things: OrderedDict[UUID, T], key: UUID, thing: T, most: int = REM
 def _drawn(sketch: GroundSketch) -> Picture | None:
     jpeg = lay_out(sketch.frame.jpeg, sketch.sighting, sketch.window, sketch.terrain)
     return Picture(jpeg, SIZE_PX, SIZE_PX, sketch.frame.captured_at) if jpeg else None
+
+
+def _cropped(crop: ThermalSketch) -> Picture | None:
+    # Imported here: an agent without a thermal camera has no use for it.
+    from edge.thermal.palette import crop_jpeg
+
+    frame, sighting = crop.frame, crop.seen.sighting
+    if frame.span_c is None or sighting.box is None or sighting.heat is None:
+        return None
+    try:
+        jpeg, side_px = crop_jpeg(frame.jpeg, sighting.box, sighting.heat, frame.span_c)
+    except ValueError as error:
+        log.warning("a thermal picture could not be drawn: %s", error)
+        return None
+    return Picture(jpeg, side_px, side_px, frame.captured_at)
+
+
+def _heat(seen: Seen | None) -> HeatReading | None:
+    if seen is None or seen.sighting.heat is None:
+        return None
+    heat, sighting = seen.sighting.heat, seen.sighting
+    area_m2 = None
+    if sighting.slant_range_m is not None and sighting.camera is not None:
+        # A pixel on level ground is longer the more flatly it is looked at.
+        across_m = sighting.slant_range_m / sighting.camera.fx_px
+        area_m2 = heat.size_px * across_m**2 / max(-sighting.ray_enu[2], LEAST_SINE)
+    return HeatReading(
+        at=_utc(seen),
+        max_c=heat.peak_c,
+        saturated=heat.saturated,
+        around_c=heat.around_c,
+        size_px=heat.size_px,
+        area_m2=area_m2,
+    )
 
 
 def _ground(window: Window) -> GroundWindow:

@@ -71,6 +71,7 @@ class MediaRank(IntEnum):
 _RANKS: dict[EvidenceKind, MediaRank] = {
     "ground view": MediaRank.GROUND_VIEW,
     "detection": MediaRank.DETECTION,
+    "thermal": MediaRank.DETECTION,
     "lead-up": MediaRank.LEAD_UP,
 }
 

@@ -115,10 +115,13 @@ async def _of_agent(config: AgentConfig, host: Host, patience: Patience) -> Asyn
                 config, wait_s=patience.heartbeat_s, settle_s=patience.settle_s, count_s=patience.count_s
             )
         yield Area("autopilot", judge_autopilot(heard))
-    sight = await asyncio.to_thread(look_through, config.camera, host, look_s=patience.look_s)
-    yield Area("camera", judge_sight(sight))
-    found = await asyncio.to_thread(try_detector, config.detector, config.camera.frames_per_s)
-    yield Area("detector", judge_detector(found))
+    for name, section in (("camera", config.camera), ("thermal camera", config.thermal)):
+        if section is not None:
+            sight = await asyncio.to_thread(look_through, section, host, look_s=patience.look_s)
+            yield Area(name, judge_sight(sight))
+    if config.camera is not None:
+        found = await asyncio.to_thread(try_detector, config.detector, config.camera.frames_per_s)
+        yield Area("detector", judge_detector(found))
     yield Area("terrain", judge_ground(await asyncio.to_thread(look_at_ground, config)))
     yield Area("station", judge_station(await ask_station(config.uplink, config.drone.id)))
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from edge.camera import CameraEnded, CameraSource, Clock, open_camera, shown_source
-from edge.config import CameraSection
+from edge.config import CameraSection, ThermalSection
 from edge.doctor.check import Check
 from edge.doctor.host import Host
 from edge.health import BLANK_CONTRAST
@@ -163,6 +163,11 @@ def look_through(
 
 
 def _open(section: CameraSection) -> CameraSource:
+    if isinstance(section, ThermalSection):
+        from edge.thermal.source import open_thermal
+
+        scale = section.kelvin_per_count
+        return open_thermal(section.source, scale, fps=section.frames_per_s, loop=section.loop)
     return open_camera(section.source, fps=section.frames_per_s, loop=section.loop, clock=Clock())
 
 

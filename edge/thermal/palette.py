@@ -55,6 +55,17 @@ def crop(image: Image, box: Box, heat: Heat, span_c: tuple[float, float]) -> Ima
     return part
 
 
+def crop_jpeg(frame: bytes, box: Box, heat: Heat, span_c: tuple[float, float]) -> tuple[bytes, int]:
+    """The same out of a frame's JPEG, as a JPEG and its side in pixels. Raises ValueError for no picture."""
+    image = cv2.imdecode(np.frombuffer(frame, np.uint8), cv2.IMREAD_COLOR) if frame else None
+    if image is None:
+        raise ValueError("the frame is no picture")
+    ok, data = cv2.imencode(".jpg", crop(np.asarray(image, np.uint8), box, heat, span_c))
+    if not ok:
+        raise ValueError("it cannot be coded")
+    return data.tobytes(), CROP_PX
+
+
 @lru_cache(maxsize=1)
 def _bar() -> Image:
     """The colours over evenly rising temperatures."""

@@ -14,6 +14,7 @@ from uplink.messages.alert import (
     Evidence,
     EvidenceKind,
     GroundWindow,
+    HeatReading,
     PoseProvenance,
     TerrainProvenance,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "GpsFix",
     "GpsHealth",
     "GroundWindow",
+    "HeatReading",
     "HeightAbove",
     "LatDeg",
     "LinkHealth",

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from uplink.messages.base import DroneId, ErrorEllipse, Message, Position, Sha256, UtcTime
 
-EvidenceKind = Literal["detection", "lead-up", "ground view"]
+EvidenceKind = Literal["detection", "lead-up", "ground view", "thermal"]
 
 
 class AlertState(StrEnum):
@@ -35,7 +35,8 @@ class Evidence(Message):
     kind: EvidenceKind = Field(
         "detection",
         description="the clearest frame on which it was found; a small frame from the seconds before it was "
-        "confirmed; the ground around it, laid out from the frame that confirmed it",
+        "confirmed; the ground around it, laid out from the frame that confirmed it; its hottest look by a "
+        "thermal camera, in false colours with temperatures",
     )
     sha256: Sha256 = Field(description="of its bytes, which are at `/api/v1/media/{sha256}`")
     media_type: Literal["image/jpeg"] = "image/jpeg"
@@ -71,6 +72,22 @@ class PoseProvenance(Message):
     hfov_deg: float = Field(gt=0, le=360, description="across the undistorted picture, as used")
 
 
+class HeatReading(Message):
+    """The hottest look of a thermal camera, as it reads temperatures: of a black body through clear air,
+    mixed over each pixel. A small fire reads far below its flames."""
+
+    at: UtcTime = Field(description="exposure of the frame")
+    max_c: float = Field(description="of its hottest pixel, °C")
+    saturated: bool = Field(description="true: it is hotter than the camera can tell; `max_c` is at least")
+    around_c: float = Field(description="of the ground around it, °C")
+    size_px: float = Field(ge=0, description="how many pixels as hot as its hottest would shine as brightly")
+    area_m2: float | None = Field(
+        None,
+        ge=0,
+        description="these pixels on the ground; what is smaller than a pixel is smaller than this",
+    )
+
+
 class TerrainProvenance(Message):
     """The ground that rays were met with."""
 
@@ -94,7 +111,8 @@ class Alert(Message):
     score: float = Field(
         ge=0,
         le=1,
-        description="the best single detection's: the detector's, of one look, as the model was calibrated",
+        description="the best single detection's: the detector's, of one look, as the model was calibrated; "
+        "the colour camera's, where it and a thermal one have seen it",
     )
     looks: int = Field(ge=1, description="frames in which it was seen")
     first_seen_at: UtcTime = Field(description="capture time of the first sighting")
@@ -124,3 +142,4 @@ class Alert(Message):
     area_sigma_m2: float | None = Field(None, ge=0, description="1σ of area_m2")
     growth_m2_per_min: float | None = Field(None, description="of area_m2; negative where it shrinks")
     growth_sigma_m2_per_min: float | None = Field(None, ge=0, description="1σ of growth_m2_per_min")
+    heat: HeatReading | None = Field(None, description="where a thermal camera saw it")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
+import cv2
+import numpy as np
 import pytest
 
 from edge.airborne import Airborne
@@ -18,6 +21,7 @@ from edge.locate import locate_found
 from edge.optics import Camera
 from edge.pose import Pose
 from edge.thermal.heat import Heat
+from edge.thermal.palette import false_colours
 from edge.vision.flaw import Flaw
 from edge.vision.merge import Found
 from edge.vision.report import Eye, FrameReport, Ready
@@ -125,6 +129,8 @@ class TwoEyes:
         self.watch.start_with(Ready("ember", "0" * 64, 0.3, 448, "cpu"))
         self.watch.start_with(Ready("hot-spots-1", "1" * 64, 0.5, 0, "numpy", eye="thermal"))
         self.now_s = 0.0
+        self.jpeg = b""
+        self.span_c: tuple[float, float] | None = None
         self._seq = 0
 
     def see(
@@ -159,6 +165,8 @@ class TwoEyes:
                     contrast=contrast,
                     flaw=flaw,
                     eye=eye,
+                    jpeg=self.jpeg,
+                    span_c=self.span_c,
                 )
             )
 
@@ -212,3 +220,31 @@ def test_a_thermal_frame_is_placed_by_its_own_latency(eyes: TwoEyes) -> None:
     assert instants["colour"] == pytest.approx(eyes.now_s)
     eyes.see(0.4, "thermal")
     assert instants["thermal"] == pytest.approx(eyes.now_s - 0.1)
+
+
+def test_an_alert_tells_the_highest_temperature_and_shows_where(eyes: TwoEyes) -> None:
+    kelvin = np.full((120, 160), 282.0, np.float32)
+    kelvin[58:63, 78:83] = 404.0
+    image, eyes.span_c = false_colours(kelvin)
+    eyes.jpeg = cv2.imencode(".jpg", image)[1].tobytes()
+    for peak_c in (90.0, 131.0, 120.0):
+        heat = replace(HEAT, peak_c=peak_c, saturated=peak_c > 130)
+        eyes.see(3.0, "thermal", spot(THERMAL, heat=heat))
+    drafts = []
+    while not eyes.watch._to_keep.empty():
+        drafts.append(eyes.watch._alerts.complete(eyes.watch._to_keep.get_nowait()))
+    eyes.see(11.0, "thermal", spot(THERMAL, heat=HEAT))
+    while not eyes.watch._to_keep.empty():
+        drafts.append(eyes.watch._alerts.complete(eyes.watch._to_keep.get_nowait()))
+    alert, _, _ = drafts[-1]
+    assert alert.heat is not None
+    assert (alert.heat.max_c, alert.heat.saturated, alert.heat.around_c) == (131.0, True, 9.0)
+    # 113 m away on a pixel of 6.8 mrad, seen 45° aslant: 2.5 pixels of 0.83 m².
+    assert alert.heat.area_m2 == pytest.approx(2.08, rel=0.1)
+    (crop,) = (one for one in alert.evidence if one.kind == "thermal")
+    pictures = {sha256: jpeg for _, media, _ in drafts for sha256, jpeg in media.items()}
+    drawn = cv2.imdecode(np.frombuffer(pictures[crop.sha256], np.uint8), cv2.IMREAD_COLOR)
+    assert drawn is not None
+    assert drawn.shape == (crop.height_px, crop.width_px, 3)
+    middle = drawn[230:250, 230:250].mean()
+    assert middle > 2 * drawn[300:320, 20:40].mean()

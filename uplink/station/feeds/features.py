@@ -91,6 +91,7 @@ def alert_feature(alert: StoredAlert) -> Feature:
                 "bearing_sigma_deg": alert.bearing_sigma_deg,
                 "area_m2": alert.area_m2,
                 "growth_m2_per_min": alert.growth_m2_per_min,
+                "max_temperature_c": alert.heat.max_c if alert.heat else None,
                 "model_name": alert.model_name,
                 "picture_sha256": alert.evidence[0].sha256 if alert.evidence else None,
             }

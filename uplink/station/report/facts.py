@@ -17,7 +17,7 @@ MOST_LINES = 1000
 MOST_POINTS = 1500
 AROUND = timedelta(minutes=2)
 LONGEST = timedelta(hours=2)
-_ORDER = {"detection": 0, "ground view": 1, "lead-up": 2}
+_ORDER = {"detection": 0, "thermal": 1, "ground view": 2, "lead-up": 3}
 
 
 @dataclass(frozen=True, slots=True)

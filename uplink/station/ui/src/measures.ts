@@ -26,6 +26,7 @@ export interface Measures {
   /** Of ground that is looked at or searched: "850 m²", "12.4 ha", "31 ac". */
   ground: (m2: number) => string;
   speed: (mPerS: number | null) => string;
+  temperature: (celsius: number) => string;
   /** Of what is typed: "m" or "ft", and from it to metres and back. */
   unit: string;
   metres: (value: number) => number;
@@ -60,6 +61,8 @@ export function measuresIn(units: Units): Measures {
       if (value >= 100 * largeM2 && units === "metric") return `${(value / 1e6).toFixed(2)} km²`;
       return value >= from * largeM2 ? `${(value / largeM2).toFixed(1)} ${large}` : `${Math.round(value / m2)} ${wide}`;
     },
+    temperature: (celsius) =>
+      units === "metric" ? `${Math.round(celsius)} °C` : `${Math.round(celsius * 1.8 + 32)} °F`,
     unit,
     metres: (value) => value * m,
     inUnit: (value) => value / m,

@@ -35,7 +35,7 @@ export interface GroundWindow {
 }
 
 export interface Evidence {
-  kind: "detection" | "lead-up" | "ground view";
+  kind: "detection" | "lead-up" | "ground view" | "thermal";
   sha256: string;
   media_type: "image/jpeg";
   size_bytes: number;
@@ -61,6 +61,15 @@ export interface PoseProvenance {
   time_sigma_s: number;
   camera: string;
   hfov_deg: number;
+}
+
+export interface HeatReading {
+  at: string;
+  max_c: number;
+  saturated: boolean;
+  around_c: number;
+  size_px: number;
+  area_m2: number | null;
 }
 
 export interface TerrainProvenance {
@@ -100,6 +109,7 @@ export interface Alert {
   area_sigma_m2: number | null;
   growth_m2_per_min: number | null;
   growth_sigma_m2_per_min: number | null;
+  heat: HeatReading | null;
 }
 
 export interface PatrolRef {

@@ -103,5 +103,6 @@ export const history = {
   "evidence.detection": "with the detection",
   "evidence.lead-up": "seconds before it",
   "evidence.ground view": "the ground from above",
+  "evidence.thermal": "from the thermal camera",
   whyNoEvidence: "Reports and packages are for pilots and admins",
 };

@@ -105,5 +105,6 @@ export const history: Record<keyof typeof words, string> = {
   "evidence.detection": "检测帧",
   "evidence.lead-up": "确认前数秒",
   "evidence.ground view": "地面正射图",
+  "evidence.thermal": "热成像",
   whyNoEvidence: "报告和证据包仅供飞手和管理员使用",
 };
