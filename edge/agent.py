@@ -19,12 +19,14 @@ from uuid6 import uuid7
 from edge.airborne import Airborne
 from edge.alerts import REMEMBERED_ALERTS
 from edge.camera_eye import Second
+from edge.condition import Condition
 from edge.config import AgentConfig
 from edge.drone_state import drone_state
 from edge.fixed_agent import FixedAgent
 from edge.flying.deck import FlightDeck
 from edge.flying.flight import PatrolFlight
 from edge.ground_told import GroundTeller
+from edge.health import Seeing
 from edge.patrols.depot import PatrolDepot, kept_patrol
 from edge.patrols.load import load_patrol
 from edge.patrols.patrol import FlyablePatrol
@@ -193,6 +195,12 @@ class Agent:
             new_id=new_id,
         )
         self._pilot_told = PilotTold(time.monotonic())
+        self._condition = Condition(
+            config,
+            self.watch,
+            telemetry_age_s=vehicle.telemetry.unheard_s,
+            clock_off_s=self._clock_off_s,
+        )
         depot = PatrolDepot(config.data_dir, get_patrol)
         self.deck = FlightDeck(config, vehicle, flight, self.watch, outbox, self._terrain, depot=depot)
 
@@ -217,6 +225,17 @@ class Agent:
         tell: Callable[[DroneState], None],
     ) -> None:
         """Until cancelled. ``tell`` takes what it says of itself."""
+        self._condition.upload_age_s = link.unheard_s
+        with self._condition:
+            await self._run(client, link, view, tell)
+
+    async def _run(
+        self,
+        client: UplinkClient,
+        link: DroneLink,
+        view: ViewSender,
+        tell: Callable[[DroneState], None],
+    ) -> None:
         async with self._vehicle, asyncio.TaskGroup() as tasks:
             tasks.create_task(supervise(self._config, tell, self._turn, self._state), name="supervisor")
             tasks.create_task(self.watch.run(), name="watch")
@@ -233,14 +252,33 @@ class Agent:
         self._vehicle.feed()
         telemetry = self._vehicle.telemetry
         mode = telemetry.mode if telemetry.linked else "no autopilot"
+        self._condition.judge(now_s)
         seeing = self.watch.seeing(now_s)
-        news = self._pilot_told.news(seeing, now_s) if telemetry.linked else None
-        if news is not None:
-            self._vehicle.tell(news.text, CRITICAL if news.alarm else NOTICE)
+        if telemetry.linked:
+            self._tell_pilot(seeing, now_s)
         return Turn(
             f"{seeing.words}; {mode}",
             stands=telemetry.linked and telemetry.armed is False,
         )
+
+    def _tell_pilot(self, seeing: Seeing, now_s: float) -> None:
+        news = self._pilot_told.news(seeing, now_s)
+        if news is not None:
+            self._vehicle.tell(news.text, CRITICAL if news.alarm else NOTICE)
+        for name, value in self._pilot_told.values(
+            seeing,
+            self._condition.health,
+            self.watch.frames_per_s.per_s(now_s),
+            self._outbox.waiting(),
+            now_s,
+        ):
+            self._vehicle.tell_value(name, value)
+
+    def _clock_off_s(self) -> float | None:
+        """The computer's clock against GNSS time."""
+        boot_s = self._vehicle.clock.boot_at(time.monotonic())
+        utc = None if boot_s is None else self._vehicle.utc_at(boot_s)
+        return None if utc is None else time.time() - utc.timestamp()
 
     def _state(self, now_s: float) -> DroneState:
         return drone_state(
@@ -251,5 +289,6 @@ class Agent:
             self._outbox,
             self._camera,
             self._terrain,
+            self._condition.health,
             now_s,
         )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from edge.config import AgentConfig
+from edge.degraded import Reason
 from edge.flying.around import fresh_wind
 from edge.flying.deck import FlightDeck
 from edge.flying.endurance import home_s, reaches
@@ -27,9 +28,11 @@ from flight.terrain import Terrain
 from flight.traffic import TrafficWarning
 from flight.vehicle import Vehicle
 from uplink.messages import (
+    AgentHealth,
     BatteryHealth,
     CameraView,
     ControlState,
+    DegradedReason,
     DroneState,
     GpsFix,
     GpsHealth,
@@ -69,6 +72,7 @@ def drone_state(
     outbox: Outbox,
     camera: Camera,
     terrain: Terrain | None,
+    health: AgentHealth,
     now_s: float,
 ) -> DroneState:
     """All of it, as of ``now_s`` (monotonic)."""
@@ -80,7 +84,7 @@ def drone_state(
     ring: list[tuple[float, float]] = []
     if not watch.seeing(now_s).reason and watch.pose is not None:
         ring = footprint(watch.pose, camera, terrain, max_range_m=FOOTPRINT_RANGE_M)
-    facts = watch_facts(config, watch, outbox, now_s)
+    facts = watch_facts(config, watch, outbox, health, now_s)
     return DroneState(
         linked=telemetry.linked,
         position=place,
@@ -119,7 +123,9 @@ def drone_state(
     )
 
 
-def watch_facts(config: AgentConfig, watch: Watch, outbox: Outbox, now_s: float) -> dict[str, Any]:
+def watch_facts(
+    config: AgentConfig, watch: Watch, outbox: Outbox, health: AgentHealth, now_s: float
+) -> dict[str, Any]:
     """The fields of a state that are the same whatever carries the camera."""
     seeing = watch.seeing(now_s)
     utc = datetime.now(tz=UTC)
@@ -131,6 +137,8 @@ def watch_facts(config: AgentConfig, watch: Watch, outbox: Outbox, now_s: float)
         "seeing": seeing.state,
         "blind_reason": seeing.reason,
         "blind_since": utc - timedelta(seconds=now_s - seeing.since_s) if seeing.reason else None,
+        "degraded": [_degraded(reason, utc, now_s) for reason in seeing.degraded],
+        "health": health,
         "frames_per_s": watch.frames_per_s.per_s(now_s),
         "inference_ms": watch.inference_ms,
         "tiles_per_s": watch.tiles_per_s.per_s(now_s),
@@ -142,6 +150,15 @@ def watch_facts(config: AgentConfig, watch: Watch, outbox: Outbox, now_s: float)
         "suppressed": [_suppressed(one) for one in watch.zones.suppressed[:MOST_SUPPRESSED]],
         "suppressed_ever": watch.zones.suppressed_ever,
     }
+
+
+def _degraded(reason: Reason, utc: datetime, now_s: float) -> DegradedReason:
+    return DegradedReason(
+        kind=reason.kind,
+        value=reason.value,
+        since=utc - timedelta(seconds=now_s - reason.since_s),
+        words=reason.words,
+    )
 
 
 @functools.cache

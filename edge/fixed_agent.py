@@ -12,6 +12,7 @@ from uuid import UUID
 
 from uuid6 import uuid7
 
+from edge.condition import Condition
 from edge.config import AgentConfig
 from edge.drone_state import camera_view, watch_facts
 from edge.fixed import FixedMount, second_fixed
@@ -68,6 +69,7 @@ class FixedAgent:
             first_child=first_child,
             new_id=new_id,
         )
+        self._condition = Condition(config, self.watch)
         self.desk = OrderDesk(dict.fromkeys(OrderKind, _refuse))
         self._footprint = footprint(self.mount.pose_at(0.0), camera, terrain, max_range_m=MAX_RANGE_M)
 
@@ -86,6 +88,17 @@ class FixedAgent:
         client.show(
             DroneGround(drone_id=self._config.drone.id, ignore_zones=ignore_zones(self._config.zones))
         )
+        self._condition.upload_age_s = link.unheard_s
+        with self._condition:
+            await self._run(client, link, view, tell)
+
+    async def _run(
+        self,
+        client: UplinkClient,
+        link: DroneLink,
+        view: ViewSender,
+        tell: Callable[[DroneState], None],
+    ) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(supervise(self._config, tell, self._turn, self.state), name="supervisor")
             tasks.create_task(self.watch.run(), name="watch")
@@ -97,7 +110,7 @@ class FixedAgent:
     def state(self, now_s: float) -> DroneState:
         """What the station hears of it, as of ``now_s`` (monotonic)."""
         mount = self.mount
-        facts = watch_facts(self._config, self.watch, self._outbox, now_s)
+        facts = watch_facts(self._config, self.watch, self._outbox, self._condition.health, now_s)
         return DroneState(
             **facts,
             fixed=True,
@@ -113,6 +126,7 @@ class FixedAgent:
         )
 
     def _turn(self, now_s: float) -> Turn:
+        self._condition.judge(now_s)
         return Turn(self.watch.seeing(now_s).words, stands=True)
 
 

@@ -1,12 +1,16 @@
 """Whether the agent would see a fire if there was one. Blind is an alarm, never "no fire".
 
+``seeing``, ``degraded`` (reasons) or ``blind`` (since, reason): what only degrades it never hides that it is
+blind.
+
 A pure state machine: events carry their instant (monotonic seconds), and ``state`` answers for ``now``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from edge.degraded import Reason
 from edge.vision.flaw import Flaw
 from uplink.messages import SeeingState
 
@@ -17,16 +21,24 @@ BLANK_CONTRAST = 2.0  # grey levels (standard deviation): a lens cap, a dead sen
 
 @dataclass(frozen=True, slots=True)
 class Seeing:
-    """What to tell the world; ``since_s`` is when this state began."""
+    """What to tell the world. ``reason`` is of being blind; ``since_s`` is since when it is blind, or is not.
+    ``degraded`` is what else is wrong, also while it is blind."""
 
     state: SeeingState
     reason: str
     since_s: float
+    degraded: tuple[Reason, ...] = ()
+
+    def with_degraded(self, reasons: tuple[Reason, ...]) -> Seeing:
+        """The same, with what else is wrong. A blind one stays blind."""
+        state = SeeingState.DEGRADED if reasons and self.state is SeeingState.SEEING else self.state
+        return replace(self, state=state, degraded=reasons)
 
     @property
     def words(self) -> str:
-        """Both in one line."""
-        return f"{self.state.value}: {self.reason}" if self.reason else self.state.value
+        """All of it in one line."""
+        why = "; ".join(part for part in (self.reason, *(reason.words for reason in self.degraded)) if part)
+        return f"{self.state.value}: {why}" if why else self.state.value
 
 
 class Health:
@@ -49,6 +61,7 @@ class Health:
         self._started_s = started_s
         self._ended = False
         self._failure = ""
+        self._proved_s: float | None = None
         self._latest = Seeing(SeeingState.BLIND, "no frame has been looked at yet", started_s)
 
     def frame_looked_at(
@@ -71,7 +84,24 @@ class Health:
             self._sound_s = exposed_s
         self._exposed_s, self._contrast, self._flaw = exposed_s, contrast, flaw
         self._failure = ""
-        return not self.picture_is_old and not flaw and contrast >= BLANK_CONTRAST
+        proves = not self.picture_is_old and not flaw and contrast >= BLANK_CONTRAST
+        if proves:
+            self._proved_s = exposed_s
+        return proves
+
+    def look_age_s(self, now_s: float) -> float | None:
+        """Since the exposure of the latest frame that was looked at and proves something of the ground."""
+        return None if self._proved_s is None else max(0.0, now_s - self._proved_s)
+
+    def pose_age_s(self, now_s: float) -> float | None:
+        """Since the exposure of the latest frame that could be placed."""
+        return None if self._pose_good_s is None else max(0.0, now_s - self._pose_good_s)
+
+    def frozen_for_s(self, now_s: float) -> float:
+        """For how long the picture has been called frozen; 0 while it is not, or no frames come at all."""
+        if self._exposed_s is None or now_s - self._exposed_s > self._stale_s:
+            return 0.0
+        return max(0.0, self._exposed_s - self._changed_s - self._still_s)
 
     def pose_found(self, exposed_s: float) -> None:
         self._pose_good_s = exposed_s

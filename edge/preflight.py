@@ -128,7 +128,7 @@ def storage_line(free_bytes: int | None) -> PreflightLine:
 def sight_lines(seeing: Seeing, model_name: str | None) -> list[PreflightLine]:
     """Whether it sees, and with what."""
     return [
-        line("camera", seeing.state is SeeingState.SEEING, seeing.reason or "sees"),
+        line("camera", seeing.state is not SeeingState.BLIND, seeing.reason or "sees"),
         line("detector", model_name is not None, model_name or "no model is loaded yet"),
     ]
 

@@ -22,6 +22,7 @@ from edge.alerts import REMEMBERED_ALERTS, AlertWriter, Draft, Provenance
 from edge.camera_eye import CameraEye, Second, half_blind, seeing_with
 from edge.carrier import Carrier
 from edge.config import AgentConfig
+from edge.degraded import Reason
 from edge.evidence import FrameShelf, LeadUp, Picture
 from edge.frame_facts import FrameFacts, facts_of
 from edge.growth import Growth
@@ -53,6 +54,8 @@ MOST_UNKEPT_ALERTS = 64
 KEEP_RETRY_S = 1.0
 KEEP_RETRY_MAX_S = 30.0
 HOTSPOTS_PERIOD_S = 5.0
+# A stream that repeats one picture often goes on once it is opened anew.
+FROZEN_RESTART_S = 10.0
 
 
 class Watch:
@@ -89,6 +92,10 @@ class Watch:
         self.inference_ms: float | None = None
         self.frame_age_s: float | None = None
         """From the latest frame's exposure until it had been looked at."""
+        self.degraded: tuple[Reason, ...] = ()
+        """What is wrong short of being blind, as it was judged last."""
+        self.covered = 0.0
+        """The share of the latest frame that something is before."""
         self.tiles_per_s = _Rate()
         self.on_look: Listeners[[Look]] = Listeners("looks")
         self.on_change: Listeners[[HotspotChange]] = Listeners("hotspots")
@@ -145,12 +152,18 @@ class Watch:
         return self._main.provenance
 
     def seeing(self, now_s: float) -> Seeing:
-        """Whether a fire would be seen by any of the cameras."""
-        return seeing_with({name: eye.health.state(now_s) for name, eye in self._eyes.items()})
+        """Whether a fire would be seen by any of the cameras, and what is not as it should be."""
+        seeing = seeing_with({name: eye.health.state(now_s) for name, eye in self._eyes.items()})
+        return seeing.with_degraded(self.degraded)
 
     def half_blind(self, now_s: float) -> str:
         """Which of two cameras is blind and why, while the other one sees; else nothing."""
         return half_blind({name: eye.health.state(now_s) for name, eye in self._eyes.items()})
+
+    @property
+    def visions(self) -> list[VisionSupervisor]:
+        """Which keep the vision processes alive, the main camera's first."""
+        return list(self._visions.values())
 
     @property
     def hotspots(self) -> list[Hotspot]:
@@ -205,6 +218,7 @@ class Watch:
             self.frames_per_s.count(now_s)
             self.tiles_per_s.count(now_s, len(report.tiles))
             self.inference_ms = report.inference_ms
+            self.covered = report.covered
             self.frame_age_s = report.age_ms / 1e3 + eye.section.latency_s
             self.live_view.found(exposed_s, report)
         try:
@@ -215,6 +229,8 @@ class Watch:
             )
             self._log_once("a frame's pose cannot be had", error)
         self.take(report, facts)
+        if eye.health.frozen_for_s(exposed_s) > FROZEN_RESTART_S:
+            self._visions[eye.name].start_again("the picture is frozen")
 
     def take(self, report: FrameReport, facts: FrameFacts) -> None:
         """One frame, and what the carrier says of its instant. All that follows comes of these two: given

@@ -225,6 +225,10 @@ class Telemetry:
         """UTC at this time since boot, as the autopilot has it from GNSS; None before its first fix."""
         return None if self._utc_at_boot is None else self._utc_at_boot + timedelta(seconds=boot_s)
 
+    def unheard_s(self) -> float | None:
+        """Since anything of the vehicle was heard; None before it ever was."""
+        return self._now() - max(self._heard_s.values()) if self._heard_s else None
+
     def handle(self, message: Message, received_s: float) -> None:
         """Take one message of the vehicle."""
         name = message.get_type()

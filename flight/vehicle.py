@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 
 COMPONENT_IDS = range(191, 195)  # MAV_COMP_ID_ONBOARD_COMPUTER to …COMPUTER4
 STATUS_TEXT_BYTES = 50
+VALUE_NAME_BYTES = 10
 _TICK_S = 0.1
 _KNOCK_S = 1.0
 
@@ -154,6 +155,15 @@ class Vehicle:
         """Say a line to whoever is on the link: the pilot's station shows it (STATUSTEXT, 50 characters)."""
         whole = text.encode()[:STATUS_TEXT_BYTES].decode(errors="ignore")  # a cut may fall inside a letter
         self.link.send(mavlink.MAVLink_statustext_message(severity, whole.encode()))
+
+    def tell_value(self, name: str, value: int | float) -> None:
+        """Say a figure to whoever is on the link (NAMED_VALUE_INT or NAMED_VALUE_FLOAT, 10 characters)."""
+        boot_s = self.clock.boot_at(self._now()) or 0.0
+        boot_ms, whose = round(max(0.0, boot_s) * 1e3) & 0xFFFFFFFF, name.encode()[:VALUE_NAME_BYTES]
+        if isinstance(value, int):
+            self.link.send(mavlink.MAVLink_named_value_int_message(boot_ms, whose, value))
+        else:
+            self.link.send(mavlink.MAVLink_named_value_float_message(boot_ms, whose, value))
 
     @property
     def ground_stations(self) -> frozenset[int]:

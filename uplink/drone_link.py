@@ -96,6 +96,11 @@ class DroneLink:
         """Whether the station answers on the line."""
         return self._link.up is True
 
+    def unheard_s(self) -> float | None:
+        """Since the station answered on the line; None before it ever did."""
+        heard_s = self._link.heard_s
+        return None if heard_s is None else max(0.0, self._clock() - heard_s)
+
     def set_state(self, state: DroneState) -> None:
         """Gives the newest state; it replaces one not yet sent. Call it on the event loop."""
         self._state = state

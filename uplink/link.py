@@ -26,6 +26,8 @@ class StationLink:
         meanwhile: str = "alerts wait in the outbox",
     ) -> None:
         self.up: bool | None = None  # None until the first answer or failure
+        self.heard_s: float | None = None
+        """When the station answered last."""
         self._meanwhile = meanwhile
         self._station_url = station_url
         self._backoff = backoff
@@ -49,7 +51,7 @@ class StationLink:
             log.info("station %s is back after %.0f s", self._station_url, now_s - self._lost_at_s)
         elif self.up is None:
             log.info("station %s reached", self._station_url)
-        self.up = True
+        self.up, self.heard_s = True, now_s
         self._failures = 0
         return came_back
 

@@ -40,6 +40,7 @@ from edge.vision.report import (
     Message,
     Ready,
     VisionSettings,
+    Waiting,
     glance_size_px,
     write,
 )
@@ -69,6 +70,7 @@ def watch(
     frames: LatestSlot[Frame] = LatestSlot()
     threading.Thread(target=_capture, args=(camera, frames, viewfinder), name="camera", daemon=True).start()
     due_s = time.monotonic()
+    latest_s: float | None = None
     while True:
         time.sleep(max(0.0, due_s - time.monotonic()))
         try:
@@ -77,7 +79,9 @@ def watch(
             send(Ended())
             return
         if frame is None:
+            send(Waiting(latest_s))
             continue
+        latest_s = frame.monotonic_s
         # A late frame moves the rhythm instead of being caught up with in a burst.
         due_s = max(due_s + period_s, time.monotonic() - period_s)
         send(_report(frame, look(frame), glances, frames.dropped, ready.eye))
@@ -177,6 +181,7 @@ def _report(
         age_ms=max(0.0, time.monotonic() - frame.monotonic_s) * 1e3,
         eye=eye,
         span_c=frame.span_c,
+        covered=quality.covered,
     )
 
 

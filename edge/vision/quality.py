@@ -24,6 +24,10 @@ LEAST_DETAIL = 4.0  # grey levels of detail of 4 to 8 pixels, or there is nothin
 STRONGEST = 99.8
 WIDESPREAD, SOME_DETAIL = 75.0, 1.0  # a quarter of a picture with ground in it has this much of 4 to 8 pixels
 
+# What is right before the lens is dark and has no edges: 16 x 9 averages of the picture.
+_CELLS = (16, 9)
+_LIT_LEVEL, _COVERED_LEVEL, _DAYLIGHT_LEVEL = 50, 16, 60
+
 _THUMBNAIL = (64, 36)
 _DARK, _BRIGHT = 5, 250  # values outside may be equal for being clipped
 _LEAST_MIDTONES = 0.05
@@ -36,6 +40,8 @@ class Quality:
     ``unchanged`` is the share of sampled pixels that are exactly what they were on the frame before: a real
     sensor has noise, so that a picture which hardly changes while the drone moves is an old one. 0 where it
     proves nothing: clear sky and fog stay as they are, and a video coder leaves their noise out.
+    ``covered`` is the share of the picture that is dark and without detail where it was not before, while the
+    rest of it is in daylight: a strap, a finger, mud.
     """
 
     flaw: Flaw
@@ -43,6 +49,7 @@ class Quality:
     contrast: float
     sharpness: float | None
     unchanged: float
+    covered: float = 0.0
 
 
 class QualityJudge:
@@ -50,6 +57,7 @@ class QualityJudge:
 
     def __init__(self) -> None:
         self._before: NDArray[np.uint8] | None = None
+        self._ever_lit: NDArray[np.bool_] | None = None
 
     def judge(self, image: NDArray[np.uint8]) -> Quality:
         """Some milliseconds, whatever the frame's size."""
@@ -63,9 +71,21 @@ class QualityJudge:
             contrast=float(np.std(thumbnail)),
             sharpness=sharpness,
             unchanged=_unchanged(self._before, thumbnail) if _is_widespread(detail[1]) else 0.0,
+            covered=self._covered(grey),
         )
         self._before = thumbnail
         return quality
+
+    def _covered(self, grey: NDArray[np.uint8]) -> float:
+        """Black edges of a fisheye or of a letterbox were never lit, and a night is dark all over."""
+        cells = np.asarray(cv2.resize(grey, _CELLS, interpolation=cv2.INTER_AREA), np.uint8)
+        lit = cells >= _LIT_LEVEL
+        before = self._ever_lit if self._ever_lit is not None else np.zeros_like(lit)
+        self._ever_lit = before | lit
+        dark = before & (cells < _COVERED_LEVEL)
+        if not dark.any() or float(np.median(cells[~dark])) < _DAYLIGHT_LEVEL:
+            return 0.0
+        return float(dark.mean())
 
 
 def _flaw(grey: NDArray[np.uint8], sharpness: float | None) -> Flaw:

@@ -101,6 +101,14 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """There was no frame to look at within a second. ``frame_s``: when the latest was exposed, if there was
+    one."""
+
+    frame_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class FrameReport:
     """One frame that was looked at.
 
@@ -111,7 +119,8 @@ class FrameReport:
     the whole frame took, ``tiles_ms`` what the ``tiles`` took that there was time for; ``age_ms`` is how old
     the frame was when all of it was done. ``glance`` is the frame made small, also when nothing was found:
     one in a second, for what led up to an alert. A thermal frame's pictures are in false colours between the
-    two temperatures of ``span_c``, and its contrast is in tenths of a kelvin.
+    two temperatures of ``span_c``, and its contrast is in tenths of a kelvin. ``covered`` is the share of the picture
+    in front of which something dark seems to be, where there was ground before.
     """
 
     seq: int
@@ -132,6 +141,7 @@ class FrameReport:
     age_ms: float = 0.0
     eye: Eye = "colour"
     span_c: tuple[float, float] | None = None
+    covered: float = 0.0
 
     @property
     def glance_size_px(self) -> tuple[int, int]:
@@ -146,10 +156,10 @@ def glance_size_px(width_px: int, height_px: int) -> tuple[int, int]:
     return GLANCE_WIDTH_PX, max(1, round(height_px * GLANCE_WIDTH_PX / width_px))
 
 
-Message = Ready | Failed | Ended | FrameReport
+Message = Ready | Failed | Ended | Waiting | FrameReport
 _PICTURES = ("jpeg", "glance")
-_KINDS: dict[str, type[Ready] | type[Failed] | type[Ended] | type[FrameReport]] = {
-    kind.__name__: kind for kind in (Ready, Failed, Ended, FrameReport)
+_KINDS: dict[str, type[Ready] | type[Failed] | type[Ended] | type[Waiting] | type[FrameReport]] = {
+    kind.__name__: kind for kind in (Ready, Failed, Ended, Waiting, FrameReport)
 }
 
 

@@ -28,6 +28,7 @@ from tests.edge.flying.simulation import (
 from tests.edge.ground_truth import pose_at
 from tests.uplink.makers import make_alert
 from uplink.messages import (
+    AgentHealth,
     DroneState,
     OrderKind,
     OutboxHealth,
@@ -51,6 +52,7 @@ def state(companion: Companion) -> DroneState:
         companion.outbox,
         CAMERA,
         None,
+        AgentHealth(),
         now_s(),
     )
     return DroneState.model_validate_json(told.model_dump_json())

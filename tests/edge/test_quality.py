@@ -123,3 +123,19 @@ def test_a_clear_sky_through_a_video_coder_is_not_taken_for_an_old_picture(tmp_p
     while (taken := video.read())[0]:
         shares.append(judge.judge(np.asarray(taken[1], np.uint8)).unchanged)
     assert shares == [0.0] * 6
+
+
+def test_what_comes_before_a_part_of_the_lens_in_daylight_is_told_and_a_letterbox_or_a_night_is_not(
+    world: World,
+) -> None:
+    day = shot(world.with_light("noon"))
+    letterboxed = day.copy()
+    letterboxed[:90] = 0
+    strapped = letterboxed.copy()
+    strapped[:, :160] = 4
+    judge = QualityJudge()
+    assert judge.judge(letterboxed).covered == 0.0
+    assert judge.judge(letterboxed).covered == 0.0
+    assert judge.judge(strapped).covered == pytest.approx(0.19, abs=0.03)
+    assert judge.judge(letterboxed).covered == 0.0
+    assert judge.judge(shot(world.with_light("night"))).covered == 0.0

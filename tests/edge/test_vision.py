@@ -293,7 +293,7 @@ async def test_a_child_that_hangs_or_crashes_is_replaced(
     while watched.supervisor.process_id in (first, None):
         await asyncio.sleep(0.02)
     await watched.next_report()
-    assert watched.supervisor.restarts >= 1
+    assert watched.supervisor.restarts.count >= 1
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
@@ -318,15 +318,15 @@ async def test_a_camera_that_is_broken_in_the_air_is_tried_until_it_works(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """An agent that is started again in flight goes on blind, and after the landing too."""
-    monkeypatch.setattr("edge.vision.supervisor.RESTART_DELAYS_S", (0.01,))
+    monkeypatch.setattr("edge.vision.restarts.DELAYS_S", (0.01,))
     photos, aside = tmp_path / "photos", tmp_path / "aside"
     aside.mkdir()
     cv2.imwrite(str(aside / "0.png"), np.eye(90, 160, dtype=np.uint8) * 255)
     watched = Watched(replace(settings, source=str(photos)), in_air=True)
     task = asyncio.create_task(watched.supervisor.run())
-    while watched.supervisor.restarts < 2 and not task.done():
+    while watched.supervisor.restarts.count < 2 and not task.done():
         await asyncio.sleep(0.02)
-        watched.in_air = not watched.supervisor.restarts
+        watched.in_air = not watched.supervisor.restarts.count
     assert all("photos" in trouble for trouble in watched.troubles)
     assert len([record for record in caplog.records if "restarted" in record.message]) == 1
     aside.rename(photos)
@@ -354,7 +354,7 @@ async def test_a_child_that_cannot_be_started_again_is_tried_until_it_can_be(
             raise refusals.pop()
         return await real(*args, **pipes)
 
-    monkeypatch.setattr("edge.vision.supervisor.RESTART_DELAYS_S", (0.01,))
+    monkeypatch.setattr("edge.vision.restarts.DELAYS_S", (0.01,))
     monkeypatch.setattr("edge.vision.process.asyncio.create_subprocess_exec", spawn)
     watched = Watched(settings)
     task = asyncio.create_task(watched.supervisor.run())
@@ -368,7 +368,7 @@ async def test_a_child_that_cannot_be_started_again_is_tried_until_it_can_be(
     said = [record.message for record in caplog.records if "cannot be started" in record.message]
     assert len(said) == 1
     assert str(refusal) in said[0]
-    assert watched.supervisor.restarts == 5  # the one that was killed, and four that did not start
+    assert watched.supervisor.restarts.count == 5  # the one that was killed, and four that did not start
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
@@ -377,4 +377,4 @@ async def test_the_end_of_a_recording_is_an_end_and_no_fault(settings: VisionSet
     watched = Watched(replace(settings, loop=False))
     await asyncio.wait_for(watched.supervisor.run(), 60)
     assert watched.reports
-    assert watched.supervisor.restarts == 0
+    assert watched.supervisor.restarts.count == 0

@@ -45,7 +45,7 @@ async def test_a_camera_that_is_broken_at_the_start_ends_the_agent_on_the_ground
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, armed: bool
 ) -> None:
     """The autopilot is heard later than the camera's error: that is waited for."""
-    monkeypatch.setattr("edge.vision.supervisor.RESTART_DELAYS_S", (0.01,))
+    monkeypatch.setattr("edge.vision.restarts.DELAYS_S", (0.01,))
     (tmp_path / "agent.toml").write_text(CONFIG)
     config = load_agent_config(tmp_path / "agent.toml")
     with Outbox(tmp_path / "outbox.db") as outbox:
@@ -58,7 +58,7 @@ async def test_a_camera_that_is_broken_at_the_start_ends_the_agent_on_the_ground
             assert not task.done()
             async with ScriptedAutopilot(vehicle.link.local_port) as autopilot:
                 autopilot.armed = armed
-                await until(lambda: task.done() or watch._vision.restarts >= 2, 60)
+                await until(lambda: task.done() or watch._vision.restarts.count >= 2, 60)
             task.cancel()
             [ended] = await asyncio.gather(task, return_exceptions=True)
     if armed:

@@ -55,6 +55,8 @@ MODELS: list[type[BaseModel]] = [
     messages.PoseProvenance,
     messages.TerrainProvenance,
     messages.Alert,
+    messages.AgentHealth,
+    messages.DegradedReason,
     messages.PatrolRef,
     patrol_file.CircleZone,
     patrol_file.CorridorSection,

@@ -24,10 +24,72 @@ class ControlState(StrEnum):
 
 
 class SeeingState(StrEnum):
-    """Whether the agent would see a fire if there was one."""
+    """Whether the agent would see a fire if there was one. Degraded: it would, but not as well as it was set
+    up to, or something is about to go wrong."""
 
     SEEING = "seeing"
+    DEGRADED = "degraded"
     BLIND = "blind"
+
+
+class DegradedKind(StrEnum):
+    """Why an agent that sees is not as it should be."""
+
+    SLOW = "slow"
+    COVERED = "partly covered"
+    RESTARTED = "vision restarted"
+    TELEMETRY = "no telemetry"
+    UPLOAD = "no upload"
+    HOT = "hot"
+    THROTTLED = "throttled"
+    SUPPLY = "low voltage"
+    MEMORY = "little memory"
+    OWN_MEMORY = "large"
+    DISK = "little disk"
+    CLOCK = "wrong clock"
+    SENSORS = "unreadable"
+
+
+class DegradedReason(Message):
+    """One thing that is wrong and does not make the agent blind."""
+
+    kind: DegradedKind
+    value: float = Field(
+        description="frames a second (slow), percent of the picture (partly covered), restarts in ten "
+        "minutes (vision restarted), °C (hot), MB (little memory, large, little disk), seconds (no "
+        "telemetry, no upload, wrong clock, unreadable); 1 of what is only so or not"
+    )
+    since: UtcTime
+    words: str = Field(max_length=64, description="what the pilot reads of it")
+
+
+class AgentHealth(Message):
+    """What an agent's state is judged by. Ages are in seconds; none is *never yet* or *not known here*."""
+
+    frame_age_s: float | None = Field(None, ge=0, description="since the camera gave a frame")
+    look_age_s: float | None = Field(
+        None,
+        ge=0,
+        description="since the exposure of the latest frame that was looked at and proves anything",
+    )
+    pose_age_s: float | None = Field(
+        None, ge=0, description="since the exposure of the latest frame that could be placed"
+    )
+    telemetry_age_s: float | None = Field(None, ge=0, description="since the autopilot was heard")
+    upload_age_s: float | None = Field(None, ge=0, description="since the station answered")
+    vision_restarts: int = Field(0, ge=0, description="of the vision process since the agent started")
+    temperature_c: float | None = Field(None, description="of the computer's hottest part that computes")
+    throttled: bool | None = Field(None, description="the processor is slowed down now")
+    under_voltage: bool | None = Field(None, description="the computer's supply is too low now")
+    memory_free_mb: float | None = Field(None, ge=0, description="of the computer")
+    agent_memory_mb: float | None = Field(None, ge=0, description="of the agent's two processes, resident")
+    disk_free_mb: float | None = Field(None, ge=0, description="where its data folder is")
+    clock_synchronised: bool | None = Field(
+        None, description="the computer's clock is kept right by a time service"
+    )
+    clock_off_s: float | None = Field(
+        None, description="the computer's clock against GNSS time, by way of the autopilot"
+    )
 
 
 class PatrolPhase(StrEnum):
@@ -272,6 +334,10 @@ class DroneState(Message):
     seeing: SeeingState = SeeingState.BLIND
     blind_reason: str = Field("", max_length=256)
     blind_since: UtcTime | None = None
+    degraded: list[DegradedReason] = Field(
+        default_factory=list, max_length=16, description="what else is wrong, also while it is blind"
+    )
+    health: AgentHealth | None = None
     frames_per_s: float | None = Field(None, ge=0)
     inference_ms: float | None = Field(None, ge=0, description="of one whole frame")
     tiles_per_s: float | None = Field(None, ge=0, description="parts of frames that are looked at closely")

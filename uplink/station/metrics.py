@@ -11,6 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYP
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from uplink.errors import StoreError
+from uplink.messages import SeeingState
 
 if TYPE_CHECKING:
     from uplink.station.services import Services
@@ -50,6 +51,10 @@ class Metrics:
         self._drone_waits = self._gauge(
             "drone_alerts_waiting", "alerts in the drone's outbox, as it last told", "drone"
         )
+        self._blind = self._gauge("drone_blind", "whether a drone would see no fire", "drone")
+        self._degraded = self._gauge(
+            "drone_degraded", "why a drone sees worse than it should", "drone", "kind"
+        )
         self._deliveries = self._gauge("deliveries", "webhook deliveries by state", "state")
         self._delivery_age = self._gauge("delivery_waiting_age_seconds", "of the one that waits the longest")
         self._incidents = self._gauge("incidents", "incidents by state", "state")
@@ -80,11 +85,16 @@ class Metrics:
         """All of it, as it is now."""
         self._heard_age.clear()
         self._drone_waits.clear()
+        self._blind.clear()
+        self._degraded.clear()
         self._in_trouble.clear()
         for drone_id, age_s in services.fleet.heard_ages_s(services.control.now_s()).items():
             self._heard_age.labels(drone_id).set(age_s)
         for state in services.fleet.states:
             self._drone_waits.labels(state.drone_id).set(state.alerts_waiting)
+            self._blind.labels(state.drone_id).set(state.seeing is SeeingState.BLIND)
+            for reason in state.degraded:
+                self._degraded.labels(state.drone_id, reason.kind.value).set(1)
         for task in services.works.in_trouble:
             self._in_trouble.labels(task).set(1)
         self._pages.set(services.live.pages)

@@ -70,7 +70,9 @@ def drone_event(state: DroneState, *, heard: datetime, now: datetime, stale_s: f
             fovBlue="0.0",
         )
     seeing = (
-        "sees" if state.seeing is SeeingState.SEEING else f"BLIND: {state.blind_reason or 'no reason told'}"
+        f"BLIND: {state.blind_reason or 'no reason told'}"
+        if state.seeing is SeeingState.BLIND
+        else "; ".join(["sees", *(reason.words for reason in state.degraded)])
     )
     add(detail, "remarks", f"Emberwatch; {seeing}{f'; {state.mode}' if state.mode else ''}")
     return document(event)

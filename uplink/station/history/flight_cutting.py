@@ -301,7 +301,7 @@ def kept_from(raw: dict[str, Any]) -> Kept:
         raw["height_home_m"],
         raw["battery_percent"],
         None if raw["armed"] is None else bool(raw["armed"]),
-        raw["seeing"] == "seeing",
+        raw["seeing"] != "blind",
         bool(raw["fixed"]),
         raw["patrol"],
     )

@@ -5,7 +5,20 @@ export type Label = "fire" | "smoke";
 export type AlertState = "confirmed" | "lost" | "withdrawn";
 export type Method = "dem" | "flat" | "bearing-only";
 export type ControlState = "hands off" | "granted" | "read only";
-export type SeeingState = "seeing" | "blind";
+export type SeeingState = "seeing" | "degraded" | "blind";
+export type DegradedKind = "slow"
+  | "partly covered"
+  | "vision restarted"
+  | "no telemetry"
+  | "no upload"
+  | "hot"
+  | "throttled"
+  | "low voltage"
+  | "little memory"
+  | "large"
+  | "little disk"
+  | "wrong clock"
+  | "unreadable";
 export type OrderKind = "grant" | "revoke" | "start" | "pause" | "resume" | "stand down" | "look again" | "no look" | "look at" | "load patrol" | "go to" | "orbit" | "hold" | "change height" | "return" | "land";
 export type OrderState = "accepted" | "done" | "refused";
 export type PatrolPhase = "waiting" | "ready" | "flying" | "paused" | "looking again" | "returning" | "done" | "interrupted";
@@ -257,6 +270,30 @@ export interface Wind {
   speed_m_s: number;
 }
 
+export interface DegradedReason {
+  kind: DegradedKind;
+  value: number;
+  since: string;
+  words: string;
+}
+
+export interface AgentHealth {
+  frame_age_s: number | null;
+  look_age_s: number | null;
+  pose_age_s: number | null;
+  telemetry_age_s: number | null;
+  upload_age_s: number | null;
+  vision_restarts: number;
+  temperature_c: number | null;
+  throttled: boolean | null;
+  under_voltage: boolean | null;
+  memory_free_mb: number | null;
+  agent_memory_mb: number | null;
+  disk_free_mb: number | null;
+  clock_synchronised: boolean | null;
+  clock_off_s: number | null;
+}
+
 export interface DroneState {
   drone_id: string;
   at: string;
@@ -290,6 +327,8 @@ export interface DroneState {
   seeing: SeeingState;
   blind_reason: string;
   blind_since: string | null;
+  degraded: DegradedReason[];
+  health: AgentHealth | null;
   frames_per_s: number | null;
   inference_ms: number | null;
   tiles_per_s: number | null;

@@ -21,10 +21,12 @@ export function troubleOf({ state, heardAt }: HeardDrone, now: number): Trouble 
   if (flies && silent) return { rank: 0, why: "worstSilent", detail: "", tone: "bad" };
   if (flies && !state.linked) return { rank: 1, why: "worstNoLink", detail: "", tone: "bad" };
   if (flies && state.battery?.reaches_home === "no") return { rank: 2, why: "worstBattery", detail: "", tone: "bad" };
-  if (state.seeing !== "seeing" && !silent) return { rank: flies ? 3 : 6, why: "blind", detail: state.blind_reason, tone: "bad" };
+  if (state.seeing === "blind" && !silent) return { rank: flies ? 3 : 6, why: "blind", detail: state.blind_reason, tone: "bad" };
   if (flies && state.control !== "granted") return { rank: 4, why: "hands off", detail: state.control_reason, tone: "warn" };
   const [alarm] = state.alarms;
   if (alarm !== undefined) return { rank: 5, why: "", detail: alarm, tone: "warn" };
+  const [worse] = state.degraded;
+  if (worse !== undefined && !silent) return { rank: flies ? 5 : 8, why: "degraded", detail: worse.words, tone: "warn" };
   if (flies && state.battery?.reaches_home === "into the reserve") return { rank: 7, why: "worstReserve", detail: "", tone: "warn" };
   if (flies) return { rank: 8, why: "worstFlies", detail: "", tone: "ok" };
   return silent ? { rank: 10, why: "worstSilent", detail: "", tone: "" } : { rank: 9, why: "worstReady", detail: "", tone: "" };

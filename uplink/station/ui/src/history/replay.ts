@@ -85,11 +85,11 @@ export function spansOf(points: readonly FlightPoint[], flight: FlightRecord): S
   for (const [index, point] of points.entries()) {
     const before = points[index - 1];
     const broken = before !== undefined && point.after_s - before.after_s > GAP_S;
-    if (since !== null && (broken || point.seeing === "seeing")) {
+    if (since !== null && (broken || point.seeing !== "blind")) {
       spans.push({ fromS: since, toS: broken ? before.after_s : point.after_s, kind: "blind" });
       since = null;
     }
-    if (point.seeing !== "seeing") since ??= point.after_s;
+    if (point.seeing === "blind") since ??= point.after_s;
   }
   if (since !== null) spans.push({ fromS: since, toS: flight.duration_s, kind: "blind" });
   return spans.sort((a, b) => a.fromS - b.fromS);

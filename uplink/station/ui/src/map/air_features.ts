@@ -27,7 +27,7 @@ export function droneFeatures(drones: readonly HeardDrone[], now: number, staleM
   return collect(
     drones.flatMap(({ state, heardAt }) => {
       if (!state.position) return [];
-      const look = now - heardAt > staleMs ? "stale" : state.seeing !== "seeing" ? "blind" : "sound";
+      const look = now - heardAt > staleMs ? "stale" : state.seeing === "blind" ? "blind" : "sound";
       const shape = state.fixed ? "fixed" : state.heading_deg === null ? "still" : "heading";
       return [
         feature(
@@ -84,7 +84,7 @@ function reach(from: Position, [lon, lat]: LonLat): number {
 }
 
 function aboutCamera(state: DroneState): Record<string, unknown> {
-  return { drone: state.drone_id, blind: state.seeing !== "seeing" };
+  return { drone: state.drone_id, blind: state.seeing === "blind" };
 }
 
 /** The older part of each trail, and its newest points with the last of the older ones before them. */

@@ -39,7 +39,7 @@ function levelOf({ acknowledge, dispatch }: Incident): string {
 }
 
 function isBlind({ state, heardAt }: HeardDrone, now: number): boolean {
-  return state.seeing !== "seeing" && now - heardAt < LONG_LOST_MS;
+  return state.seeing === "blind" && now - heardAt < LONG_LOST_MS;
 }
 
 function isLost({ state, heardAt }: HeardDrone, now: number): boolean {

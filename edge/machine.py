@@ -1,0 +1,235 @@
+"""The computer that the agent runs on: heat, throttling, supply, memory, disk and clock, as Linux tells them.
+
+Threads of their own read; whoever asks gets what was read last and never waits. A disk or a sensor that hangs
+makes what is known of it old, and stops nothing.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, Self, TypeVar
+
+SENSORS_EVERY_S = 2.0
+DISK_EVERY_S = 5.0
+# Where /proc and /sys of the machine are, for an agent that runs in a container.
+HOST_ROOT = "EMBERWATCH_HOST_ROOT"
+
+_MB = 1e6
+_PLAUSIBLE_C = (-40.0, 150.0)
+# By the names that Raspberry Pi, Jetson, Intel and AMD give the zones of what computes.
+_PROCESSORS = ("cpu", "soc", "gpu", "tj", "pkg", "core", "k10temp", "zenpower")
+_THROTTLE_FILES = (  # of a Raspberry Pi
+    "sys/devices/platform/soc*/*firmware/get_throttled",
+    "sys/devices/platform/*firmware/get_throttled",
+)
+_UNDER_VOLTAGE, _THROTTLED = 0x1, 0xE  # under-voltage; frequency capped, throttled, soft temperature limit
+_COOLING = ("cpufreq", "thermal-cpufreq", "processor")  # cooling devices that slow a processor down
+_ALERTS = "throttle-alert"  # a Jetson's
+_TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Sensors:
+    """None where this machine does not tell."""
+
+    temperature_c: float | None = None
+    throttled: bool | None = None
+    under_voltage: bool | None = None
+    memory_free_mb: float | None = None
+    agent_memory_mb: float | None = None
+    clock_synchronised: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[T]):
+    """What was read, and when that had ended (monotonic seconds)."""
+
+    value: T
+    at_s: float
+
+
+class Repeated(Generic[T]):
+    """Once begun, calls ``read`` every ``every_s`` in a thread of its own; ``latest`` is there at once or
+    None."""
+
+    def __init__(self, read: Callable[[], T], every_s: float, name: str) -> None:
+        self._read, self._every_s = read, every_s
+        self._end = threading.Event()
+        self.latest: Reading[T] | None = None
+        self._begun_s: float | None = None
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def begin(self) -> None:
+        self._begun_s = time.monotonic()
+        self._thread.start()
+
+    @property
+    def value(self) -> T | None:
+        """Of the latest reading."""
+        return None if self.latest is None else self.latest.value
+
+    def age_s(self, now_s: float) -> float:
+        """Of the latest reading; of the first that has not come yet: how long it has taken."""
+        since_s = self._begun_s if self.latest is None else self.latest.at_s
+        return 0.0 if since_s is None else now_s - since_s
+
+    def end(self) -> None:
+        """No more readings are begun. One that hangs is left to hang."""
+        self._end.set()
+
+    def _run(self) -> None:
+        while not self._end.is_set():
+            value = self._read()
+            self.latest = Reading(value, time.monotonic())
+            self._end.wait(self._every_s)
+
+
+class Machine:
+    """One agent's computer. It is read while its context lasts."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        processes: Callable[[], Iterable[int]] = lambda: (os.getpid(),),
+        root: Path | None = None,
+        sensors_every_s: float = SENSORS_EVERY_S,
+        disk_every_s: float = DISK_EVERY_S,
+    ) -> None:
+        """``processes``: ids of the agent's own. ``root``: where the machine's /proc and /sys are."""
+        self._root = root or Path(os.environ.get(HOST_ROOT) or "/")
+        self._processes = processes
+        self._data_dir = data_dir
+        self._events: dict[Path, int] = {}
+        self.sensors = Repeated(self._read_sensors, sensors_every_s, "sensors")
+        self.disk_free_mb = Repeated(self._read_disk, disk_every_s, "disk")
+
+    def __enter__(self) -> Self:
+        self.sensors.begin()
+        self.disk_free_mb.begin()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.sensors.end()
+        self.disk_free_mb.end()
+
+    def age_s(self, now_s: float) -> float:
+        """Of what is known of it."""
+        return max(self.sensors.age_s(now_s), self.disk_free_mb.age_s(now_s))
+
+    def _read_disk(self) -> float | None:
+        try:
+            return shutil.disk_usage(self._data_dir).free / _MB
+        except OSError:
+            return None
+
+    def _read_sensors(self) -> Sensors:
+        throttled, under_voltage = self._throttling()
+        return Sensors(
+            temperature_c=self._temperature_c(),
+            throttled=throttled,
+            under_voltage=under_voltage,
+            memory_free_mb=self._memory_free_mb(),
+            agent_memory_mb=self._agent_memory_mb(),
+            clock_synchronised=clock_synchronised(),
+        )
+
+    def _temperature_c(self) -> float | None:
+        """Of the hottest part that computes; where none is named so, of the hottest."""
+        found = [
+            (_text(zone / "type"), _temperature_c(zone / "temp"))
+            for zone in self._root.glob("sys/class/thermal/thermal_zone*")
+        ]
+        if not any(temperature_c is not None for _, temperature_c in found):
+            found = [
+                (_text(sensor.with_name("name")), _temperature_c(sensor))
+                for sensor in self._root.glob("sys/class/hwmon/hwmon*/temp1_input")
+            ]
+        known = [(name.lower(), value) for name, value in found if value is not None]
+        named = [value for name, value in known if any(part in name for part in _PROCESSORS)]
+        return max(named or [value for _, value in known], default=None)
+
+    def _throttling(self) -> tuple[bool | None, bool | None]:
+        """Whether the processor is slowed down now, and whether the supply's voltage is too low."""
+        throttled: list[bool] = []
+        under_voltage: list[bool] = []
+        for pattern in _THROTTLE_FILES:
+            for file in self._root.glob(pattern):
+                bits = _number(file, base=16)
+                if bits is not None:
+                    throttled.append(bool(bits & _THROTTLED))
+                    under_voltage.append(bool(bits & _UNDER_VOLTAGE))
+        for name in self._root.glob("sys/class/hwmon/hwmon*/name"):
+            kind = _text(name)
+            if kind == "rpi_volt" and (alarm := _number(name.with_name("in0_lcrit_alarm"))) is not None:
+                under_voltage.append(bool(alarm))
+            elif kind == "soctherm_oc":  # a Jetson that draws too much current
+                throttled += [self._has_risen(count) for count in name.parent.glob("oc*_event_cnt")]
+        for device in self._root.glob("sys/class/thermal/cooling_device*"):
+            kind, state = _text(device / "type").lower(), _number(device / "cur_state")
+            if state is not None and (kind.startswith(_COOLING) or kind.endswith(_ALERTS)):
+                throttled.append(state > 0)
+        counts = "sys/devices/system/cpu/cpu*/thermal_throttle/package_throttle_count"
+        throttled += [self._has_risen(count) for count in self._root.glob(counts)]
+        return any(throttled) if throttled else None, any(under_voltage) if under_voltage else None
+
+    def _has_risen(self, file: Path) -> bool:
+        """Whether a counter of events stands higher than at the reading before."""
+        count = _number(file) or 0
+        before, self._events[file] = self._events.get(file, count), count
+        return count > before
+
+    def _memory_free_mb(self) -> float | None:
+        for line in _text(self._root / "proc/meminfo").splitlines():
+            name, _, value = line.partition(":")
+            if name == "MemAvailable":
+                return int(value.split()[0]) * 1024 / _MB
+        return None
+
+    def _agent_memory_mb(self) -> float | None:
+        """Resident, of all processes together; what they share counts for each."""
+        pages = [
+            int(statm.split()[1])
+            for process in self._processes()
+            if (statm := _text(Path(f"/proc/{process}/statm")))
+        ]
+        return sum(pages) * os.sysconf("SC_PAGE_SIZE") / _MB if pages else None
+
+
+def clock_synchronised() -> bool | None:
+    """Whether the kernel's clock is kept right by a time service (adjtimex); None where it does not say."""
+    try:
+        state = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512))  # asks, and changes nothing
+    except (OSError, AttributeError):
+        return None
+    return None if state < 0 else state != _TIME_ERROR
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="ascii", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _number(file: Path, *, base: int = 10) -> int | None:
+    try:
+        return int(_text(file), base)
+    except ValueError:
+        return None
+
+
+def _temperature_c(file: Path) -> float | None:
+    """Drivers of parts that are switched off say things like -256."""
+    thousandths = _number(file)
+    value_c = None if thousandths is None else thousandths / 1000
+    return value_c if value_c is not None and _PLAUSIBLE_C[0] < value_c < _PLAUSIBLE_C[1] else None
