@@ -119,8 +119,8 @@ class FrameReport:
     the whole frame took, ``tiles_ms`` what the ``tiles`` took that there was time for; ``age_ms`` is how old
     the frame was when all of it was done. ``glance`` is the frame made small, also when nothing was found:
     one in a second, for what led up to an alert. A thermal frame's pictures are in false colours between the
-    two temperatures of ``span_c``, and its contrast is in tenths of a kelvin. ``covered`` is the share of the picture
-    in front of which something dark seems to be, where there was ground before.
+    two temperatures of ``span_c``, and its contrast is in tenths of a kelvin. ``covered`` is the share of the
+    picture in front of which something dark seems to be, where there was ground before.
     """
 
     seq: int
