@@ -1,7 +1,7 @@
 """The pictures of the page in the READMEs, taken during a demo flight: ``python -m tests.page_pictures``.
 
 What they show is what the demo's drone really found. They go to uplink/station/ui/pictures, small enough to
-be in a repository.
+be in a repository; with names of some of them (``fly history``) only those.
 """
 
 from __future__ import annotations
@@ -36,45 +36,70 @@ def main() -> None:
         demo = [sys.executable, "-m", "edge.cli", "demo", "--headless", "--port", str(port), "--keep", folder]
         process = subprocess.Popen(demo, cwd=REPOSITORY, stdout=subprocess.DEVNULL)
         try:
-            asyncio.run(_visit(f"http://127.0.0.1:{port}/"))
+            asyncio.run(_visit(f"http://127.0.0.1:{port}/", sys.argv[1:]))
         finally:
             process.terminate()
             process.wait(timeout=60)
 
 
-async def _visit(url: str) -> None:
+async def _visit(url: str, wanted: list[str]) -> None:
     await _answers(f"{url}healthz")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=[*OFFLINE, *SOFTWARE_WEBGL])
-        await _take_all(browser, url)
+        await _take_all(browser, url, wanted)
         await browser.close()
 
 
-async def _take_all(browser: Browser, url: str) -> None:
+async def _take_all(browser: Browser, url: str, wanted: list[str]) -> None:
     page = await _opened(browser, url, DESK)
     photos = page.locator("[data-incident] [data-photo='here']")
     await expect(photos.nth(FOUND - 1)).to_be_visible(timeout=FOUND_S * 1000)
+    ways = {
+        "fly": _fly,
+        "watch": _watch,
+        "patrols": _patrols,
+        "history": _history,
+        "sun": _sun,
+    }
+    for name, way in ways.items():
+        if not wanted or name in wanted:
+            await way(page, url)
+            await _take(page, name)
+    if not wanted or "phone" in wanted:
+        phone = await _opened(browser, url, PHONE)
+        await expect(phone.locator("[data-incident]").first).to_be_visible()
+        await _take(phone, "phone")
+
+
+async def _fly(page: Page, url: str) -> None:
     await page.get_by_role("button", name="Show everything").click()
-    await _take(page, "fly")
+
+
+async def _watch(page: Page, url: str) -> None:
     await page.goto(f"{url}#/watch")
-    await _take(page, "watch")
+
+
+async def _patrols(page: Page, url: str) -> None:
     await page.goto(f"{url}#/patrols/new")
     field = page.get_by_label("New corner: latitude, longitude")
     for lat, lon in AREA:
         await field.fill(f"{lat}, {lon}")
         await field.press("Enter")
+    await page.get_by_role("group", name="What you draw").get_by_text("Home").click()
     await page.get_by_role("button", name="Where Virtual drone stands").click()
     await expect(page.get_by_text("Safe by what was checked")).to_be_visible(timeout=START_S * 1000)
-    await _take(page, "patrols")
+    await page.get_by_role("button", name="Show all of it").click()
+
+
+async def _history(page: Page, url: str) -> None:
     await page.goto(f"{url}#/history")
-    await page.get_by_role("button", name="Open").first.click()
-    await _take(page, "history")
+    await page.get_by_role("link", name="Open the flight of").first.click()
+    await page.get_by_role("slider", name="Timeline").press("End")
+
+
+async def _sun(page: Page, url: str) -> None:
     await page.goto(f"{url}#/fly")
     await _look(page, "Sun")
-    await _take(page, "sun")
-    phone = await _opened(browser, url, PHONE)
-    await expect(phone.locator("[data-incident]").first).to_be_visible()
-    await _take(phone, "phone")
 
 
 async def _opened(browser: Browser, url: str, size: tuple[int, int]) -> Page:
