@@ -6,8 +6,8 @@ import contextlib
 import time
 from datetime import UTC, datetime, timedelta
 
+from edge.camera_section import CameraSection, ThermalSection
 from edge.carrier import TimeSource
-from edge.config import CameraSection, ThermalSection
 from edge.optics import Camera
 from edge.pose import Pose, PoseBuffer, PoseUnavailable
 from edge.stillness import Stillness

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edge.alerts import Provenance
+from edge.camera_section import CameraSection
 from edge.carrier import Carrier
-from edge.config import AgentConfig, CameraSection
+from edge.config import AgentConfig
 from edge.health import Health, Seeing
 from edge.optics import Camera
 from edge.pose import Pose

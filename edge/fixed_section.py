@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from edge.section import Section
 
 
-class FixedSection(BaseModel):
+class FixedSection(Section):
     """A camera on a mast or a roof, instead of one on a drone. `emberwatch camera solve` finds the angles."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     lat_deg: float = Field(ge=-90, le=90, description="of the camera, WGS 84")
     lon_deg: float = Field(ge=-180, le=180, description="of the camera, WGS 84")

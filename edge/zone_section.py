@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from edge.section import Section
 from flight.plans.patrol_file import Ring
 
 
@@ -20,10 +21,8 @@ def _has_zone(when: date) -> date:
 Moment = Annotated[datetime | date, AfterValidator(_has_zone)]
 
 
-class ZoneSection(BaseModel):
+class ZoneSection(Section):
     """Ground where fire is known and allowed. A hotspot in it raises no alert and is shown as suppressed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(min_length=1, max_length=64, description="what people call it")
     reason: Literal["chimney", "quarry", "kiln", "permitted burn"] = Field(

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from edge.camera import CameraEnded, CameraSource, Clock, open_camera, shown_source
-from edge.config import CameraSection, ThermalSection
+from edge.camera_section import CameraSection, ThermalSection
 from edge.doctor.check import Check
 from edge.doctor.host import Host
 from edge.health import BLANK_CONTRAST

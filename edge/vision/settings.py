@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from edge.vision.report import HeatSettings, VisionSettings
 
 if TYPE_CHECKING:
-    from edge.config import AgentConfig, CameraSection
+    from edge.camera_section import CameraSection
+    from edge.config import AgentConfig
     from edge.optics import Camera
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edge.camera import CameraSource, Frame
-from edge.config import CameraSection
+from edge.camera_section import CameraSection
 from edge.doctor.check import Check
 from edge.doctor.host import Host
 from edge.doctor.sight import Sight, judge_sight, look_through
