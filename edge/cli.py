@@ -86,11 +86,15 @@ def demo(
     sitl: Annotated[
         Path | None, typer.Option(metavar="ARDUCOPTER", help="fly ArduPilot's own simulator, this program")
     ] = None,
+    night: Annotated[
+        bool, typer.Option("--night", help="without a moon, and with a thermal camera beside the colour one")
+    ] = False,
 ) -> None:
     """Fly a virtual drone over a burning world: real agent, real detector, real station, real webhook."""
     from edge.demo.run import run_demo
 
-    leave(run_demo(headless=headless or not sys.stdout.isatty(), seed=seed, port=port, keep=keep, sitl=sitl))
+    quiet = headless or not sys.stdout.isatty()
+    leave(run_demo(headless=quiet, seed=seed, port=port, keep=keep, sitl=sitl, night=night))
 
 
 @app.command()

@@ -31,7 +31,15 @@ class DemoError(EmberwatchError):
     """The demo could not be flown."""
 
 
-def run_demo(*, headless: bool, seed: int, port: int, keep: Path | None, sitl: Path | None = None) -> int:
+def run_demo(
+    *,
+    headless: bool,
+    seed: int,
+    port: int,
+    keep: Path | None,
+    sitl: Path | None = None,
+    night: bool = False,
+) -> int:
     """Fly the demo; returns the exit code: 0 only when every fire was found, placed and told.
 
     With ``headless`` it ends by itself within 180 s; else the page stays up after the flight until Ctrl-C.
@@ -51,7 +59,9 @@ def run_demo(*, headless: bool, seed: int, port: int, keep: Path | None, sitl: P
             if not headless
             else contextlib.nullcontext()
         ):
-            site = lay_out(folder, seed=seed, port=port, webhook_secret=secret, webhook_url=sink.url)
+            site = lay_out(
+                folder, seed=seed, port=port, webhook_secret=secret, webhook_url=sink.url, night=night
+            )
         with Programs(folder) as programs, TruthWatcher(site.world, site.judge_truth_port) as truth:
             _start(programs, site, seed, sitl)
             flight = DemoFlight(started_s, last_item=len(site.patrol.items) - 1)

@@ -26,6 +26,7 @@ CAMERA_PITCH_DEG = -42.0
 CORNER_DISTANCE_M = 150.0
 CORNER_BEARINGS_DEG = (0.0, 90.0, 180.0, 270.0, 360.0)
 FENCE_RADIUS_M = 400.0
+NIGHT_HOUR = 23
 PATROL_FILE = """\
 name = "demo patrol"
 plan = "patrol.plan"
@@ -46,14 +47,19 @@ class DemoSite:
     camera_truth_port: int
     judge_truth_port: int
     webhook_secret: str
+    thermal_truth_port: int | None = None
+    """Where a thermal camera hears it; None by day, when there is none."""
 
     @property
-    def drone_truth_urls(self) -> tuple[str, str]:
-        """Where the virtual drone tells the truth: to its camera, and to the judge."""
-        return f"udpout:127.0.0.1:{self.camera_truth_port}", f"udpout:127.0.0.1:{self.judge_truth_port}"
+    def drone_truth_urls(self) -> tuple[str, ...]:
+        """Where the virtual drone tells the truth: to its camera, to the judge, to a thermal camera."""
+        ports = self.camera_truth_port, self.judge_truth_port, self.thermal_truth_port
+        return tuple(f"udpout:127.0.0.1:{port}" for port in ports if port is not None)
 
 
-def lay_out(folder: Path, *, seed: int, port: int, webhook_secret: str, webhook_url: str) -> DemoSite:
+def lay_out(
+    folder: Path, *, seed: int, port: int, webhook_secret: str, webhook_url: str, night: bool = False
+) -> DemoSite:
     """Write configuration, keys, DEM and patrol of a demo into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     world = demo_world(seed)
@@ -67,7 +73,7 @@ def lay_out(folder: Path, *, seed: int, port: int, webhook_secret: str, webhook_
     # As `emberwatch station key` prints it: the drone obeys nobody else.
     (folder / "station.pub").write_text(StationKey.open(folder / "station").public + "\n", encoding="utf-8")
     station_port = free_port(socket.SOCK_STREAM, preferred=port)
-    mavlink_port, camera_port, judge_port = (free_port(socket.SOCK_DGRAM) for _ in range(3))
+    mavlink_port, camera_port, judge_port, thermal_port = (free_port(socket.SOCK_DGRAM) for _ in range(4))
     site = DemoSite(
         folder=folder,
         config_file=folder / "emberwatch.toml",
@@ -78,6 +84,7 @@ def lay_out(folder: Path, *, seed: int, port: int, webhook_secret: str, webhook_
         camera_truth_port=camera_port,
         judge_truth_port=judge_port,
         webhook_secret=webhook_secret,
+        thermal_truth_port=thermal_port if night else None,
     )
     site.config_file.write_text(_config(site, seed, station_port, webhook_url), encoding="utf-8")
     return site
@@ -132,6 +139,21 @@ def _write_secret(path: Path, secret: str) -> None:
     path.write_text(secret + "\n", encoding="utf-8")
 
 
+def _night(thermal_truth_port: int | None) -> str:
+    """The rest of the virtual section, and the thermal camera of a demo by night."""
+    if thermal_truth_port is None:
+        return ""
+    return f"""\
+thermal_truth_url = "udpin:127.0.0.1:{thermal_truth_port}"
+hour = {NIGHT_HOUR}
+
+[agent.thermal]
+source = "virtual"
+profile = "virtual_thermal"
+frames_per_s = 5
+"""
+
+
 def _config(site: DemoSite, seed: int, station_port: int, webhook_url: str) -> str:
     return f"""\
 # The configuration of this demo: what a real drone and a real station read, over virtual hardware.
@@ -155,7 +177,7 @@ frames_per_s = 5
 [agent.virtual]
 seed = {seed}
 truth_url = "udpin:127.0.0.1:{site.camera_truth_port}"
-
+{_night(site.thermal_truth_port)}
 [agent.detector]
 threads = 1
 
