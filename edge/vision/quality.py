@@ -68,7 +68,8 @@ class QualityJudge:
         quality = Quality(
             flaw=_flaw(grey, sharpness),
             fingerprint=zlib.crc32(thumbnail.tobytes()),
-            contrast=float(np.std(thumbnail)),
+            # Of each colour by itself: a hand on the lens is even, and not grey.
+            contrast=float(np.std(thumbnail, axis=(0, 1)).max()),
             sharpness=sharpness,
             unchanged=_unchanged(self._before, thumbnail) if _is_widespread(detail[1]) else 0.0,
             covered=self._covered(grey),
@@ -83,7 +84,7 @@ class QualityJudge:
         before = self._ever_lit if self._ever_lit is not None else np.zeros_like(lit)
         self._ever_lit = before | lit
         dark = before & (cells < _COVERED_LEVEL)
-        if not dark.any() or float(np.median(cells[~dark])) < _DAYLIGHT_LEVEL:
+        if not dark.any() or dark.all() or float(np.median(cells[~dark])) < _DAYLIGHT_LEVEL:
             return 0.0
         return float(dark.mean())
 

@@ -280,9 +280,17 @@ async def test_the_child_shows_pictures_when_they_are_wished_for_and_goes_on_loo
     assert await watched.supervisor.show(Wish(45, 60, 100_000), timeout_s=0.01) is None
 
 
-@pytest.mark.parametrize("harm", [signal.SIGSTOP, signal.SIGKILL], ids=["hangs", "crashes"])
+@pytest.mark.parametrize(
+    ("harm", "says"),
+    [
+        (signal.SIGSTOP, "nothing was looked at for 1 s: camera or detector hangs"),
+        (signal.SIGKILL, "the vision process ended by itself (SIGKILL)"),
+        (signal.SIGSEGV, "the vision process ended by itself (SIGSEGV)"),
+    ],
+    ids=["hangs", "is killed", "its decoder crashes"],
+)
 async def test_a_child_that_hangs_or_crashes_is_replaced(
-    settings: VisionSettings, harm: signal.Signals
+    settings: VisionSettings, harm: signal.Signals, says: str
 ) -> None:
     watched = Watched(settings, stalled_s=1.0)
     task = asyncio.create_task(watched.supervisor.run())
@@ -294,6 +302,7 @@ async def test_a_child_that_hangs_or_crashes_is_replaced(
         await asyncio.sleep(0.02)
     await watched.next_report()
     assert watched.supervisor.restarts.count >= 1
+    assert says in watched.troubles
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
