@@ -36,6 +36,7 @@ from edge.supervisor import Turn, supervise
 from edge.vision.process import VisionProcess
 from edge.watch import Watch
 from flight.arbiter import RcSwitches
+from flight.link import Link
 from flight.signing import Signing, read_key
 from flight.statustext import CRITICAL, NOTICE
 from flight.vehicle import Vehicle
@@ -114,7 +115,7 @@ async def run_agent(config: AgentConfig, first_child: VisionProcess | None = Non
             link.set_state(state)
             recorder.tell(state)
 
-        recorder.start(agent.watch)
+        recorder.start(agent.watch, agent.link)
         try:
             await agent.run(client, link, view, tell)
         finally:
@@ -212,6 +213,11 @@ class Agent:
             log.info("the patrol is %s, as the station sent it", sent.name)
             return sent
         return load_patrol(config.patrol.file, self._terrain) if config.patrol.file else None
+
+    @property
+    def link(self) -> Link:
+        """To the autopilot."""
+        return self._vehicle.link
 
     def take_order(self, order: Order) -> None:
         """An order from the station."""

@@ -269,6 +269,12 @@ class RecorderSection(Section):
         ge=0,
         description="of the disk, for all recordings together; the oldest goes first; 0: none is made",
     )
+    video_frames_per_s: float = Field(
+        1.0, ge=0, le=30, description="of the film of what the camera saw; 0: none is made"
+    )
+    video_height_px: int = Field(
+        720, ge=120, le=2160, description="of its pictures, where the camera's are not smaller"
+    )
 
 
 class LiveViewSection(Section):

@@ -73,6 +73,10 @@ class FixedAgent:
         self.desk = OrderDesk(dict.fromkeys(OrderKind, _refuse))
         self._footprint = footprint(self.mount.pose_at(0.0), camera, terrain, max_range_m=MAX_RANGE_M)
 
+    @property
+    def link(self) -> None:
+        """There is no autopilot."""
+
     def take_order(self, order: Order) -> None:
         """An order from the station."""
         self.desk.take(order)

@@ -40,6 +40,7 @@ from edge.vision.process import VisionProcess
 from edge.vision.report import Eye, FrameReport, Ready
 from edge.vision.settings import vision_settings
 from edge.vision.supervisor import VisionSupervisor
+from edge.vision.view import Shown
 from edge.zones import Zones
 from flight.errors import EmberwatchError
 from flight.listeners import Listeners
@@ -64,8 +65,8 @@ class Watch:
     ``on_look`` is called with every frame that could be placed while the carrier is on duty, ``on_change``
     with every change of a hotspot. What needs no answer goes to ``on_quiet`` instead: what an ignore zone
     holds back, and what is remembered of before the agent's start. All run on the event loop and must be
-    quick. ``on_ready`` and ``on_frame`` are called with all that comes in, and ``on_alert`` with each
-    revision that is about to be kept.
+    quick. ``on_ready`` and ``on_frame`` are called with all that comes in, ``on_alert`` with each
+    revision that is about to be kept, and ``on_film`` with pictures for the flight recorder.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class Watch:
         self.on_ready: Listeners[[Ready]] = Listeners("detectors")
         self.on_frame: Listeners[[FrameReport, FrameFacts]] = Listeners("frames")
         self.on_alert: Listeners[[Alert]] = Listeners("alerts")
+        self.on_film: Listeners[[Shown]] = Listeners("film")
         self.zones = Zones(config.zones)
         self._config = config
         self._outbox = outbox
@@ -123,6 +125,7 @@ class Watch:
                 self.start_with,
                 self._on_frame,
                 partial(self._on_trouble, eye),
+                on_film=self.on_film.tell,
                 must_go_on=carrier.must_go_on,
                 first=first_child if eye is self._main else None,
             )

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Self, TypeAlias
 
 from flight.codec import Codec, Message, mavlink
+from flight.listeners import Listeners
 from flight.signing import Signing, Verdict
 from flight.transports import Address, Endpoint, LinkError, transport_of
 
@@ -116,6 +117,9 @@ class Link:
         self._encoder = Codec(signing=signing)
         self._decoders: dict[Address, Codec] = {}
         self._bad_data_of_forgotten = 0
+        self.on_packet: Listeners[[bytes, float]] = Listeners("packets")
+        """Called with each message as it went over the line, and when: ours, and all that came, refused ones
+        too."""
         self._subscribers: dict[str, list[Subscriber]] = {}
         self._peer: Address | None = None
         self._chunks = 0
@@ -178,7 +182,13 @@ class Link:
 
     def send(self, message: Message) -> bool:
         """Hand one message to the socket; False (and counted) when it could not be taken."""
-        return self.system_id is not None and self._send(self._encoder.encode(message))
+        if self.system_id is None:
+            return False
+        data = self._encoder.encode(message)
+        sent = self._send(data)
+        if sent:
+            self.on_packet.tell(data, self._now())
+        return sent
 
     def knock(self) -> None:
         """Show a peer our address while we do not yet know who we are: one byte, no message. A simulator's or
@@ -245,6 +255,8 @@ class Link:
         received_s = self._now()
         self._chunks += 1
         for message in self._decoder(address).decode(data):
+            if self.on_packet:
+                self.on_packet.tell(bytes(message.get_msgbuf()), received_s)
             if self._signing is not None and not self._is_genuine(message, self._signing, address):
                 continue
             self.counts.received += 1
@@ -292,7 +304,8 @@ class Link:
         if component_id == AUTOPILOT_COMPONENT and self._now() - self._told_time_s >= _TELL_TIME_S:
             self._told_time_s = self._now()
             told = Codec(system_id, self.component_id, signing).encode(mavlink.MAVLink_timesync_message(0, 0))
-            self._transport.send(told, address)
+            if self._transport.send(told, address):
+                self.on_packet.tell(told, self._now())
 
     def _forget_decoders(self) -> None:
         """A stream broke in the middle of a message: what comes next begins anew."""

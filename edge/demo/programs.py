@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -40,15 +41,17 @@ class Programs:
     def __enter__(self) -> Programs:
         return self
 
-    def start(self, name: str, arguments: Sequence[str]) -> int:
-        """Start ``emberwatch ARGUMENTS``; its output goes to NAME.log. Returns its process id."""
-        log = (self._log_folder / f"{name}.log").open("wb")
+    def start(self, name: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> int:
+        """Start ``emberwatch ARGUMENTS``; its output goes to the end of NAME.log. Returns its process id.
+        ``environment`` is what it has more than this process."""
+        log = (self._log_folder / f"{name}.log").open("ab")
         process = subprocess.Popen(
             [sys.executable, "-m", "edge.cli", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            env={**os.environ, **(environment or {})},
         )
         self._running.append((name, process, log))
         return process.pid
@@ -60,18 +63,25 @@ class Programs:
             if code is not None:
                 raise ProgramEndedError(name, code, Path(log.name))
 
+    def end(self, name: str, *, kill: bool = False) -> None:
+        """End one that runs, as Ctrl-C does or with no warning."""
+        (which,) = (one for one in self._running if one[0] == name)
+        self._running.remove(which)
+        _, process, log = which
+        with contextlib.suppress(ProcessLookupError):
+            process.kill() if kill else process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        log.close()
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for _, process, log in reversed(self._running):
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-            try:
-                process.wait(STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            log.close()
+        for name, _, _ in reversed(self._running[:]):
+            self.end(name)
 
 
 def _last_line(path: Path) -> str:

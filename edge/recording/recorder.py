@@ -1,4 +1,5 @@
-"""The flight recorder: everything that the watch decides by, and what it told, written down in flight.
+"""The flight recorder: everything that the watch decides by, what it told, the MAVLink that came and went,
+and a film of what the camera saw, written down in flight.
 
 Nothing waits for it. Records go to a thread by a bounded queue; a disk that is slow or full costs records,
 never a frame or a heartbeat, and the tape says how many are missing and where.
@@ -6,6 +7,7 @@ never a frame or a heartbeat, and the tape says how many are missing and where.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import queue
@@ -23,10 +25,12 @@ from uuid import UUID
 from edge.config import AgentConfig
 from edge.frame_facts import FrameFacts
 from edge.hotspot_store import boot_id
-from edge.recording.tape import Record, Tape
+from edge.recording.tape import Packets, Picture, Record, Tape
 from edge.sighting_record import to_record
 from edge.vision.report import FrameReport, Ready
+from edge.vision.view import Shown
 from edge.watch import Watch
+from flight.link import Link
 from uplink.messages import Alert, DroneState
 
 log = logging.getLogger(__name__)
@@ -35,6 +39,9 @@ FOLDER = "recordings"
 MOST_WAITING = 64
 RETRY_S = 10.0
 END_S = 2.0
+PACKETS_PERIOD_S = 0.5  # what a crash may cost of the MAVLink log
+SYNC_PERIOD_S = 5.0  # what a power cut may cost of everything
+MOST_PACKETS = 2000  # that wait for their turn
 
 
 class Recorder:
@@ -53,7 +60,9 @@ class Recorder:
             "known": dict(known),
             "hotspots": _text(config.data_dir / "hotspots.json"),
         }
-        self._waiting: queue.Queue[Record | None] = queue.Queue(MOST_WAITING)
+        self._waiting: queue.Queue[Record | Packets | Picture | None] = queue.Queue(MOST_WAITING)
+        self._packets: list[tuple[float, bytes]] = []
+        self._packets_due_s = 0.0
         self._missing = 0
         self._thread = threading.Thread(target=self._write, name="recorder", daemon=True)
         self._failing = False
@@ -64,13 +73,16 @@ class Recorder:
         self._put(Record({"kind": "id", "id": str(made)}))
         return made
 
-    def start(self, watch: Watch) -> None:
-        """Write down all that ``watch`` hears and tells from now on."""
+    def start(self, watch: Watch, link: Link | None = None) -> None:
+        """Write down all that ``watch`` hears and tells from now on, and what goes over ``link``."""
         if self._most_bytes == 0:
             return
         watch.on_ready.append(self._ready)
         watch.on_frame.append(self._frame)
         watch.on_alert.append(self._alert)
+        watch.on_film.append(self._film)
+        if link is not None:
+            link.on_packet.append(self._packet)
         self._thread.start()
 
     def tell(self, state: DroneState) -> None:
@@ -82,6 +94,7 @@ class Recorder:
         if not self._thread.is_alive():
             return
         try:
+            self._hand_over_packets()
             self._waiting.put(None, timeout=END_S)
         except queue.Full:
             return
@@ -98,6 +111,25 @@ class Recorder:
     def _alert(self, alert: Alert) -> None:
         self._put(Record({"kind": "alert", "alert": alert.model_dump(mode="json")}))
 
+    def _film(self, shown: Shown) -> None:
+        """One that there is no room for is missing in the film, which says when each was taken."""
+        with contextlib.suppress(queue.Full):
+            self._waiting.put_nowait(Picture(shown.exposed_s, shown.width_px, shown.height_px, shown.jpeg))
+
+    def _packet(self, packet: bytes, at_s: float) -> None:
+        if len(self._packets) < MOST_PACKETS:
+            self._packets.append((at_s, packet))
+        if at_s >= self._packets_due_s:
+            self._packets_due_s = at_s + PACKETS_PERIOD_S
+            with contextlib.suppress(queue.Full):
+                self._hand_over_packets()
+
+    def _hand_over_packets(self) -> None:
+        """Raises queue.Full, and keeps them then."""
+        if self._packets:
+            self._waiting.put_nowait(Packets(self._packets))
+            self._packets = []
+
     def _put(self, record: Record) -> None:
         if not self._thread.is_alive():
             return
@@ -111,22 +143,26 @@ class Recorder:
 
     def _write(self) -> None:
         tape: Tape | None = None
-        again_s = 0.0
+        again_s, synced_s = 0.0, time.monotonic()
         lost = 0
-        while (record := self._waiting.get()) is not None:
-            if time.monotonic() < again_s:
-                lost += 1
+        while (entry := self._waiting.get()) is not None:
+            now_s = time.monotonic()
+            if now_s < again_s:
+                lost += isinstance(entry, Record)
                 continue
             try:
                 tape = tape or Tape(self._folder, self._header, most_bytes=self._most_bytes)
                 if lost:
                     tape.append(Record({"kind": "gap", "records": lost}))
                     lost = 0
-                tape.append(record)
+                tape.put(entry)
+                if now_s - synced_s >= SYNC_PERIOD_S:
+                    tape.sync()
+                    synced_s = now_s
                 self._failing = False
             except (OSError, ValueError) as error:
-                lost += 1
-                again_s = time.monotonic() + RETRY_S
+                lost += isinstance(entry, Record)
+                again_s = now_s + RETRY_S
                 if not self._failing:
                     self._failing = True
                     log.warning("the flight is not recorded for now: %s", error)

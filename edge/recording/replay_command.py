@@ -16,9 +16,10 @@ from rich.table import Column, Table
 
 from edge.config import load_agent_config
 from edge.files import shown
+from edge.recording.parts import recordings
 from edge.recording.recorder import FOLDER
 from edge.recording.replay import Outcome, frames, replay
-from edge.recording.tape import Recording, RecordingError, recordings
+from edge.recording.tape import Recording, RecordingError
 from models.detection import Detection
 from models.detector import Detector
 
@@ -29,15 +30,24 @@ DIFFERENCES_SHOWN = 20
 def list_recordings(data_dir: Path) -> None:
     """What there is to replay."""
     console = Console()
-    table = Table(Column("recording", overflow="fold"), "started", "MB", "whole")
+    counts = [Column(name, justify="right") for name in ("minutes", "frames", "alerts", "MB")]
+    table = Table(Column("recording", overflow="fold"), "started", *counts, "whole")
     for folder in recordings(data_dir / FOLDER):
         try:
             one = Recording.open(folder)
         except RecordingError as error:
-            table.add_row(shown(folder), error.message, "", "")
+            table.add_row(shown(folder), error.message)
             continue
-        whole = "yes" if one.whole else "no: its beginning had to make room"
-        table.add_row(shown(folder), str(one.header["started_at"])[:19], f"{one.size_bytes / 1e6:.1f}", whole)
+        held = one.contents()
+        table.add_row(
+            shown(folder),
+            str(one.header["started_at"])[:19],
+            f"{held.seconds / 60:.1f}",
+            str(held.frames),
+            str(held.alerts),
+            f"{one.size_bytes / 1e6:.1f}",
+            "yes" if one.whole else "no: its beginning had to make room",
+        )
     if not table.row_count:
         raise RecordingError(
             f"there is no recording in {shown(data_dir / FOLDER)}",

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from edge.camera import CameraEnded, CameraSource, Frame, open_camera
 from edge.logs import log_to_stderr
 from edge.vision.closely import Looked, Looker, Pace
+from edge.vision.filmer import Filmer
 from edge.vision.plan import Plans
 from edge.vision.quality import Quality, QualityJudge
 from edge.vision.report import (
@@ -58,9 +59,10 @@ FAILED_EXIT_CODE = 3
 
 
 def watch(
-    settings: VisionSettings, plans: Plans, viewfinder: Viewfinder, send: Callable[[Message], None]
+    settings: VisionSettings, plans: Plans, see: Callable[[Frame], None], send: Callable[[Message], None]
 ) -> None:
-    """Look at frames until the camera ends. Raises EmberwatchError for what a person can mend."""
+    """Look at frames until the camera ends; all that come are given to ``see``, too. Raises EmberwatchError
+    for what a person can mend."""
     cv2.setNumThreads(settings.threads)  # OpenCV's are bounded too: it would take every core
     ready, look = _thermal_look(settings.heat) if settings.heat else _colour_look(settings, plans)
     camera = _open(settings)
@@ -68,7 +70,7 @@ def watch(
     glances = Glances()
     send(ready)
     frames: LatestSlot[Frame] = LatestSlot()
-    threading.Thread(target=_capture, args=(camera, frames, viewfinder), name="camera", daemon=True).start()
+    threading.Thread(target=_capture, args=(camera, frames, see), name="camera", daemon=True).start()
     due_s = time.monotonic()
     latest_s: float | None = None
     while True:
@@ -190,13 +192,13 @@ def _jpeg(image: NDArray[np.uint8], quality: int = JPEG_QUALITY) -> bytes:
     return data.tobytes() if ok else b""
 
 
-def _capture(camera: CameraSource, frames: LatestSlot[Frame], viewfinder: Viewfinder) -> None:
+def _capture(camera: CameraSource, frames: LatestSlot[Frame], see: Callable[[Frame], None]) -> None:
     try:
         while True:
             frame = camera.read(timeout_s=1.0)
             if frame is not None:
                 frames.put(frame)
-                viewfinder.see(frame)
+                see(frame)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the looking thread must hear of it
         frames.fail(error)
 
@@ -251,12 +253,20 @@ def main() -> int:
         return 0
     settings = VisionSettings.from_json(told)
     plans = Plans(1.0 / settings.frames_per_s)
-    viewfinder = Viewfinder(os.fdopen(int(sys.argv[2]), "wb"))
+    pictures = os.fdopen(int(sys.argv[2]), "wb")  # whole pictures go in: two threads may write
+    viewfinder = Viewfinder(pictures)
     viewfinder.start()
+    filmer = Filmer(pictures, frames_per_s=settings.film_frames_per_s, height_px=settings.film_height_px)
+    filmer.start()
+
+    def see(frame: Frame) -> None:
+        viewfinder.see(frame)
+        filmer.see(frame)
+
     leash = threading.Thread(target=_hear_the_supervisor, args=(plans, viewfinder), name="leash", daemon=True)
     leash.start()
     try:
-        watch(settings, plans, viewfinder, lambda message: write(message, pipe))
+        watch(settings, plans, see, lambda message: write(message, pipe))
     except EmberwatchError as error:
         write(Failed(error.message, error.hint), pipe)
         return FAILED_EXIT_CODE

@@ -61,6 +61,8 @@ class VisionSettings:
     virtual_truth_url: str
     virtual_hour: float = 12.0
     heat: HeatSettings | None = None
+    film_frames_per_s: float = 0.0
+    film_height_px: int = 720
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

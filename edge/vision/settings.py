@@ -16,9 +16,10 @@ def vision_settings(
     config: AgentConfig, camera: Camera, section: CameraSection | None = None
 ) -> VisionSettings:
     """What the vision child of a camera is told: of the main one unless another ``section`` is given."""
-    detector, virtual = config.detector, config.virtual
+    detector, virtual, recorder = config.detector, config.virtual, config.recorder
     looking = section or config.main_camera
     thermal = config.thermal if looking is config.thermal else None
+    films = looking is config.main_camera and recorder.most_mb > 0  # there is one film
     return VisionSettings(
         source=looking.source,
         frames_per_s=looking.frames_per_s,
@@ -46,4 +47,6 @@ def vision_settings(
             thermal.hottest_c,
             thermal.threshold,
         ),
+        film_frames_per_s=recorder.video_frames_per_s if films else 0.0,
+        film_height_px=recorder.video_height_px,
     )

@@ -46,7 +46,8 @@ class VisionError(EmberwatchError):
 class VisionSupervisor:
     """One vision child after another; ``first`` is one that has been started and told already.
 
-    ``on_ready``, ``on_report`` and ``on_trouble`` (why nothing is looked at) are called in the event loop.
+    ``on_ready``, ``on_report``, ``on_trouble`` (why nothing is looked at) and ``on_film`` (a picture of the
+    flight recorder's film) are called in the event loop.
     Until the first frame has been looked at, what the child says is wrong ends the agent with that one line,
     unless it ``must_go_on``: an agent may be started again in the air. From then on it is a fault in flight:
     the child is restarted for as long as it takes, and the agent is blind meanwhile.
@@ -59,6 +60,7 @@ class VisionSupervisor:
         on_report: Callable[[FrameReport], None],
         on_trouble: Callable[[str], None],
         *,
+        on_film: Callable[[Shown], None] = lambda _picture: None,
         must_go_on: Callable[[], Awaitable[bool]],
         first: VisionProcess | None = None,
         warm_up_s: float = WARM_UP_S,
@@ -69,6 +71,7 @@ class VisionSupervisor:
         self._on_ready = on_ready
         self._on_report = on_report
         self._on_trouble = on_trouble
+        self._on_film = on_film
         self._must_go_on = must_go_on
         self._goes_on = False
         self.restarts = Restarts(warm_up_s)
@@ -156,11 +159,16 @@ class VisionSupervisor:
             self.process_id = None
 
     async def _take_pictures(self, child: VisionProcess) -> None:
-        """What the child shows to people who watch. Whatever is wrong with that, it goes on looking."""
+        """What the child shows to people who watch, and films. Whatever is wrong with that, it goes on
+        looking."""
         try:
             stream = await child.pictures()
             while True:
-                self._shown = await read_shown(stream)
+                picture = await read_shown(stream)
+                if picture.film:
+                    self._on_film(picture)
+                    continue
+                self._shown = picture
                 self._is_shown.set()
         except EOFError:
             return

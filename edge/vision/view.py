@@ -27,7 +27,8 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One frame as it was wished for. ``frame_…`` is the size that it was taken in."""
+    """One frame as it was wished for. ``frame_…`` is the size that it was taken in. What is ``film`` nobody
+    wished for: the flight recorder keeps it."""
 
     exposed_s: float
     frame_width_px: int
@@ -35,6 +36,7 @@ class Shown:
     width_px: int
     height_px: int
     jpeg: bytes = b""
+    film: bool = False
 
 
 def wish_of(heard: object) -> Wish | None:

@@ -53,8 +53,7 @@ class Viewfinder:
         threading.Thread(target=self._run, name="viewfinder", daemon=True).start()
 
     def _run(self) -> None:
-        with contextlib.suppress(OSError):  # a system that does not let it: then it is as urgent as others
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), POLITE)
+        be_polite()
         said = False
         while True:
             try:
@@ -76,6 +75,12 @@ class Viewfinder:
         if frame is not None:
             self._pipe.write(pack_shown(shown(frame, wish)))
             self._pipe.flush()
+
+
+def be_polite() -> None:
+    """This thread lets others go first."""
+    with contextlib.suppress(OSError):  # a system that does not let it: then it is as urgent as others
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), POLITE)
 
 
 def shown(frame: Frame, wish: Wish) -> Shown:

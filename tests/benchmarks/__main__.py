@@ -9,6 +9,7 @@ from rich.progress import track
 from rich.table import Table
 
 from tests.benchmarks import (
+    agent,
     alert_chain,
     detector,
     fan_out,
@@ -34,6 +35,7 @@ def main() -> None:
         row
         for module in track(
             (
+                agent,
                 alert_chain,
                 detector,
                 fan_out,

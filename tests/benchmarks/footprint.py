@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import statistics
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 import cv2
 
+from edge.vision.process import VisionProcess
 from edge.vision.report import FrameReport, VisionSettings, read
 from models import golden
 from models.detector import Detector
@@ -156,22 +156,12 @@ def _agent_ready_s(folder: Path) -> float:
 
 async def _first_look(settings: VisionSettings) -> float:
     began_s = time.perf_counter()
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "edge.vision.child",
-        str(logging.ERROR),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert child.stdin is not None
-    assert child.stdout is not None
-    child.stdin.write(settings.to_json().encode() + b"\n")
-    await child.stdin.drain()
-    while not isinstance(message := await read(child.stdout), FrameReport):
+    child = await VisionProcess.start()
+    child.tell(settings)
+    assert child.process.stdout is not None
+    while not isinstance(message := await read(child.process.stdout), FrameReport):
         if type(message).__name__ in ("Failed", "Ended"):
             raise RuntimeError(f"the vision child did not see: {message}")
     took_s = time.perf_counter() - began_s
-    child.kill()
-    await child.wait()
+    await child.end()
     return took_s

@@ -11,9 +11,10 @@ from uuid import UUID
 import pytest
 from uuid6 import uuid7
 
+from edge.recording.parts import HEADER, recordings
 from edge.recording.recorder import FOLDER, Recorder
 from edge.recording.replay import Outcome, replay
-from edge.recording.tape import HEADER, Record, Recording, RecordingError, Tape, recordings
+from edge.recording.tape import Record, Recording, RecordingError, Tape
 from edge.vision.merge import Found
 from uplink.outbox import Outbox
 
@@ -97,10 +98,7 @@ def record(number: int) -> Record:
     return Record({"kind": "id", "id": str(UUID(int=number))}, PICTURE)
 
 
-def test_all_recordings_together_keep_to_their_share_of_the_disk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("edge.recording.tape.PART_BYTES", 10_000)
+def test_all_recordings_together_keep_to_their_share_of_the_disk(tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         tape = Tape(tmp_path / name, {}, most_bytes=50_000)
         for number in range(25):
@@ -113,10 +111,7 @@ def test_all_recordings_together_keep_to_their_share_of_the_disk(
     assert left["c"].whole
 
 
-def test_a_recording_longer_than_its_share_loses_its_own_beginning_and_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("edge.recording.tape.PART_BYTES", 10_000)
+def test_a_recording_longer_than_its_share_loses_its_own_beginning_and_says_so(tmp_path: Path) -> None:
     tape = Tape(tmp_path / "a", {}, most_bytes=30_000)
     for number in range(100):
         tape.append(record(number))
@@ -129,11 +124,11 @@ def test_a_recording_longer_than_its_share_loses_its_own_beginning_and_says_so(
 async def test_a_full_disk_costs_records_and_nothing_else(
     flight: Flight, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def full(_tape: Tape, _record: Record) -> None:
+    def full(_tape: Tape, _entry: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     flight.see(1, FIRE)
-    monkeypatch.setattr(Tape, "append", full)
+    monkeypatch.setattr(Tape, "put", full)
     flight.see(20, FIRE)
     await flight.watch.keep_what_waits()
     flight.recorder.close()

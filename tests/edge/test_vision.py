@@ -36,7 +36,7 @@ from edge.vision.report import (
 from edge.vision.slot import LatestSlot
 from edge.vision.supervisor import VisionError, VisionSupervisor
 from edge.vision.tile import Tile
-from edge.vision.view import Wish
+from edge.vision.view import Shown, Wish
 
 REPORT = FrameReport(
     seq=7, exposed_s=123.25, width_px=64, height_px=48,
@@ -140,6 +140,7 @@ class Watched:
         self.reports: list[FrameReport] = []
         self.ready: list[Ready] = []
         self.troubles: list[str] = []
+        self.film: list[Shown] = []
         self.in_air = in_air
         self._came = asyncio.Event()
         self.supervisor = VisionSupervisor(
@@ -147,6 +148,7 @@ class Watched:
             self.ready.append,
             self._on_report,
             self.troubles.append,
+            on_film=self._on_film,
             must_go_on=self._must_go_on,
             first=first,
             stalled_s=stalled_s,
@@ -154,6 +156,9 @@ class Watched:
 
     async def _must_go_on(self) -> bool:
         return self.in_air
+
+    def _on_film(self, picture: Shown) -> None:
+        self.film.append(picture)
 
     def _on_report(self, report: FrameReport) -> None:
         self.reports.append(report)
@@ -165,10 +170,12 @@ class Watched:
         return self.reports[-1]
 
 
-async def test_the_real_child_looks_at_real_files(settings: VisionSettings) -> None:
-    watched = Watched(settings)
+async def test_the_real_child_looks_at_real_files_and_films_them(settings: VisionSettings) -> None:
+    watched = Watched(replace(settings, film_frames_per_s=5.0, film_height_px=45))
     task = asyncio.create_task(watched.supervisor.run())
     report = await watched.next_report()
+    while not watched.film:
+        await watched.next_report()
     pid = watched.supervisor.process_id
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -178,6 +185,9 @@ async def test_the_real_child_looks_at_real_files(settings: VisionSettings) -> N
     glance = cv2.imdecode(np.frombuffer(watched.reports[0].glance, np.uint8), cv2.IMREAD_COLOR)
     assert glance is not None
     assert (glance.shape[1], glance.shape[0]) == report.glance_size_px
+    filmed = cv2.imdecode(np.frombuffer(watched.film[0].jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert filmed is not None
+    assert filmed.shape == (45, 80, 3)
     assert pid is not None
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)

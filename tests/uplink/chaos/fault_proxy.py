@@ -82,11 +82,19 @@ class FaultProxy:
 
     async def outage(self, duration_s: float) -> None:
         """Breaks every line, and takes no new one for a while."""
+        self.take_down()
+        await asyncio.sleep(duration_s)
+        self.bring_up()
+
+    def take_down(self) -> None:
+        """Breaks every line, and takes no new one."""
         self.outages += 1
         self._is_down = True
         for line in list(self._lines):
             line.transport.abort()
-        await asyncio.sleep(duration_s)
+
+    def bring_up(self) -> None:
+        """It works again."""
         self._is_down = False
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
