@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from edge.doctor.check import Check
 from edge.doctor.host import Host
+from edge.machine import clock_synchronised
 from flight.telemetry import PLAUSIBLE_UTC
 
 KEEPERS = {"chronyd": "chrony", "systemd-timesyn": "systemd-timesyncd", "ntpd": "ntpd", "ntpd-rs": "ntpd-rs"}
 """By the names of their processes, of which Linux keeps 15 letters."""
-STA_UNSYNC = 0x0040  # <linux/timex.h>
 PULSE_FRESH_S = 3.0
 
 
@@ -83,25 +82,12 @@ def look_at_clock(host: Host) -> Clock:
     newest = max((_pulse_s(host.text(path)) for path in pulses), default=0.0)
     return Clock(
         utc=datetime.fromtimestamp(now_s, UTC),
-        synchronised=kernel_says(),
+        synchronised=clock_synchronised(),
         keepers=tuple(words for name, words in KEEPERS.items() if name in names),
         pulse_age_s=now_s - newest if newest else None,
         has_pulse=bool(pulses),
         has_hardware_clock=bool(host.found("/sys/class/rtc/rtc*")),
     )
-
-
-def kernel_says() -> bool | None:
-    """Whether some service has told the kernel that its clock is right (adjtimex, asked without a change)."""
-    timex = ctypes.create_string_buffer(512)  # larger than struct timex; all zero: modes is 0, "only tell"
-    try:
-        if ctypes.CDLL(None, use_errno=True).adjtimex(timex) < 0:
-            return None
-    except (OSError, AttributeError):
-        return None
-    # struct timex: modes (int, padded), offset, freq, maxerror, esterror (long), status (int).
-    status_at = 5 * ctypes.sizeof(ctypes.c_long)
-    return not ctypes.c_int.from_buffer(timex, status_at).value & STA_UNSYNC
 
 
 def _pulse_s(text: str | None) -> float:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge.doctor.check import Check
-from edge.doctor.clock import Clock, judge_clock, kernel_says, look_at_clock
+from edge.doctor.clock import Clock, judge_clock, look_at_clock
 from tests.edge.doctor.hosts import host_of, process
 
 WELL = Clock(datetime(2026, 7, 1, 12, tzinfo=UTC), synchronised=True, keepers=("chrony",))
@@ -71,8 +71,3 @@ def test_a_receiver_that_never_ticked_is_there_without_a_pulse(tmp_path: Path) -
     clock = look_at_clock(host_of(tmp_path, {"/sys/class/pps/pps0/assert": "0.000000000#0\n"}))
     assert clock.has_pulse
     assert clock.pulse_age_s is None
-
-
-def test_the_kernel_is_asked_without_a_change() -> None:
-    """Whatever it says here: asking needs no right, and setting would."""
-    assert kernel_says() in (True, False)
