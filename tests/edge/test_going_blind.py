@@ -39,7 +39,8 @@ def ground(number: int) -> Picture:
     """A place that is never twice the same."""
     rng = np.random.default_rng(number)
     coarse = cv2.resize(rng.integers(40, 200, (18, 32, 3), np.uint8), (320, 180))
-    return np.clip(coarse + rng.normal(0, 8, coarse.shape), 0, 255).astype(np.uint8)
+    picture: Picture = np.clip(coarse + rng.normal(0, 8, coarse.shape), 0, 255).astype(np.uint8)
+    return picture
 
 
 def frozen(_number: int) -> Picture:
