@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 PAGE := $(shell find uplink/station/ui -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types bench sitl train dist clean
+.PHONY: help demo test lint types bench soak sitl train dist clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,6 +50,9 @@ types: $(VENV)/.installed-dev  ## strict types, of the page too
 
 bench: $(VENV)/.installed-dev  ## ratios against peers and bare limits, written as tables
 	@$(BIN)/python -m tests.benchmarks
+
+soak: $(VENV)/.installed-dev  ## forty minutes of the demo's chain with a fault in each: EMBERWATCH_SOAK_MINUTES=4 for fewer
+	@$(BIN)/python -m pytest -m slow -s tests/soak
 
 sitl: $(VENV)/.installed-dev  ## scenarios on real ArduPilot, and their table: ARDUPILOT_SITL=/path/arducopter make sitl
 	@test -x "$(ARDUPILOT_SITL)" || { echo "Say where ArduPilot's simulator is: ARDUPILOT_SITL=/path/arducopter make sitl" >&2; exit 1; }

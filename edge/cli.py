@@ -100,6 +100,9 @@ def demo(
 @app.command()
 def agent(config: AgentFile) -> None:
     """Run on the drone, or beside a fixed camera: watch, place what burns, tell the station."""
+    from edge.memory import keep_small
+
+    keep_small()  # before anything loads numpy
     from edge.config import load_agent_config
     from edge.start import start_agent
 
