@@ -7,11 +7,13 @@ import type { HeardDrone } from "../../../uplink/station/ui/src/state.ts";
 const NOW = 1_000_000;
 
 function drone(id: string, change: Partial<DroneState> = {}, silentMs = 0): HeardDrone {
-  const usual = { drone_id: id, name: "", fixed: false, linked: true, armed: true, mode: "AUTO", control: "granted", control_reason: "", seeing: "seeing", blind_reason: "", alarms: [], battery: null, patrol: null };
+  const usual = { drone_id: id, name: "", fixed: false, linked: true, armed: true, mode: "AUTO", control: "granted", control_reason: "", seeing: "seeing", blind_reason: "", alarms: [], degraded: [], battery: null, patrol: null };
   return { state: { ...usual, ...change } as unknown as DroneState, heardAt: NOW - silentMs };
 }
 
 const battery = (reaches_home: string): Partial<DroneState> => ({ battery: { reaches_home } as DroneState["battery"] });
+
+const hot: Partial<DroneState> = { seeing: "degraded", degraded: [{ kind: "hot", value: 91, since: "2026-07-01T12:00:00Z", words: "processor 91 C: land, give it air" }] };
 
 const ORDER: HeardDrone[] = [
   drone("in the air and silent", {}, 20_000),
@@ -20,9 +22,11 @@ const ORDER: HeardDrone[] = [
   drone("blind in the air", { seeing: "blind" }),
   drone("a pilot has it", { control: "hands off" }),
   drone("an alarm", { alarms: ["a second autopilot"] }),
+  drone("degraded in the air", hot),
   drone("blind on the ground", { armed: false, seeing: "blind" }),
   drone("home with the reserve", battery("into the reserve")),
   drone("flies", battery("yes")),
+  drone("degraded on the ground", { ...hot, armed: false }),
   drone("on the ground", { armed: false }),
   drone("switched off", { armed: false }, 60_000),
 ];

@@ -26,7 +26,7 @@ export function troubleOf({ state, heardAt }: HeardDrone, now: number): Trouble 
   const [alarm] = state.alarms;
   if (alarm !== undefined) return { rank: 5, why: "", detail: alarm, tone: "warn" };
   const [worse] = state.degraded;
-  if (worse !== undefined && !silent) return { rank: flies ? 5 : 8, why: "degraded", detail: worse.words, tone: "warn" };
+  if (worse !== undefined && !silent) return { rank: flies ? 5 : 8.5, why: "degraded", detail: worse.words, tone: "warn" };
   if (flies && state.battery?.reaches_home === "into the reserve") return { rank: 7, why: "worstReserve", detail: "", tone: "warn" };
   if (flies) return { rank: 8, why: "worstFlies", detail: "", tone: "ok" };
   return silent ? { rank: 10, why: "worstSilent", detail: "", tone: "" } : { rank: 9, why: "worstReady", detail: "", tone: "" };
