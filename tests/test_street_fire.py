@@ -49,7 +49,8 @@ def test_a_burning_street_raises_one_alert_and_a_verified_webhook(chain: Chain) 
 
     def watched_long_enough(snapshot: dict[str, Any]) -> bool:
         return any(
-            seconds_between(alert["first_seen_at"], alert["last_seen_at"]) > SEEN_FOR_S
+            alert["label"] == "fire"
+            and seconds_between(alert["first_seen_at"], alert["last_seen_at"]) > SEEN_FOR_S
             for alert in snapshot["alerts"]
         )
 
