@@ -78,7 +78,7 @@ def zombies(parents: Iterable[int]) -> set[int]:
 
 def median_between(samples: Iterable[Sample], first_s: float, last_s: float, what: str) -> float:
     """Of one field of the samples between two instants."""
-    return statistics.median(getattr(one, what) for one in samples if first_s <= one.at_s < last_s)
+    return float(statistics.median(getattr(one, what) for one in samples if first_s <= one.at_s < last_s))
 
 
 def _listed(folder: Path) -> list[str]:
