@@ -66,8 +66,8 @@ class Copter:
     lon_deg: float = math.nan
     height_home_m: float = math.nan
     item: int | None = None
-    reached: set[int] = field(default_factory=set)
-    """Items of the mission that the vehicle says it has come to."""
+    flown: set[int] = field(default_factory=set)
+    """Items that the vehicle has told of, as flown to or come to: a busy machine loses messages."""
     heard: list[Heard] = field(default_factory=list)
     """All of the companion's messages, and the vehicle's texts, acknowledgements and heartbeats."""
     boots: int = 0
@@ -222,8 +222,9 @@ class Copter:
                 self.height_home_m = message.relative_alt / 1000
             case "MISSION_CURRENT":
                 self.item = message.seq
+                self.flown.add(message.seq)
             case "MISSION_ITEM_REACHED":
-                self.reached.add(message.seq)
+                self.flown.add(message.seq)
             case "PARAM_VALUE":
                 self._parameters[message.param_id] = message.param_value
 

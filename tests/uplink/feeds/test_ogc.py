@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from tests.uplink.makers import DRONE, NOON, as_json, auth, make_alert, make_config, make_state
-from uplink.messages import Alert, Position
+from uplink.messages import Alert, DegradedKind, DegradedReason, Position
 from uplink.station.app import create_app
 
 GEOJSON = "application/geo+json"
@@ -34,12 +34,17 @@ async def http(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx.
         await put(client, alert_at(-10.0, lon_deg=179.5))
         await put(client, alert_at(-20.0, lon_deg=-179.5))
         await put(client, bearing())
-        app.state.services.fleet.put_state(make_state(), 0.0, NOON.timestamp())
+        unwell = make_state().model_copy(update={"degraded": HOT_AND_SLOW})
+        app.state.services.fleet.put_state(unwell, 0.0, NOON.timestamp())
         tip = await client.post("/api/v1/tips", json=TIP, headers={"X-Emberwatch-Session": "a" * 16})
         assert tip.status_code == 201, tip.text
         yield client
 
 
+HOT_AND_SLOW = tuple(
+    DegradedReason(kind=kind, value=value, since=NOON, words=kind.value)
+    for kind, value in ((DegradedKind.HOT, 91.0), (DegradedKind.SLOW, 2.0))
+)
 TIP = {
     "type": "Feature",
     "geometry": {"type": "Point", "coordinates": [149.5, -35.5]},
@@ -249,7 +254,8 @@ async def test_a_feature_alone_is_the_one_in_the_list(http: httpx.AsyncClient) -
 async def test_drones_are_where_they_last_said(http: httpx.AsyncClient) -> None:
     page = (await http.get("/ogc/collections/drones/items")).json()
     assert [feature["id"] for feature in page["features"]] == [DRONE]
-    assert page["features"][0]["properties"]["mode"] == "AUTO"
+    properties = page["features"][0]["properties"]
+    assert (properties["mode"], properties["degraded"]) == ("AUTO", "hot, slow")
     elsewhere = await http.get("/ogc/collections/drones/items?bbox=0,0,1,1")
     assert elsewhere.json()["features"] == []
 

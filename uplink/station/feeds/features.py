@@ -182,7 +182,7 @@ def drone_feature(state: DroneState) -> Feature:
                 "control": state.control.value,
                 "seeing": state.seeing.value,
                 "blind_reason": state.blind_reason,
-                "degraded": [reason.kind.value for reason in state.degraded],
+                "degraded": ", ".join(reason.kind.value for reason in state.degraded),
                 "alerts_waiting": state.alerts_waiting,
                 "patrol": state.patrol.name if state.patrol else None,
                 "patrol_phase": state.patrol.phase.value if state.patrol else None,
