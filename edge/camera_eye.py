@@ -72,10 +72,7 @@ def seeing_with(eyes: Mapping[Eye, Seeing]) -> Seeing:
     return Seeing(SeeingState.BLIND, reason, max(one.since_s for one in blind.values()))
 
 
-def half_blind(eyes: Mapping[Eye, Seeing]) -> str:
-    """Which camera is blind and why, where another one sees; else nothing."""
-    blind = {eye: one for eye, one in eyes.items() if one.state is SeeingState.BLIND}
-    if not blind or len(blind) == len(eyes):
-        return ""
-    sees = " and ".join(NAMES[eye] for eye in eyes if eye not in blind)
-    return "; ".join(f"{NAMES[eye]} is blind ({one.reason})" for eye, one in blind.items()) + f": {sees} sees"
+def blind_beside(eyes: Mapping[Eye, Seeing]) -> dict[Eye, str]:
+    """The cameras that are blind while another one sees, and why."""
+    blind = {eye: one.reason for eye, one in eyes.items() if one.state is SeeingState.BLIND}
+    return blind if len(blind) < len(eyes) else {}

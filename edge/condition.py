@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -9,13 +10,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from edge.camera_eye import NAMES
 from edge.config import AgentConfig
 from edge.degraded import Degraded, Symptom
 from edge.machine import Machine, Sensors
+from edge.vision.report import Eye
 from edge.watch import Watch
 from uplink.clock import elapsed_s
 from uplink.messages import AgentHealth
 from uplink.messages import DegradedKind as Kind
+
+log = logging.getLogger(__name__)
 
 EVERY_S = 1.0
 RESTART_TOLD_S = 60.0
@@ -50,6 +55,7 @@ class Condition:
         self._degraded = Degraded()
         self._due_s = 0.0
         self._started_s: float | None = None
+        self._blind_beside: dict[Eye, str] = {}
         self._clock_began_s = time.time() - elapsed_s()
         self.health = AgentHealth()
         """As it was judged last."""
@@ -105,6 +111,12 @@ class Condition:
             frames_per_s = watch.frames_per_s.per_s(now_s)
             found[Kind.SLOW] = Symptom(frames_per_s / self._frames_per_s, frames_per_s)
             found[Kind.COVERED] = Symptom(watch.covered, 100 * watch.covered)
+        blind = watch.blind_beside(now_s)
+        stands(Kind.COLOUR, "colour" in blind)
+        stands(Kind.THERMAL, "thermal" in blind)
+        for eye in blind.keys() - self._blind_beside.keys():
+            log.warning("%s is blind: %s; the other one sees", NAMES[eye], blind[eye])
+        self._blind_beside = blind
         restarts = [vision.restarts for vision in watch.visions]
         ages_s = [age_s for one in restarts if (age_s := one.since_last_s(now_s)) is not None]
         if ages_s and min(ages_s) < RESTART_TOLD_S:

@@ -32,6 +32,8 @@ _YES = Limit(0.5, 0.4, after_s=1.0, back_s=10.0)
 LIMITS: Mapping[Kind, Limit] = {
     Kind.SLOW: Limit(0.5, 0.7, after_s=10.0),  # of the frames a second that were configured
     Kind.COVERED: Limit(0.15, 0.08, after_s=10.0),  # of the picture
+    Kind.COLOUR: _YES,
+    Kind.THERMAL: _YES,
     Kind.RESTARTED: Limit(0.5, 0.4, back_s=0.0),
     Kind.TELEMETRY: Limit(2.5, 1.0),  # seconds
     Kind.UPLOAD: Limit(60.0, 10.0),  # seconds
@@ -64,6 +66,8 @@ class Reason:
 _WORDS = {
     Kind.SLOW: "{:.1f} frames/s: too few, ease its load",
     Kind.COVERED: "{:.0f} % of view covered: look at the lens",
+    Kind.COLOUR: "colour camera blind: thermal sees",
+    Kind.THERMAL: "thermal camera blind: colour sees",
     Kind.RESTARTED: "vision restarted ({:.0f} in 10 min): see log",
     Kind.TELEMETRY: "autopilot silent {:.0f} s: check its cable",
     Kind.UPLOAD: "station silent {:.0f} s: alerts wait",

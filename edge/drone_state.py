@@ -146,7 +146,7 @@ def watch_facts(
         "frames_dropped": watch.frames_dropped,
         "alerts_waiting": outbox.waiting(),
         "outbox": _outbox(outbox),
-        "alarms": [alarm[:256] for alarm in (watch.half_blind(now_s), *outbox.alarms()) if alarm],
+        "alarms": [alarm[:256] for alarm in outbox.alarms()],
         "suppressed": [_suppressed(one) for one in watch.zones.suppressed[:MOST_SUPPRESSED]],
         "suppressed_ever": watch.zones.suppressed_ever,
     }

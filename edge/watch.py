@@ -19,7 +19,7 @@ from uuid import UUID
 from uuid6 import uuid7
 
 from edge.alerts import REMEMBERED_ALERTS, AlertWriter, Draft, Provenance
-from edge.camera_eye import CameraEye, Second, half_blind, seeing_with
+from edge.camera_eye import CameraEye, Second, blind_beside, seeing_with
 from edge.carrier import Carrier
 from edge.config import AgentConfig
 from edge.degraded import Reason
@@ -159,9 +159,9 @@ class Watch:
         seeing = seeing_with({name: eye.health.state(now_s) for name, eye in self._eyes.items()})
         return seeing.with_degraded(self.degraded)
 
-    def half_blind(self, now_s: float) -> str:
-        """Which of two cameras is blind and why, while the other one sees; else nothing."""
-        return half_blind({name: eye.health.state(now_s) for name, eye in self._eyes.items()})
+    def blind_beside(self, now_s: float) -> dict[Eye, str]:
+        """Which of two cameras is blind while the other one sees, and why."""
+        return blind_beside({name: eye.health.state(now_s) for name, eye in self._eyes.items()})
 
     @property
     def visions(self) -> list[VisionSupervisor]:

@@ -37,6 +37,8 @@ class DegradedKind(StrEnum):
 
     SLOW = "slow"
     COVERED = "partly covered"
+    COLOUR = "colour camera blind"
+    THERMAL = "thermal camera blind"
     RESTARTED = "vision restarted"
     TELEMETRY = "no telemetry"
     UPLOAD = "no upload"

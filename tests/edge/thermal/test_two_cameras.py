@@ -14,6 +14,7 @@ import pytest
 
 from edge.airborne import Airborne
 from edge.camera_eye import Second
+from edge.condition import Condition
 from edge.config import load_agent_config
 from edge.hotspot import HotspotState, Look
 from edge.hotspots import HotspotTracker
@@ -30,7 +31,7 @@ from flight.telemetry import AttitudeSample, PositionSample
 from flight.vehicle import Vehicle
 from tests.edge.ground_truth import pose_at
 from tests.edge.watched_flight import CONFIG, alerts_to_keep
-from uplink.messages import Alert, SeeingState
+from uplink.messages import Alert, DegradedKind, SeeingState
 from uplink.outbox import Outbox
 
 COLOUR, THERMAL = Camera.load("generic_78"), Camera.load("flir_lepton_3_5")
@@ -114,6 +115,7 @@ class TwoEyes:
         thermal = '[agent.thermal]\nsource = "/dev/video2"\nlatency_s = 0.1\n'
         (folder / "agent.toml").write_text(CONFIG + thermal)
         config = load_agent_config(folder / "agent.toml")
+        self.config = config
         vehicle = Vehicle("udpin:127.0.0.1:0")
         monkeypatch.setattr(vehicle.clock, "boot_at", lambda monotonic_s: monotonic_s)
         monkeypatch.setattr(type(vehicle.telemetry), "position_ok", property(lambda _telemetry: True))
@@ -186,8 +188,13 @@ def test_a_black_night_blinds_the_colour_camera_and_not_the_agent(eyes: TwoEyes)
         eyes.see(0.2, "colour", flaw=Flaw.BLACK, contrast=0.5)
         eyes.see(0.2, "thermal", spot(THERMAL, heat=HEAT))
     assert eyes.watch.seeing(eyes.now_s).state is not SeeingState.BLIND
-    assert "the colour camera is blind (the picture is black" in eyes.watch.half_blind(eyes.now_s)
-    assert "the thermal camera sees" in eyes.watch.half_blind(eyes.now_s)
+    assert eyes.watch.blind_beside(eyes.now_s).keys() == {"colour"}
+    assert "the picture is black" in eyes.watch.blind_beside(eyes.now_s)["colour"]
+    condition = Condition(eyes.config, eyes.watch)
+    for later_s in (0.0, 1.0, 2.0):
+        condition.judge(eyes.now_s + later_s)
+    assert [reason.kind for reason in eyes.watch.degraded] == [DegradedKind.COLOUR]
+    assert eyes.watch.seeing(eyes.now_s + 2.0).state is SeeingState.DEGRADED
     (alert, *_) = eyes.alerts
     assert alert.label == "fire"
     assert alert.model_name == "hot-spots-1"
@@ -200,7 +207,7 @@ def test_both_blind_is_blind_and_says_both_reasons(eyes: TwoEyes) -> None:
     assert seeing.state is SeeingState.BLIND
     assert "the colour camera: the picture is black" in seeing.reason
     assert "the thermal camera: no fresh frame" in seeing.reason
-    assert eyes.watch.half_blind(eyes.now_s) == ""
+    assert eyes.watch.blind_beside(eyes.now_s) == {}
 
 
 def test_the_shutters_pause_is_no_blindness_and_no_look(eyes: TwoEyes) -> None:
@@ -209,7 +216,7 @@ def test_the_shutters_pause_is_no_blindness_and_no_look(eyes: TwoEyes) -> None:
     looks = eyes.watch.hotspots[0].looks
     eyes.see(0.2, "thermal", held=True)
     eyes.see(1.0, "thermal", spot(THERMAL, 0.2, heat=HEAT), held=True)
-    assert "the thermal camera is blind" not in eyes.watch.half_blind(eyes.now_s)
+    assert "thermal" not in eyes.watch.blind_beside(eyes.now_s)
     assert [one.looks for one in eyes.watch.hotspots] == [looks]
 
 

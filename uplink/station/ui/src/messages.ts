@@ -8,6 +8,8 @@ export type ControlState = "hands off" | "granted" | "read only";
 export type SeeingState = "seeing" | "degraded" | "blind";
 export type DegradedKind = "slow"
   | "partly covered"
+  | "colour camera blind"
+  | "thermal camera blind"
   | "vision restarted"
   | "no telemetry"
   | "no upload"

@@ -28,6 +28,8 @@ export const aircraft = {
   degraded: "Degraded",
   "degraded.slow": "Only {n} frames/s are looked at. Ease the computer's load, or set a lower frame rate.",
   "degraded.partly covered": "{n} % of the picture is covered. Look at the lens.",
+  "degraded.colour camera blind": "The colour camera sees nothing, as on a black night. The thermal one does.",
+  "degraded.thermal camera blind": "The thermal camera sees nothing. The colour one does.",
   "degraded.vision restarted": "The vision process was restarted, {n} times in ten minutes. The agent's log says why.",
   "degraded.no telemetry": "The autopilot has been silent for {n} s. Check its cable and port.",
   "degraded.no upload": "The station did not answer for {n} s. Alerts wait aboard.",

@@ -30,6 +30,8 @@ export const aircraft: Record<keyof typeof words, string> = {
   degraded: "性能下降",
   "degraded.slow": "每秒仅分析 {n} 帧。请减轻计算机负载，或降低设定的帧率。",
   "degraded.partly covered": "画面有 {n} % 被遮挡。请检查镜头。",
+  "degraded.colour camera blind": "彩色相机看不到任何画面（例如黑夜）。热像仪工作正常。",
+  "degraded.thermal camera blind": "热像仪看不到任何画面。彩色相机工作正常。",
   "degraded.vision restarted": "视觉进程曾重新启动，十分钟内 {n} 次。原因见机载程序日志。",
   "degraded.no telemetry": "自动驾驶仪已 {n} 秒无消息。请检查其线缆和端口。",
   "degraded.no upload": "地面站已 {n} 秒无应答。警报暂存于机上。",
