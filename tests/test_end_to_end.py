@@ -85,6 +85,7 @@ def test_cut_between_world_and_camera_the_agent_is_blind_and_stays_on_the_ground
     assert (snapshot["alerts"], cut.sink.deliveries) == ([], [])
 
 
+@pytest.mark.slow
 def test_cut_between_drone_and_station_the_alert_waits_on_the_drone(cut: Chain) -> None:
     (cut.site.folder / "other.key").write_text(
         "a key that the station does not know".replace(" ", "-") + "\n"

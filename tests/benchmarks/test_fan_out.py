@@ -7,6 +7,7 @@ import pytest
 from tests.benchmarks.fan_out import Scale, at, measure
 
 
+@pytest.mark.slow
 def test_every_state_that_a_drone_says_is_read_by_every_page_and_none_goes_back() -> None:
     scale = Scale(drones=3, pages=2, states_per_s=4.0)
     heard = measure(2.0, scale, warm_up_s=0.0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from flight.link import mavlink
 from tests.flight.scenarios.companion import FIRE_EAST_M, FIRE_NORTH_M, Companion, place
 from tests.flight.scenarios.conftest import Fly, Record
@@ -44,6 +46,7 @@ async def to_look_again(copter: Copter, companion: Companion) -> None:
     )
 
 
+@pytest.mark.slow
 async def test_a_look_again_comes_home_to_the_patrol_and_keeps_its_distance(fly: Fly, record: Record) -> None:
     async with fly(speed=8.0, response={"stand_off_m": 40}) as (copter, companion):
         await to_look_again(copter, companion)

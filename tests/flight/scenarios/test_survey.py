@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import pytest
+
 from flight.plans.items import Command
 from tests.flight.scenarios.companion import CAMERA_PITCH_DEG, Companion, place
 from tests.flight.scenarios.conftest import Fly, Record
@@ -32,6 +34,7 @@ async def test_a_survey_of_twenty_items_is_uploaded_verified_flown_and_ends_at_h
         record(f"home and disarmed {took_s:.0f} s after the start")
 
 
+@pytest.mark.slow
 async def test_a_survey_goes_on_after_a_battery_swap_with_camera_and_speed_set_again(
     fly: Fly, record: Record
 ) -> None:

@@ -41,10 +41,10 @@ async def http(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx.
         yield client
 
 
-HOT_AND_SLOW = tuple(
+HOT_AND_SLOW = [
     DegradedReason(kind=kind, value=value, since=NOON, words=kind.value)
     for kind, value in ((DegradedKind.HOT, 91.0), (DegradedKind.SLOW, 2.0))
-)
+]
 TIP = {
     "type": "Feature",
     "geometry": {"type": "Point", "coordinates": [149.5, -35.5]},
