@@ -90,6 +90,7 @@ async def test_the_pilot_takes_over_in_a_look_again_and_no_command_leaves_for_60
         while copter.now_s < end_s:
             number += 1
             companion.see(*place(FIRE_EAST_M + 15.0 * number, FIRE_NORTH_M))
+            copter.rc(ch3=1500)  # hands on: with the stick down it sinks and lands
             await copter.wait(2.0)
         assert orders(copter, taken_s[0] + 1e-9) == []
         assert copter.mode == "LOITER"
