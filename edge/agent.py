@@ -233,25 +233,16 @@ class Agent:
         """Until cancelled. ``tell`` takes what it says of itself."""
         self._condition.upload_age_s = link.unheard_s
         with self._condition:
-            await self._run(client, link, view, tell)
-
-    async def _run(
-        self,
-        client: UplinkClient,
-        link: DroneLink,
-        view: ViewSender,
-        tell: Callable[[DroneState], None],
-    ) -> None:
-        async with self._vehicle, asyncio.TaskGroup() as tasks:
-            tasks.create_task(supervise(self._config, tell, self._turn, self._state), name="supervisor")
-            tasks.create_task(self.watch.run(), name="watch")
-            tasks.create_task(client.run(), name="courier")
-            tasks.create_task(link.run(), name="drone link")
-            tasks.create_task(view.run(), name="live view")
-            await self._vehicle.wait_for_autopilot(self._config.mavlink.wait_s)
-            tasks.create_task(self.deck.run(), name="flight deck")
-            teller = GroundTeller(self._config, self.deck, self._vehicle.telemetry, client)
-            tasks.create_task(teller.run(), name="ground")
+            async with self._vehicle, asyncio.TaskGroup() as tasks:
+                tasks.create_task(supervise(self._config, tell, self._turn, self._state), name="supervisor")
+                tasks.create_task(self.watch.run(), name="watch")
+                tasks.create_task(client.run(), name="courier")
+                tasks.create_task(link.run(), name="drone link")
+                tasks.create_task(view.run(), name="live view")
+                await self._vehicle.wait_for_autopilot(self._config.mavlink.wait_s)
+                tasks.create_task(self.deck.run(), name="flight deck")
+                teller = GroundTeller(self._config, self.deck, self._vehicle.telemetry, client)
+                tasks.create_task(teller.run(), name="ground")
 
     def _turn(self, now_s: float) -> Turn:
         """The loop's turning is the agent's heartbeat on the link."""

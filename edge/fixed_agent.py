@@ -94,22 +94,13 @@ class FixedAgent:
         )
         self._condition.upload_age_s = link.unheard_s
         with self._condition:
-            await self._run(client, link, view, tell)
-
-    async def _run(
-        self,
-        client: UplinkClient,
-        link: DroneLink,
-        view: ViewSender,
-        tell: Callable[[DroneState], None],
-    ) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(supervise(self._config, tell, self._turn, self.state), name="supervisor")
-            tasks.create_task(self.watch.run(), name="watch")
-            tasks.create_task(client.run(), name="courier")
-            tasks.create_task(link.run(), name="drone link")
-            tasks.create_task(view.run(), name="live view")
-            tasks.create_task(self.desk.run(), name="orders")
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(supervise(self._config, tell, self._turn, self.state), name="supervisor")
+                tasks.create_task(self.watch.run(), name="watch")
+                tasks.create_task(client.run(), name="courier")
+                tasks.create_task(link.run(), name="drone link")
+                tasks.create_task(view.run(), name="live view")
+                tasks.create_task(self.desk.run(), name="orders")
 
     def state(self, now_s: float) -> DroneState:
         """What the station hears of it, as of ``now_s`` (monotonic)."""

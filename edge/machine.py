@@ -135,28 +135,13 @@ class Machine:
     def _read_sensors(self) -> Sensors:
         throttled, under_voltage = self._throttling()
         return Sensors(
-            temperature_c=self._temperature_c(),
+            temperature_c=temperature_c(self._root),
             throttled=throttled,
             under_voltage=under_voltage,
             memory_free_mb=self._memory_free_mb(),
             agent_memory_mb=self._agent_memory_mb(),
             clock_synchronised=clock_synchronised(),
         )
-
-    def _temperature_c(self) -> float | None:
-        """Of the hottest part that computes; where none is named so, of the hottest."""
-        found = [
-            (_text(zone / "type"), _temperature_c(zone / "temp"))
-            for zone in self._root.glob("sys/class/thermal/thermal_zone*")
-        ]
-        if not any(temperature_c is not None for _, temperature_c in found):
-            found = [
-                (_text(sensor.with_name("name")), _temperature_c(sensor))
-                for sensor in self._root.glob("sys/class/hwmon/hwmon*/temp1_input")
-            ]
-        known = [(name.lower(), value) for name, value in found if value is not None]
-        named = [value for name, value in known if any(part in name for part in _PROCESSORS)]
-        return max(named or [value for _, value in known], default=None)
 
     def _throttling(self) -> tuple[bool | None, bool | None]:
         """Whether the processor is slowed down now, and whether the supply's voltage is too low."""
@@ -203,6 +188,22 @@ class Machine:
             if (statm := _text(Path(f"/proc/{process}/statm")))
         ]
         return sum(pages) * os.sysconf("SC_PAGE_SIZE") / _MB if pages else None
+
+
+def temperature_c(root: Path) -> float | None:
+    """Of the hottest part that computes; where none is named so, of the hottest. ``root``: where /sys is."""
+    found = [
+        (_text(zone / "type"), _temperature_c(zone / "temp"))
+        for zone in root.glob("sys/class/thermal/thermal_zone*")
+    ]
+    if not any(value_c is not None for _, value_c in found):
+        found = [
+            (_text(sensor.with_name("name")), _temperature_c(sensor))
+            for sensor in root.glob("sys/class/hwmon/hwmon*/temp1_input")
+        ]
+    known = [(name.lower(), value) for name, value in found if value is not None]
+    named = [value for name, value in known if any(part in name for part in _PROCESSORS)]
+    return max(named or [value for _, value in known], default=None)
 
 
 def clock_synchronised() -> bool | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from edge.doctor.check import Check
 from edge.doctor.host import Host, whole_number
+from edge.machine import temperature_c
 
 LEAST_PYTHON = (3, 11)
 LEAST_MEMORY_BYTES = 500_000_000  # the agent takes up to 350 MB
@@ -245,7 +246,7 @@ def _kibibytes(text: str, name: str) -> int | None:
 
 
 def _hottest(host: Host) -> tuple[float | None, float]:
-    """The hottest of the sensors, and where it slows down."""
+    """The hottest of the sensors, and where it slows down. A PC without zones has sensors of another kind."""
     hottest_c, limit_c = None, HOT_C
     for zone in host.found("/sys/class/thermal/thermal_zone*"):
         millidegrees = host.number(f"{zone}/temp")
@@ -253,7 +254,7 @@ def _hottest(host: Host) -> tuple[float | None, float]:
             continue  # a sensor that is off
         if hottest_c is None or millidegrees / 1000 > hottest_c:
             hottest_c, limit_c = millidegrees / 1000, _passive_trip_c(host, zone)
-    return hottest_c, limit_c
+    return temperature_c(host.path("/")) if hottest_c is None else hottest_c, limit_c
 
 
 def _passive_trip_c(host: Host, zone: str) -> float:

@@ -9,16 +9,14 @@ flies others, which is how to look at failures without tuning to those that are 
 from __future__ import annotations
 
 import argparse
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import track
 
 from hardware.virtual.thermal.sensor import CORES
 from tests.benchmarks.night_flight import LEAST_VISIBLE, NightJob, fly
 from tests.benchmarks.patrol_report import Manner, Outcome, report, row
+from tests.benchmarks.patrols import fly_all
 from tests.benchmarks.table import Row
 
 REPORT_FILE, MEMORY = Path("runs/night-patrols.md"), Path("runs/night-patrols")
@@ -50,16 +48,7 @@ def measure(
         for number in range(patrols)
         for burning in (True, False)
     ]
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        flown = track(
-            pool.map(fly, jobs),
-            "flying by night",
-            len(jobs),
-            console=console,
-            transient=True,
-            disable=not console,
-        )
-        return Outcome(tuple(flown))
+    return fly_all(fly, jobs, processes, console)
 
 
 def manner_of(core: str) -> Manner:

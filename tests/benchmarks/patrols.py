@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import track
 
 from tests.benchmarks.patrol_flight import Job, fly
+from tests.benchmarks.patrol_judge import Flown
 from tests.benchmarks.patrol_pictures import draw_failures
 from tests.benchmarks.patrol_report import Manner, Outcome, report, row
 from tests.benchmarks.table import Row
@@ -28,6 +31,8 @@ MEMORY = Path("runs/patrols")
 FIRST_SEED, WITHOUT_FIRE = 5000, 500
 PATROLS, UHD_PATROLS, PROCESSES = 100, 20, 2  # a 4K frame has nine times the pixels to render
 HD, UHD = (1280, 720), (3840, 2160)
+
+J = TypeVar("J")
 
 
 def rows() -> list[Row]:
@@ -51,9 +56,16 @@ def measure(
 ) -> Outcome:
     """Fly so many patrols with fires and so many without."""
     jobs = jobs_of(patrols, size_px, first_seed, processes)
+    return fly_all(fly, jobs, processes, console)
+
+
+def fly_all(
+    fly_one: Callable[[J], Flown], jobs: Sequence[J], processes: int, console: Console | None
+) -> Outcome:
+    """All jobs, so many at a time."""
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         flown = track(
-            pool.map(fly, jobs),
+            pool.map(fly_one, jobs),
             "flying patrols",
             len(jobs),
             console=console,

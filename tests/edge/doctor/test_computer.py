@@ -110,6 +110,14 @@ def test_the_hottest_zone_counts_with_its_own_limit(tmp_path: Path) -> None:
     assert (found.hottest_c, found.hot_c) == (72.5, 99.0)
 
 
+def test_a_pc_without_zones_tells_its_temperature_as_the_agent_reads_it(tmp_path: Path) -> None:
+    sensors = {
+        "/sys/class/hwmon/hwmon0/name": "k10temp\n",
+        "/sys/class/hwmon/hwmon0/temp1_input": "63000\n",
+    }
+    assert look_at_computer(host_of(tmp_path, sensors)).hottest_c == 63.0
+
+
 def test_a_slowed_core_is_found(tmp_path: Path) -> None:
     capped = {
         "/sys/devices/system/cpu/cpufreq/policy4/scaling_max_freq": "729600\n",
