@@ -6,7 +6,7 @@ import pytest
 import uuid6
 from playwright.async_api import Page, expect
 
-from uplink.messages import Alert
+from uplink.messages import Alert, BatteryHealth
 
 from .makers import DRONE, HOME, as_json, make_alert, make_patrol
 from .page_checks import fits
@@ -156,6 +156,7 @@ async def test_nothing_is_cut_off_at_any_size(open_ground: Ground) -> None:
         ground_speed_m_s=12.3,
         armed=True,
         battery_percent=100.0,
+        battery=BatteryHealth(left_s=1620.0, left_by="consumption", home_s=74.0, reaches_home="yes"),
         frames_per_s=10.0,
         alerts_waiting=12,
         control_reason="hands off: the pilot changed the mode to LOITER",
