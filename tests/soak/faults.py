@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.soak.injected.sitecustomize import HANGS, SEGFAULTS, THROWS
 from tests.soak.processes import vision_child
 from tests.soak.rig import COOL_MILLIDEGREES, DATA_DISK_MB, Rig, heat, resize_disk
+from uplink.messages import DegradedKind
 
 HOT_MILLIDEGREES = 91_000
 YEAR_S = 365 * 86400
@@ -22,13 +23,16 @@ SPARE_BYTES, FILL_BYTES = 1024 * 1024, 4096
 @dataclass(frozen=True, slots=True)
 class Fault:
     """``blinds``: nothing can be seen or placed while it lasts, so that blind must be told of.
-    ``unheard``: the station hears nothing of the drone while it lasts."""
+    ``unheard``: the station hears nothing of the drone while it lasts. ``unplugged``: the pilot hears nothing
+    of the agent. ``degrades``: what must be told of it while it lasts, and no more when it is over."""
 
     name: str
     lasts_s: float
     act: Callable[[Rig], AbstractAsyncContextManager[None]]
     blinds: bool = False
     unheard: bool = False
+    unplugged: bool = False
+    degrades: DegradedKind | None = None
     possible: Callable[[Rig], bool] = lambda _rig: True
 
 
@@ -125,10 +129,16 @@ OTHERS = (
     Fault(HANGS, 12.0, in_vision(HANGS), blinds=True),
     Fault(SEGFAULTS, 10.0, in_vision(SEGFAULTS), blinds=True),
     Fault(THROWS, 10.0, in_vision(THROWS), blinds=True),
-    Fault("disk is full", 20.0, disk_is_full, possible=_has_own_disk),
+    Fault("disk is full", 20.0, disk_is_full, degrades=DegradedKind.DISK, possible=_has_own_disk),
     Fault("link is cut", 25.0, link_is_cut, unheard=True),
     Fault("vision is killed", 2.0, vision_is_killed),
-    Fault("clock jumps by a year", 15.0, clock_jumps, possible=lambda rig: rig.clock_library is not None),
-    Fault("autopilot is unplugged", 12.0, autopilot_is_unplugged, blinds=True),
-    Fault("processor is hot", 15.0, processor_is_hot),
+    Fault(
+        "clock jumps by a year",
+        15.0,
+        clock_jumps,
+        degrades=DegradedKind.CLOCK,
+        possible=lambda rig: rig.clock_library is not None,
+    ),
+    Fault("autopilot is unplugged", 12.0, autopilot_is_unplugged, blinds=True, unplugged=True),
+    Fault("processor is hot", 15.0, processor_is_hot, degrades=DegradedKind.HOT),
 )

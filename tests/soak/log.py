@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -77,8 +78,8 @@ class Log:
             self.latest = Seen(self.now_s, drone)
             if drone["seeing"] == "blind":
                 self.blind_s.append((self.now_s, drone["blind_reason"]))
-            if before is None or before.drone["seeing"] != drone["seeing"]:
-                self.say(f"{drone['seeing']} {drone['blind_reason']}".rstrip())
+            if before is None or _sight(before.drone) != _sight(drone):
+                self.say(_sight(drone))
             self._changed.set()
 
     def _weigh(self) -> None:
@@ -89,8 +90,8 @@ class Log:
         whole = [one.pss_mb for pid in tree(self.rig.agent) if (one := sample(pid, 0.0)) is not None]
         self.whole_agent_mb.append(sum(whole))
 
-    async def until(self, wanted: str, timeout_s: float) -> bool:
-        """Whether the drone said within the time that it is ``seeing`` or ``blind``: from now on."""
+    async def until(self, wanted: Callable[[dict[str, Any]], bool], timeout_s: float) -> bool:
+        """Whether within the time the drone told a state that is as wanted: from now on."""
         from_s = self.now_s
         try:
             async with asyncio.timeout(timeout_s):
@@ -98,11 +99,29 @@ class Log:
                     self._changed.clear()
                     await self._changed.wait()
                     assert self.latest is not None
-                    said = self.latest.drone["seeing"]
-                    if self.latest.heard_s > from_s and (said == "blind") == (wanted == "blind"):
+                    if self.latest.heard_s > from_s and wanted(self.latest.drone):
                         return True
         except TimeoutError:
             return False
+
+
+def sees(drone: dict[str, Any]) -> bool:
+    """Well or badly."""
+    return not is_blind(drone)
+
+
+def is_blind(drone: dict[str, Any]) -> bool:
+    return bool(drone["seeing"] == "blind")
+
+
+def degraded_by(drone: dict[str, Any]) -> list[str]:
+    """Kinds of what else is wrong."""
+    return [reason["kind"] for reason in drone["degraded"]]
+
+
+def _sight(drone: dict[str, Any]) -> str:
+    why = [part for part in (drone["blind_reason"], *degraded_by(drone)) if part]
+    return f"{drone['seeing']} {', '.join(why)}".rstrip()
 
 
 def instant(text: str) -> datetime:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import pty
+import time
 import tty
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +28,10 @@ class SerialLine(asyncio.DatagramProtocol):
         self._master: int | None = None
         self._slave: int | None = None
         self._codec = Codec()
+        self.beats_s: list[float] = []
+        """When heartbeats of the agent came (monotonic)."""
+        self.texts: list[tuple[float, str]] = []
+        """Beginnings of what it told the pilot, and when."""
 
     async def __aenter__(self) -> SerialLine:
         loop = asyncio.get_running_loop()
@@ -74,5 +79,9 @@ class SerialLine(asyncio.DatagramProtocol):
         except OSError:
             return
         for message in self._codec.decode(data):
+            if message.get_type() == "HEARTBEAT":
+                self.beats_s.append(time.monotonic())
+            elif message.get_type() == "STATUSTEXT" and message.chunk_seq == 0:
+                self.texts.append((time.monotonic(), message.text))
             if self._drone is not None and self._drone_at is not None:
                 self._drone.sendto(bytes(message.get_msgbuf()), self._drone_at)

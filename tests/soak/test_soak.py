@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.soak.faults import FIRST, OTHERS, Fault
-from tests.soak.log import Log
+from tests.soak.log import Log, degraded_by, is_blind, sees
 from tests.soak.processes import median_between
 from tests.soak.rig import Rig, rig
-from tests.soak.verdict import lost_alerts, repeats, told_by_agent, webhook_faults
+from tests.soak.verdict import lost_alerts, pilot_faults, repeats, told_by_agent, webhook_faults
 from tests.soak.world import FIRES, Burning
 
 MINUTES = float(os.environ.get("EMBERWATCH_SOAK_MINUTES", "40"))
@@ -24,6 +24,8 @@ FAULT_EVERY_S = 60.0
 SETTLE_S = 60.0
 BLIND_WITHIN_S = 15.0
 """After a fault began: 5 s without a fresh frame, a provider's start, and the state's way to here."""
+DEGRADED_WITHIN_S = 25.0
+"""After a fault began: the slowest reason waits for a disk to be read and for its hysteresis."""
 SEEING_WITHIN_S = 60.0
 """After it ended: a vision that failed again and again is tried once in half a minute."""
 MORE_MB = 5.0
@@ -47,7 +49,7 @@ async def test_forty_minutes_of_faults_lose_no_alert_and_leave_nothing_behind(tm
         log = Log(running, time.monotonic())
         watching = asyncio.create_task(log.run())
         try:
-            assert await log.until("seeing", 120.0), "the chain does not come to see"
+            assert await log.until(sees, 120.0), "the chain does not come to see"
             await _break_things(running, log, seconds, problems, watching)
             await _settle(log, watching)
         finally:
@@ -83,22 +85,29 @@ async def _break_things(
 
 async def _one(fault: Fault, running: Rig, log: Log) -> list[str]:
     """One fault, from its beginning until it is over. What was not as it should be."""
-    if not await log.until("seeing", SEEING_WITHIN_S):
+    if not await log.until(sees, SEEING_WITHIN_S):
         return [f"{log.now_s:.0f} s: not seeing before {fault.name}"]
     log.say(f"fault: {fault.name}")
     found = []
     began_s = log.now_s
     async with fault.act(running):
-        if fault.blinds and not await log.until("blind", BLIND_WITHIN_S):
+        if fault.blinds and not await log.until(is_blind, BLIND_WITHIN_S):
             found.append(f"{began_s:.0f} s: {fault.name}, and blind was not told")
+        if fault.degrades and not await log.until(
+            lambda drone: fault.degrades in degraded_by(drone), DEGRADED_WITHIN_S
+        ):
+            found.append(f"{began_s:.0f} s: {fault.name}, and degraded was not told")
         await asyncio.sleep(max(0.0, began_s + fault.lasts_s - log.now_s))
         if fault.unheard is (log.latest is not None and log.latest.heard_s > log.now_s - 3.0):
             found.append(f"{began_s:.0f} s: {fault.name}: heard is {not fault.unheard}, and should not be")
     ended_s = log.now_s
-    if await log.until("seeing", SEEING_WITHIN_S):
+    if await log.until(
+        lambda drone: sees(drone) and fault.degrades not in degraded_by(drone), SEEING_WITHIN_S
+    ):
         log.say(f"over: {fault.name}, sees again {log.now_s - ended_s:.1f} s after")
     else:
-        found.append(f"{ended_s:.0f} s: {fault.name} is over, and the agent does not see again")
+        found.append(f"{ended_s:.0f} s: {fault.name} is over, and the agent does not see again as before")
+    found += pilot_faults(fault, running.line, log.began_s + began_s)
     for one in found:
         log.say(one)
     return found

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,13 @@ from edge.demo.sink import Delivery
 from edge.recording.parts import recordings
 from edge.recording.recorder import FOLDER
 from edge.recording.tape import Recording
+from tests.soak.faults import Fault
+from tests.soak.serial_line import SerialLine
 
 Revision = tuple[str, int]
+
+SILENT_S = 4.0  # a heartbeat a second is the rule: this is the loop standing still, not a busy machine
+BLIND_TEXT = "Blind:"
 
 
 def told_by_agent(data_dir: Path) -> dict[str, int]:
@@ -52,6 +59,22 @@ def webhook_faults(at_station: Sequence[dict[str, Any]], deliveries: Sequence[De
         if (alert["id"], alert["revision"]) not in names
     ]
     return twice + missing
+
+
+def pilot_faults(fault: Fault, line: SerialLine, began_s: float) -> list[str]:
+    """Where from the fault's beginning (monotonic seconds) until now the flight's side stood still, or the
+    pilot was not told once that nobody looks. While it is unplugged nothing can be said of either."""
+    if fault.unplugged:
+        return []
+    beats_s = [began_s, *(at_s for at_s in line.beats_s if at_s > began_s), time.monotonic()]
+    silent_s = max(after - before for before, after in pairwise(beats_s))
+    told = [text for at_s, text in line.texts if at_s > began_s and BLIND_TEXT in text]
+    found = []
+    if silent_s > SILENT_S:
+        found.append(f"{fault.name}: no heartbeat of the agent for {silent_s:.1f} s")
+    if len(told) > 1 or (fault.blinds and not told):
+        found.append(f"{fault.name}: the pilot was told {told}")
+    return found
 
 
 def repeats(deliveries: Sequence[Delivery]) -> int:
