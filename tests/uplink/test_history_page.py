@@ -176,7 +176,7 @@ async def test_a_settled_incident_is_handed_on(ground: Ground, tmp_path: Path) -
     await burn(ground)
     page = await ground.page("Pia", path="#/history/incidents", **ZONE)
     row = page.locator("tbody tr[data-row]")
-    await expect(row).to_contain_text("resolved")
+    await expect(row).to_contain_text("Resolved")
     async with page.context.expect_page() as opening:
         await row.get_by_role("link", name="Report").click()
     report = await opening.value

@@ -79,10 +79,6 @@ class ViewPace:
         return STEPS[self._step]
 
     @property
-    def in_flight(self) -> int:
-        return len(self._flying)
-
-    @property
     def least_rtt_s(self) -> float | None:
         """Of the last ``LEAST_RTT_S``."""
         return min((rtt_s for _, rtt_s in self._rtts), default=None)

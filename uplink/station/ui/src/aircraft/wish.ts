@@ -1,5 +1,6 @@
 // Where a drone is to be sent, while somebody makes up their mind; and what its own check says of that. Pure.
 
+import type { Key } from "../i18n.ts";
 import type { ErrorEllipse, HeightAbove, Position } from "../messages.ts";
 import type { LoggedOrder } from "../station.ts";
 import { YES, type Permit } from "../permits.ts";
@@ -36,6 +37,14 @@ export function firstRadius(kind: SendKind, ellipse: ErrorEllipse | null): numbe
   return Math.min(5000, Math.ceil(radius_m / 10) * 10);
 }
 
+/** What the draft still wants, in the order of the sheet. */
+export function missingOf({ kind, place, height_m, radius_m }: Draft): Key | null {
+  if (kind !== "change height" && place === null) return "whyNoPlace";
+  if (kind !== "look at" && height_m === null) return "whyNoHeight";
+  if ((kind === "orbit" || kind === "look at") && radius_m === null) return "whyNoRadius";
+  return null;
+}
+
 /** The order that a draft comes to; null while something is missing. */
 export function wishOf({ kind, place, height_m, above, radius_m }: Draft): OrderWish | null {
   const height = height_m === null ? null : { height_m, height_above: above };
@@ -64,9 +73,9 @@ export function checkOf(order: LoggedOrder | undefined, asked: boolean): Check {
 
 /** Together: what the page knows against it, then what the drone says. A check that nobody answered keeps
     nobody from sending it: the drone checks once more. */
-export function sendPermit(permit: Permit, wish: OrderWish | null, check: Check): Permit {
+export function sendPermit(permit: Permit, missing: Key | null, check: Check): Permit {
   if (permit.why || permit.detail) return permit;
-  if (wish === null) return { why: "whyIncomplete", detail: "" };
+  if (missing) return { why: missing, detail: "" };
   if (check.state === "asking") return { why: "whyAsking", detail: "" };
   if (check.state === "would not") return { why: "whyDroneWouldNot", detail: check.words };
   return YES;

@@ -211,6 +211,8 @@ export const queue = {
   filterHidesLate: "{n} not shown by the filter, {late} of them overdue",
   waitingAbove: "{n} new: show",
   cardBroken: "This incident cannot be shown: {id}",
+  settledFor: "Reports and lists of many:",
+  settledInHistory: "incidents in the history",
   settledNone: "Nothing settled that fits",
   settledMore: "Show more",
   settledFailed: "The list cannot be loaded now.",

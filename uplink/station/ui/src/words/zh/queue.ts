@@ -213,6 +213,8 @@ export const queue: Record<keyof typeof words, string> = {
   filterHidesLate: "筛选隐藏了 {n} 个，其中 {late} 个已超时",
   waitingAbove: "{n} 个新警情：显示",
   cardBroken: "此警情无法显示：{id}",
+  settledFor: "批量报告和列表：",
+  settledInHistory: "历史中的警情",
   settledNone: "没有符合条件的已结束警情",
   settledMore: "显示更多",
   settledFailed: "暂时无法加载列表。",

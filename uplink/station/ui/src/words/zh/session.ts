@@ -19,7 +19,7 @@ export const session: Record<keyof typeof words, string> = {
   "role.pilot": "飞手",
   "role.admin": "管理员",
   "roleMay.viewer": "可查看全部内容",
-  "roleMay.pilot": "可下达指令、处置事件",
+  "roleMay.pilot": "可下达指令、处置警情",
   "roleMay.admin": "另可管理地面站",
   signOut: "退出登录",
   changePassword: "修改密码",
