@@ -7,14 +7,14 @@ Here the hash comes first, and only what is genuine moves any clock.
 
 The timestamp we sign with is kept on the disk and only ever goes forward: a Raspberry Pi has no clock at
 boot, and a timestamp that went back looks like "connects but no command works" (rule 28). It also follows
-every genuine packet that is ahead of ours.
+every genuine packet that is ahead of ours. What is kept is ahead of what was signed, so that the disk has
+time to take it while packets go on.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import logging
 import os
 import secrets
 import time
@@ -23,17 +23,17 @@ from enum import Enum
 from pathlib import Path
 
 from flight.errors import EmberwatchError
-
-log = logging.getLogger(__name__)
+from flight.signing_clock import ClockFile
 
 KEY_BYTES = 32
 LEAST_PASSPHRASE = 12
 UNITS_PER_S = 100_000  # timestamps count 10 µs …
 EPOCH_UNIX_S = 1_420_070_400  # … since 2015-01-01 00:00 UTC
 NEW_STREAM_UNITS = 60 * UNITS_PER_S  # a stream's first packet may be this much behind us
-# Each start goes this far ahead of the clock that was kept. It is short because somebody whose clock is more
-# than a minute behind ours is refused: an agent that starts over and over must not run away from the others.
-KEEP_EVERY_UNITS = 2 * UNITS_PER_S
+# What is kept is this far ahead of what was signed, and a start goes on from there. It is short because
+# somebody whose clock is more than a minute behind ours is refused: an agent that starts over and over must
+# not run away from the others. Half of it is the disk's time to take the next.
+KEEP_AHEAD_UNITS = 2 * UNITS_PER_S
 MOST_STREAMS = 64
 # 48 bits last until 2104. A clock that was led close to their end could go no further forward.
 LATEST_UNITS = 2**48 - 365 * 86_400 * UNITS_PER_S
@@ -130,14 +130,14 @@ class Signing:
             raise SigningError(f"a signing key has {KEY_BYTES} bytes, not {len(key)}")
         self.key = key
         self.link_id = link_id
-        self._clock_file = clock_file
+        self._clock_file = None if clock_file is None else ClockFile(clock_file)
         self._utc_s = utc_s
         self._streams: dict[tuple[int, int, int], int] = {}
-        kept = self._read_clock()
-        # What was kept may be as old as the time between two keepings.
-        self._timestamp = max(self._utc_units(), kept + KEEP_EVERY_UNITS if kept else 0)
-        self._kept = 0
-        self._keep()
+        kept = 0 if self._clock_file is None else min(LATEST_UNITS, self._clock_file.read())
+        self._timestamp = max(self._utc_units(), kept)
+        self._kept = self._timestamp + KEEP_AHEAD_UNITS
+        if self._clock_file is not None:
+            self._clock_file.write(self._kept)  # nothing is signed before the first is kept
 
     @property
     def timestamp(self) -> int:
@@ -175,30 +175,10 @@ class Signing:
 
     def _forward(self, timestamp: int) -> None:
         self._timestamp = timestamp
-        if timestamp - self._kept >= KEEP_EVERY_UNITS:
-            self._keep()
+        if self._kept - timestamp < KEEP_AHEAD_UNITS // 2:
+            self._kept = timestamp + KEEP_AHEAD_UNITS
+            if self._clock_file is not None:
+                self._clock_file.keep(self._kept)
 
     def _utc_units(self) -> int:
         return min(LATEST_UNITS, max(0, int((self._utc_s() - EPOCH_UNIX_S) * UNITS_PER_S)))
-
-    def _read_clock(self) -> int:
-        if self._clock_file is None:
-            return 0
-        try:
-            return min(LATEST_UNITS, int(self._clock_file.read_text(encoding="ascii")))
-        except FileNotFoundError:
-            return 0
-        except (OSError, ValueError) as error:
-            log.warning("the signing clock %s cannot be read: %s", self._clock_file, error)
-            return 0
-
-    def _keep(self) -> None:
-        self._kept = self._timestamp
-        if self._clock_file is None:
-            return
-        half = self._clock_file.with_name(f".{self._clock_file.name}.tmp")
-        try:
-            half.write_text(str(self._timestamp), encoding="ascii")
-            half.replace(self._clock_file)
-        except OSError as error:
-            log.warning("the signing clock %s cannot be kept: %s", self._clock_file, error)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
+import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,7 @@ from pymavlink import mavutil
 from flight.link import Codec, Link, Message, mavlink
 from flight.signing import (
     EPOCH_UNIX_S,
-    KEEP_EVERY_UNITS,
+    KEEP_AHEAD_UNITS,
     LATEST_UNITS,
     MOST_STREAMS,
     UNITS_PER_S,
@@ -214,7 +217,45 @@ def test_the_clock_only_goes_forward_whatever_the_companions_does(tmp_path: Path
             assert timestamp > latest
             latest = timestamp
             utc.utc_s += chance.choice((0.0, 0.3, 5.0, -3600.0))
+        wait_until_kept(tmp_path / "clock", latest)
         utc.utc_s = chance.choice((0.0, UTC_S, utc.utc_s))
+
+
+def wait_until_kept(clock_file: Path, timestamp: int) -> None:
+    """Threads of its own write it."""
+    while int(clock_file.read_text()) < timestamp:
+        time.sleep(0.001)
+
+
+def test_what_is_kept_is_ahead_of_all_that_was_signed_while_time_goes_on_as_it_does(tmp_path: Path) -> None:
+    """So a plug may be pulled while the disk still writes: half of what it is ahead by is for that."""
+    utc = Utc()
+    ours = signing(clock_file=tmp_path / "clock", utc=utc)
+    for _ in range(100):
+        before = int((tmp_path / "clock").read_text())
+        utc.utc_s += 0.1
+        assert ours.next_timestamp() <= before
+        wait_until_kept(tmp_path / "clock", ours.timestamp + KEEP_AHEAD_UNITS // 2)
+
+
+async def test_a_disk_that_hangs_delays_no_packet_and_is_caught_up_with(tmp_path: Path) -> None:
+    utc, loop = Utc(), asyncio.get_running_loop()
+    ours, theirs = signing(clock_file=tmp_path / "clock", utc=utc), signing(utc=utc)
+    kept, half = (tmp_path / "clock").read_text(), tmp_path / ".clock.tmp"
+    os.mkfifo(half)  # whoever opens it to write waits until somebody reads
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.bind(("127.0.0.1", 0))
+        peer.setblocking(False)
+        async with Link(f"udpout:127.0.0.1:{peer.getsockname()[1]}", signing=ours) as link:
+            link.speak_as(1)
+            for _ in range(20):
+                utc.utc_s += KEEP_AHEAD_UNITS / UNITS_PER_S
+                link.send(heartbeat())
+                packet = await loop.sock_recv(peer, 1024)
+                assert theirs.verdict(packet) is Verdict.GENUINE
+            assert (tmp_path / "clock").read_text() == kept, "the disk did not hang"
+            await asyncio.to_thread(half.read_text)  # now the disk works
+            wait_until_kept(tmp_path / "clock", ours.timestamp)
 
 
 def test_a_start_runs_ahead_by_two_seconds_and_no_more(tmp_path: Path) -> None:
@@ -223,7 +264,7 @@ def test_a_start_runs_ahead_by_two_seconds_and_no_more(tmp_path: Path) -> None:
     (tmp_path / "clock").write_text(str(10**12))
     for _ in range(20):
         signing(clock_file=tmp_path / "clock", utc=utc)
-    assert int((tmp_path / "clock").read_text()) == 10**12 + 20 * KEEP_EVERY_UNITS
+    assert int((tmp_path / "clock").read_text()) == 10**12 + 20 * KEEP_AHEAD_UNITS
 
 
 def test_it_follows_every_genuine_packet_that_is_ahead_and_no_other() -> None:
@@ -241,12 +282,21 @@ def test_a_clock_file_that_makes_no_sense_stops_nobody(tmp_path: Path, kept: str
     assert (UTC_S - EPOCH_UNIX_S) * UNITS_PER_S <= ours.next_timestamp() < 2**48
 
 
-def test_a_disk_that_takes_nothing_is_said_and_flown_with(
+def test_a_disk_that_takes_nothing_is_said_once_and_flown_with(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ours = signing(clock_file=tmp_path / "no such folder" / "clock")
-    assert ours.next_timestamp() > 0
-    assert "cannot be kept" in caplog.text
+    utc = Utc()
+    ours = signing(clock_file=tmp_path / "folder" / "clock", utc=utc)
+    for _ in range(5):
+        assert ours.next_timestamp() > 0
+        utc.utc_s += 10.0
+    assert caplog.text.count("cannot be kept") == 1
+    caplog.set_level(logging.INFO)
+    (tmp_path / "folder").mkdir()
+    while "is kept again" not in caplog.text:
+        utc.utc_s += 10.0
+        ours.next_timestamp()
+        time.sleep(0.001)
 
 
 # --- the key ------------------------------------------------------------------------------------------
