@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Self, TypeVar
 
+from edge.kernel_files import number_of, text_of
+from edge.throttling import ThrottlingReader
+
 SENSORS_EVERY_S = 2.0
 DISK_EVERY_S = 5.0
 # Where /proc and /sys of the machine are, for an agent that runs in a container.
@@ -25,13 +28,6 @@ _MB = 1e6
 _PLAUSIBLE_C = (-40.0, 150.0)
 # By the names that Raspberry Pi, Jetson, Intel and AMD give the zones of what computes.
 _PROCESSORS = ("cpu", "soc", "gpu", "tj", "pkg", "core", "k10temp", "zenpower")
-_THROTTLE_FILES = (  # of a Raspberry Pi
-    "sys/devices/platform/soc*/*firmware/get_throttled",
-    "sys/devices/platform/*firmware/get_throttled",
-)
-_UNDER_VOLTAGE, _THROTTLED = 0x1, 0xE  # under-voltage; frequency capped, throttled, soft temperature limit
-_COOLING = ("cpufreq", "thermal-cpufreq", "processor")  # cooling devices that slow a processor down
-_ALERTS = "throttle-alert"  # a Jetson's
 _TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
 
 T = TypeVar("T")
@@ -109,7 +105,7 @@ class Machine:
         self._root = root or Path(os.environ.get(HOST_ROOT) or "/")
         self._processes = processes
         self._data_dir = data_dir
-        self._events: dict[Path, int] = {}
+        self._throttling = ThrottlingReader(self._root)
         self.sensors = Repeated(self._read_sensors, sensors_every_s, "sensors")
         self.disk_free_mb = Repeated(self._read_disk, disk_every_s, "disk")
 
@@ -133,48 +129,18 @@ class Machine:
             return None
 
     def _read_sensors(self) -> Sensors:
-        throttled, under_voltage = self._throttling()
+        throttling = self._throttling.read()
         return Sensors(
             temperature_c=temperature_c(self._root),
-            throttled=throttled,
-            under_voltage=under_voltage,
+            throttled=throttling.slowed_now,
+            under_voltage=throttling.under_voltage_now,
             memory_free_mb=self._memory_free_mb(),
             agent_memory_mb=self._agent_memory_mb(),
             clock_synchronised=clock_synchronised(),
         )
 
-    def _throttling(self) -> tuple[bool | None, bool | None]:
-        """Whether the processor is slowed down now, and whether the supply's voltage is too low."""
-        throttled: list[bool] = []
-        under_voltage: list[bool] = []
-        for pattern in _THROTTLE_FILES:
-            for file in self._root.glob(pattern):
-                bits = _number(file, base=16)
-                if bits is not None:
-                    throttled.append(bool(bits & _THROTTLED))
-                    under_voltage.append(bool(bits & _UNDER_VOLTAGE))
-        for name in self._root.glob("sys/class/hwmon/hwmon*/name"):
-            kind = _text(name)
-            if kind == "rpi_volt" and (alarm := _number(name.with_name("in0_lcrit_alarm"))) is not None:
-                under_voltage.append(bool(alarm))
-            elif kind == "soctherm_oc":  # a Jetson that draws too much current
-                throttled += [self._has_risen(count) for count in name.parent.glob("oc*_event_cnt")]
-        for device in self._root.glob("sys/class/thermal/cooling_device*"):
-            kind, state = _text(device / "type").lower(), _number(device / "cur_state")
-            if state is not None and (kind.startswith(_COOLING) or kind.endswith(_ALERTS)):
-                throttled.append(state > 0)
-        counts = "sys/devices/system/cpu/cpu*/thermal_throttle/package_throttle_count"
-        throttled += [self._has_risen(count) for count in self._root.glob(counts)]
-        return any(throttled) if throttled else None, any(under_voltage) if under_voltage else None
-
-    def _has_risen(self, file: Path) -> bool:
-        """Whether a counter of events stands higher than at the reading before."""
-        count = _number(file) or 0
-        before, self._events[file] = self._events.get(file, count), count
-        return count > before
-
     def _memory_free_mb(self) -> float | None:
-        for line in _text(self._root / "proc/meminfo").splitlines():
+        for line in text_of(self._root / "proc/meminfo").splitlines():
             name, _, value = line.partition(":")
             if name == "MemAvailable":
                 return int(value.split()[0]) * 1024 / _MB
@@ -185,7 +151,7 @@ class Machine:
         pages = [
             int(statm.split()[1])
             for process in self._processes()
-            if (statm := _text(Path(f"/proc/{process}/statm")))
+            if (statm := text_of(Path(f"/proc/{process}/statm")))
         ]
         return sum(pages) * os.sysconf("SC_PAGE_SIZE") / _MB if pages else None
 
@@ -193,12 +159,12 @@ class Machine:
 def temperature_c(root: Path) -> float | None:
     """Of the hottest part that computes; where none is named so, of the hottest. ``root``: where /sys is."""
     found = [
-        (_text(zone / "type"), _temperature_c(zone / "temp"))
+        (text_of(zone / "type"), _temperature_c(zone / "temp"))
         for zone in root.glob("sys/class/thermal/thermal_zone*")
     ]
     if not any(value_c is not None for _, value_c in found):
         found = [
-            (_text(sensor.with_name("name")), _temperature_c(sensor))
+            (text_of(sensor.with_name("name")), _temperature_c(sensor))
             for sensor in root.glob("sys/class/hwmon/hwmon*/temp1_input")
         ]
     known = [(name.lower(), value) for name, value in found if value is not None]
@@ -215,22 +181,8 @@ def clock_synchronised() -> bool | None:
     return None if state < 0 else state != _TIME_ERROR
 
 
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="ascii", errors="replace").strip()
-    except OSError:
-        return ""
-
-
-def _number(file: Path, *, base: int = 10) -> int | None:
-    try:
-        return int(_text(file), base)
-    except ValueError:
-        return None
-
-
 def _temperature_c(file: Path) -> float | None:
     """Drivers of parts that are switched off say things like -256."""
-    thousandths = _number(file)
+    thousandths = number_of(file)
     value_c = None if thousandths is None else thousandths / 1000
     return value_c if value_c is not None and _PLAUSIBLE_C[0] < value_c < _PLAUSIBLE_C[1] else None

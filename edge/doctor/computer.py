@@ -12,15 +12,12 @@ from dataclasses import dataclass, field
 from edge.doctor.check import Check
 from edge.doctor.host import Host, whole_number
 from edge.machine import temperature_c
+from edge.throttling import Throttling, ThrottlingReader
 
 LEAST_PYTHON = (3, 11)
 LEAST_MEMORY_BYTES = 500_000_000  # the agent takes up to 350 MB
 HOT_C = 80.0  # where a Raspberry Pi begins to slow down, for machines that name no limit of their own
 NEARLY_HOT_C = 10.0  # below the limit
-
-# https://www.raspberrypi.com/documentation/computers/os.html#get_throttled
-UNDER_VOLTAGE, CAPPED, THROTTLED, SOFT_LIMIT = 1 << 0, 1 << 1, 1 << 2, 1 << 3
-SINCE_START = 16  # the same bits again, shifted: "has happened since the start"
 
 _POWER_REMEDY = (
     "Give it a supply of its own that holds its voltage, by short thick wires: hardware/README.md#power"
@@ -28,16 +25,6 @@ _POWER_REMEDY = (
 _COOLING_REMEDY = (
     "Give it a heat sink and a fan, or air from the propellers; test it closed, in the sun, with vision on."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Throttling:
-    """What slows this computer down, now and since its start; None where it does not say."""
-
-    under_voltage_now: bool | None = None
-    under_voltage_ever: bool | None = None
-    slowed_now: bool | None = None
-    slowed_ever: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +44,7 @@ class Computer:
     free_memory_bytes: int | None = None
     hottest_c: float | None = None
     hot_c: float = HOT_C
-    throttling: Throttling = Throttling()
+    throttling: Throttling = field(default_factory=Throttling)
     capped_share: float | None = None
     """How fast the slowest core may run, of what it could."""
 
@@ -92,20 +79,8 @@ def look_at_computer(host: Host) -> Computer:
         free_memory_bytes=_kibibytes(memory, "MemAvailable"),
         hottest_c=hottest_c,
         hot_c=hot_c,
-        throttling=_throttling(host),
+        throttling=ThrottlingReader(host.path("/")).read(host.said("vcgencmd", "get_throttled") or ""),
         capped_share=_capped(host),
-    )
-
-
-def throttling_of(bits: int) -> Throttling:
-    """What the Raspberry Pi's firmware means by a number."""
-    slow = CAPPED | THROTTLED | SOFT_LIMIT
-    ever = bits >> SINCE_START
-    return Throttling(
-        under_voltage_now=bool(bits & UNDER_VOLTAGE),
-        under_voltage_ever=bool(ever & UNDER_VOLTAGE),
-        slowed_now=bool(bits & slow),
-        slowed_ever=bool(ever & slow),
     )
 
 
@@ -174,8 +149,10 @@ def _slowed(computer: Computer) -> list[Check]:
         )
     elif throttling.slowed_ever:
         checks.append(Check("speed", None, "it has been slowed down since its start", _COOLING_REMEDY))
-    elif throttling.slowed_now is not None:
+    elif throttling.slowed_ever is not None:
         checks.append(Check("speed", True, "it has not been slowed down since its start"))
+    elif throttling.slowed_now is not None:
+        checks.append(Check("speed", True, "it is not slowed down now"))
     if computer.capped_share is not None and computer.capped_share < 1.0:
         words = f"its cores may run at {computer.capped_share:.0%} of their speed only"
         remedy = (
@@ -192,6 +169,8 @@ def _power(throttling: Throttling) -> list[Check]:
         return [Check("power", False, "its voltage is too low now", _POWER_REMEDY)]
     if throttling.under_voltage_ever:
         return [Check("power", False, "its voltage has been too low since its start", _POWER_REMEDY)]
+    if throttling.under_voltage_ever is None:
+        return [Check("power", True, "its voltage is not too low now")]
     return [Check("power", True, "its voltage has not been too low since its start")]
 
 
@@ -264,21 +243,6 @@ def _passive_trip_c(host: Host, zone: str) -> float:
         if host.text(kind) == "passive" and millidegrees is not None and millidegrees > 0:
             trips.append(millidegrees / 1000)
     return min(trips, default=HOT_C)
-
-
-def _throttling(host: Host) -> Throttling:
-    said = host.said("vcgencmd", "get_throttled") or ""
-    match = re.search(r"throttled=0x([0-9a-fA-F]+)", said)
-    if match:
-        return throttling_of(int(match[1], 16))
-    for name in host.found("/sys/class/hwmon/hwmon*/name"):
-        if host.text(name) == "rpi_volt":
-            alarm = host.number(name.replace("/name", "/in0_lcrit_alarm"))
-            return Throttling(under_voltage_now=None if alarm is None else bool(alarm))
-    counts = host.found("/sys/devices/system/cpu/cpu*/thermal_throttle/package_throttle_count")
-    if counts:
-        return Throttling(slowed_now=False, slowed_ever=any(host.number(count) for count in counts))
-    return Throttling()
 
 
 def _capped(host: Host) -> float | None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from edge.doctor.check import Check
-from edge.doctor.computer import Computer, Throttling, judge_computer, look_at_computer, throttling_of
+from edge.doctor.computer import Computer, judge_computer, look_at_computer
 from edge.doctor.host import Host, run_program
+from edge.throttling import Throttling, throttling_of
 from tests.edge.doctor.hosts import host_of
 
 WELL = Computer(
@@ -61,6 +62,8 @@ def test_a_computer_that_is_well_passes_every_check() -> None:
         ({"throttling": throttling_of(0x50000)}, "power", False, "has been too low"),
         ({"throttling": throttling_of(0x8)}, "speed", False, "slowed down now"),
         ({"throttling": throttling_of(0x80000)}, "speed", None, "has been slowed down"),
+        ({"throttling": Throttling(slowed_now=False)}, "speed", True, "not slowed down now"),
+        ({"throttling": Throttling(under_voltage_now=False)}, "power", True, "not too low now"),
         ({"capped_share": 0.5}, "CPU limit", None, "50%"),
     ],
 )
@@ -73,10 +76,6 @@ def test_what_is_not_well_is_told_with_what_to_do(
     assert passed or found.remedy or "does not say" in words
 
 
-def test_under_voltage_alone_is_no_heat() -> None:
-    assert throttling_of(0x1) == Throttling(True, False, False, False)
-
-
 def test_a_raspberry_pi_is_read_from_its_files_and_its_firmware(tmp_path: Path) -> None:
     host = host_of(tmp_path, RASPBERRY_PI, {"vcgencmd get_throttled": "throttled=0x50000\n"})
     found = look_at_computer(host)
@@ -87,12 +86,6 @@ def test_a_raspberry_pi_is_read_from_its_files_and_its_firmware(tmp_path: Path) 
     assert (found.hottest_c, found.hot_c) == (61.2, 80.0)
     assert found.throttling == throttling_of(0x50000)
     assert found.capped_share == 1.0
-
-
-def test_without_the_firmware_the_kernel_tells_of_low_voltage(tmp_path: Path) -> None:
-    volt = {"/sys/class/hwmon/hwmon1/name": "rpi_volt\n", "/sys/class/hwmon/hwmon1/in0_lcrit_alarm": "1\n"}
-    found = look_at_computer(host_of(tmp_path, RASPBERRY_PI | volt))
-    assert found.throttling == Throttling(under_voltage_now=True)
 
 
 def test_the_hottest_zone_counts_with_its_own_limit(tmp_path: Path) -> None:
