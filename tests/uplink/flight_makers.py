@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from uplink.messages import DroneState
+from uplink.messages import DegradedKind, DegradedReason, DroneState
 from uplink.station.history.flight_clock import Instant
 from uplink.station.history.flight_cutting import Flight, FlightCutter, Kept
 from uplink.station.store.fleet import DroneChange
@@ -89,6 +89,11 @@ def told(at_s: float, **change: Any) -> Sample:
     heard_at_s = change.pop("heard_at_s", NOON_S + at_s)
     whole = state.model_dump() | usual | change
     return Sample(DroneState.model_validate(whole), heard_at_s)
+
+
+def degraded(kind: str, value: float = 1.0, words: str = "") -> DegradedReason:
+    """Since noon."""
+    return DegradedReason(kind=DegradedKind(kind), value=value, since=NOON, words=words or f"{kind}: mend it")
 
 
 async def save(store: Store, *samples: Sample) -> None:

@@ -10,6 +10,7 @@ from uplink.messages import DroneState
 from uplink.station.fleet import SAMPLES_WAITING, SILENT_S, TRACK_POINTS, Fleet, History, Track
 from uplink.station.store.fleet import SavedFleet
 
+from .flight_makers import degraded
 from .makers import DRONE, HOME, make_state
 
 
@@ -104,7 +105,13 @@ def test_what_a_replay_has_to_show_is_kept_of_a_drone_that_stays_where_it_is() -
 
 @pytest.mark.parametrize(
     "change",
-    [{"mode": "RTL"}, {"armed": True}, {"seeing": "blind"}, {"control": "granted"}],
+    [
+        {"mode": "RTL"},
+        {"armed": True},
+        {"seeing": "blind"},
+        {"degraded": [degraded("hot")]},
+        {"control": "granted"},
+    ],
     ids=lambda change: next(iter(change)),
 )
 def test_each_turn_in_what_a_drone_does_is_kept_at_once(change: dict[str, object]) -> None:

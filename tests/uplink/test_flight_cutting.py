@@ -158,6 +158,13 @@ def test_blind_time_is_from_each_state_to_the_next_that_was_heard() -> None:
     assert flight.blind_s == 20.0
 
 
+def test_degraded_time_is_apart_from_blind_time() -> None:
+    states = [kept(number, number * 10.0) for number in range(1, 7)]
+    states[1], states[2] = replace(states[1], degraded=True), replace(states[2], seeing=False)
+    (flight,) = cut(*states)
+    assert (flight.degraded_s, flight.blind_s) == (10.0, 10.0)
+
+
 def test_the_patrols_are_told_by_name_each_once() -> None:
     names = [None, "ridge", "ridge", "valley", "ridge"]
     (flight,) = cut(*(kept(number, number * 10.0, patrol=name) for number, name in enumerate(names, 1)))

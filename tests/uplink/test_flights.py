@@ -23,7 +23,7 @@ from uplink.station.retention import cutoffs
 from uplink.station.store.alerts import AlertStore
 from uplink.station.store.store import Store
 
-from .flight_makers import NOON_S, save, save_flight, told, utc_day
+from .flight_makers import NOON_S, degraded, save, save_flight, told, utc_day
 from .makers import DRONE, HOME, NOON, OTHER_DRONE, as_json, auth, make_alert, make_config
 from .test_control import inside
 
@@ -112,6 +112,40 @@ async def test_a_track_is_thinned_and_keeps_what_a_replay_shows(flown: httpx.Asy
     assert thin["points"][-1] == whole["points"][-1]
     assert 300.0 in [point["after_s"] for point in thin["points"]], "the change of mode is there"
     assert (await flown.get(path, params={"points": 5001})).status_code == 422
+
+
+async def test_why_a_drone_was_degraded_is_kept_shown_and_exported(tmp_path: Path) -> None:
+    app = create_app(make_config(tmp_path), clock=lambda: NOON_S + 700.0)
+    hot, slow = degraded("hot", 88.0, "processor 88 C"), degraded("slow", 2.4, "2.4 frames/s")
+
+    def reasons(at_s: int) -> dict[str, Any]:
+        if not 100 <= at_s < 200:
+            return {}
+        warmer = hot.model_copy(update={"value": 88.0 + at_s / 100})
+        return {"seeing": "degraded", "degraded": [warmer, slow] if at_s >= 150 else [warmer]}
+
+    async with inside(app) as http:
+        store: Store = app.state.services.store
+        await save(
+            store,
+            *(told(float(at_s), **reasons(at_s)) for at_s in range(0, 600, 5)),
+            told(600.0, armed=False),
+        )
+        (flight,) = await all_flights(http)
+        assert (flight["degraded_s"], flight["blind_s"]) == (100.0, 0.0)
+        path = f"/flights/{flight['id']}"
+        points = (await http.get(f"{path}/track")).json()["points"]
+        kinds = {point["after_s"]: [one["kind"] for one in point["degraded"]] for point in points}
+        assert [kinds[at_s] for at_s in (95.0, 100.0, 150.0, 200.0)] == [[], ["hot"], ["hot", "slow"], []]
+        assert points[30]["degraded"][1] == slow.model_dump(mode="json")
+        thin = (await http.get(f"{path}/track", params={"points": 20})).json()["points"]
+        assert {100.0, 150.0, 200.0} <= {point["after_s"] for point in thin}, "turns"
+        rows = list(csv.DictReader((await http.get(f"{path}/export?format=csv")).text.splitlines()))
+        assert [rows[number]["degraded"] for number in (19, 20, 30)] == [
+            "",
+            "hot",
+            "hot, slow",
+        ]
 
 
 async def test_geojson_of_a_flight_is_read_by_gdal(flown: httpx.AsyncClient, tmp_path: Path) -> None:

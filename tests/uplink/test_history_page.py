@@ -16,7 +16,7 @@ from uplink.station.package.check import check_package
 from uplink.station.store.incidents import Actor
 
 from .evidence_makers import photo, rich_alert
-from .flight_makers import save, told
+from .flight_makers import degraded, save, told
 from .makers import DRONE, eventually, make_alert, sha256_of
 from .page_checks import NARROW, SIZES, axe, fits
 from .page_harness import BROWSER, Ground
@@ -28,13 +28,14 @@ ZONE: dict[str, Any] = {"timezone_id": "Asia/Shanghai"}
 
 
 async def fly(ground: Ground) -> Alert:
-    """Ten minutes over midnight: an alert, a blind minute, a silence, and another mode at the end."""
+    """Ten minutes over midnight: an alert, a hot minute, a blind one, a silence, another mode at the end."""
 
     def at(seconds: int) -> dict[str, Any]:
-        blind = 120 <= seconds < 180
+        hot, blind = 60 <= seconds < 120, 120 <= seconds < 180
         return {
             "mode": "AUTO" if seconds < 480 else "RTL",
-            "seeing": "blind" if blind else "seeing",
+            "seeing": "blind" if blind else "degraded" if hot else "seeing",
+            "degraded": [degraded("hot", 88.0)] if hot else [],
             "blind_reason": "the lens is covered" if blind else "",
             "height_home_m": 20.0 + seconds / 10,
         }
@@ -60,6 +61,7 @@ async def test_a_flight_is_seen_again_with_a_mouse(ground: Ground, tmp_path: Pat
     await expect(row).to_contain_text("10 min")
     await expect(row).to_contain_text("landed")
     await expect(row).to_contain_text("blind for 60 s")
+    await expect(row).to_contain_text("degraded for 60 s")
     await row.get_by_role("link").click()
     slider = page.get_by_role("slider", name="Timeline")
     await expect(slider).to_have_attribute("aria-valuemax", "600")
@@ -85,6 +87,7 @@ async def test_a_flight_is_seen_again_with_a_mouse(ground: Ground, tmp_path: Pat
 
     await page.get_by_role("button", name="Go to 23:56:00: Fire 90 %").click()
     await expect(slider).to_have_attribute("aria-valuenow", "60")
+    await expect(page.get_by_text("The computer is at 88 °C.")).to_be_visible()
     await page.get_by_label("Speed").select_option("60")
     await page.get_by_role("button", name="Play").click()
     await expect(page.get_by_role("button", name="Pause")).to_be_visible()
@@ -123,6 +126,7 @@ async def test_a_flight_is_found_and_seen_again_with_the_keyboard_alone_and_with
     said = await slider.get_attribute("aria-valuetext")
     assert said == "23:55:00, 0 s of 10 min. AUTO, 20 m"
     await page.keyboard.press("PageUp")
+    assert "Degraded: The computer is at 88 °C." in str(await slider.get_attribute("aria-valuetext"))
     await page.keyboard.press("PageUp")
     assert "Blind: the lens is covered" in str(await slider.get_attribute("aria-valuetext"))
     await page.keyboard.press("Space")

@@ -108,6 +108,7 @@ async def test_what_a_drone_tells_is_in_its_track_thinned(tmp_path: Path) -> Non
         "control": "hands off",
         "seeing": "blind",
         "blind_reason": "",
+        "degraded": [],
         "patrol": None,
         "footprint": [[149.123457, -35.1], [149.2, -35.1], [149.2, -35.2]],
     }

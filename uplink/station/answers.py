@@ -14,6 +14,7 @@ from uplink.messages import (
     LARGEST_HEIGHT_M,
     Alert,
     ControlState,
+    DegradedReason,
     DroneId,
     DroneState,
     ErrorEllipse,
@@ -222,6 +223,9 @@ class TrackPoint(Message):
     control: ControlState | None = Field(description="none in what was kept by an earlier version")
     seeing: SeeingState
     blind_reason: str
+    degraded: list[DegradedReason] = Field(
+        description="what else was wrong; empty in what was kept by an earlier version"
+    )
     patrol: str | None = Field(description="the patrol that it flies")
     footprint: list[tuple[LonDeg, LatDeg]] = Field(description="ground that the camera saw, a ring")
 

@@ -196,7 +196,8 @@ class Fleet:
 
 
 def _kind_of(state: DroneState) -> tuple[object, ...]:
-    return (state.mode, state.armed, state.seeing, state.control)
+    degraded = tuple(reason.kind for reason in state.degraded)
+    return (state.mode, state.armed, state.seeing, degraded, state.control)
 
 
 def _turned_deg(state: DroneState, last: DroneState) -> float:

@@ -35,6 +35,7 @@ function point(after_s: number, change: Partial<FlightPoint> = {}): FlightPoint 
     control: "granted",
     seeing: "seeing",
     blind_reason: "",
+    degraded: [],
     patrol: null,
     footprint: [],
     after_s,
@@ -59,6 +60,7 @@ function flight(change: Partial<FlightDetail> = {}): FlightDetail {
     battery_start_percent: null,
     battery_end_percent: null,
     blind_s: 0,
+    degraded_s: 0,
     gaps: [],
     gaps_s: 0,
     clock_leaps: [],
@@ -123,6 +125,16 @@ test("blind spans end where it sees again, where it was not heard, or with the f
   ]);
   const short = [point(0, { seeing: "blind" }), point(10), point(20)];
   assert.deepEqual(spansOf(short, flight()), [{ fromS: 0, toS: 10, kind: "blind" }]);
+});
+
+test("a drone that goes from degraded to blind and back is both, one after the other", () => {
+  const states = ["seeing", "degraded", "degraded", "blind", "degraded", "seeing"] as const;
+  const points = states.map((seeing, number) => point(number * 10, { seeing }));
+  assert.deepEqual(spansOf(points, flight()), [
+    { fromS: 10, toS: 30, kind: "degraded" },
+    { fromS: 30, toS: 40, kind: "blind" },
+    { fromS: 40, toS: 50, kind: "degraded" },
+  ]);
 });
 
 test("what happened comes in its order, and within the flight", () => {

@@ -56,6 +56,9 @@ class FlightRecord(Message):
     battery_start_percent: float | None
     battery_end_percent: float | None
     blind_s: float = Field(ge=0, description="how long in all the agent could not see")
+    degraded_s: float = Field(
+        ge=0, description="how long in all it saw, but was degraded; the points of the track say why"
+    )
     gaps: list[FlightGap] = Field(max_length=MOST_GAPS, description="the first hundred")
     gaps_s: float = Field(ge=0, description="of all gaps together")
     clock_leaps: list[ClockLeap] = Field(max_length=MOST_LEAPS)
@@ -91,7 +94,7 @@ class FlightPoint(TrackPoint):
 
 class FlightTrack(Message):
     """The whole flight in a bounded number of points. Where it was thinned, each change of mode, control,
-    seeing or armed is still there, as far as the bound allows."""
+    seeing, reasons to be degraded or armed is still there, as far as the bound allows."""
 
     points: list[FlightPoint]
     kept: int = Field(ge=0, description="how many the station has")
@@ -116,6 +119,7 @@ def record_of(flight: Flight, alerts: int) -> FlightRecord:
         battery_start_percent=flight.battery_start_percent,
         battery_end_percent=flight.battery_end_percent,
         blind_s=flight.blind_s,
+        degraded_s=flight.degraded_s,
         gaps=[FlightGap(from_s=gap.from_s, to_s=gap.to_s) for gap in flight.gaps],
         gaps_s=flight.gaps_s,
         clock_leaps=[

@@ -67,6 +67,7 @@ class Kept:
     seeing: bool
     fixed: bool
     patrol: str | None
+    degraded: bool = False
 
 
 @dataclass(slots=True)
@@ -105,6 +106,7 @@ class Flight:
     battery_start_percent: float | None = None
     battery_end_percent: float | None = None
     blind_s: float = 0.0
+    degraded_s: float = 0.0
     gaps: list[Gap] = field(default_factory=list)
     gaps_s: float = 0.0
     leaps: list[Leap] = field(default_factory=list)
@@ -251,6 +253,8 @@ def _go_on(flight: Flight, before: Kept, state: Kept) -> None:
             flight.gaps.append(Gap(was_s, flight.duration_s))
     elif not before.seeing:
         flight.blind_s += step_s
+    elif before.degraded:
+        flight.degraded_s += step_s
     for whose, by_s in leaps.items():
         if len(flight.leaps) < MOST_LEAPS:
             flight.leaps.append(Leap(flight.duration_s, whose, by_s))
@@ -304,4 +308,5 @@ def kept_from(raw: dict[str, Any]) -> Kept:
         raw["seeing"] != "blind",
         bool(raw["fixed"]),
         raw["patrol"],
+        raw["seeing"] == "degraded",
     )

@@ -34,6 +34,7 @@ _PROPERTIES = (
     "blind_reason",
     "patrol",
 )
+_DEGRADED = "degraded"
 COLUMNS = (
     "at",
     "after_s",
@@ -42,6 +43,7 @@ COLUMNS = (
     "lon_deg",
     "datum",
     *_PROPERTIES,
+    _DEGRADED,
     "drone_clock_at",
     "heard_at",
 )
@@ -83,6 +85,7 @@ def row_of(record: FlightRecord, point: FlightPoint) -> dict[str, Any]:
         "lon_deg": point.lon_deg,
         "datum": "WGS84",
         **{name: _plain(getattr(point, name)) for name in _PROPERTIES},
+        _DEGRADED: ", ".join(reason.kind.value for reason in point.degraded),
         "drone_clock_at": point.at.isoformat(),
         "heard_at": point.heard_at.isoformat(),
     }

@@ -49,6 +49,12 @@ _IN_FLIGHT = "drone_id = :drone_id and id between :first and :last"
 _TURNS = ("mode", "armed", "control", "seeing", "patrol")
 
 
+def _turn(row: dict[str, Any]) -> tuple[object, ...]:
+    """What the drone did then: a point with another one is worth keeping. Figures of a reason are no news."""
+    degraded = () if row["degraded"] is None else tuple(one["kind"] for one in json.loads(row["degraded"]))
+    return (*(row[name] for name in _TURNS), degraded)
+
+
 @dataclass(frozen=True, slots=True)
 class FlightFilter:
     """All of it has to be so. ``since`` and ``until``: it was under way between them."""
@@ -159,7 +165,7 @@ class FlightStore:
                 span,
             ):
                 clock = _tick(clock, row)
-                if thinner.keeps(tuple(row[name] for name in _TURNS)):
+                if thinner.keeps(_turn(row)):
                     points.append(_point(row, clock))
             return FlightTrack(points=points, kept=kept)
 

@@ -348,6 +348,9 @@ _ADMIN = (
     "create index audit_by_time on audit (at_s, seq)",
 )
 
+# Why a drone that sees was not as it should be; null is for nothing.
+_DEGRADED = ("alter table telemetry add column degraded text",)
+
 STEPS: tuple[tuple[str, ...], ...] = (
     _FIRST,
     _ORDERS,
@@ -365,4 +368,5 @@ STEPS: tuple[tuple[str, ...], ...] = (
     _ZONES,
     _ADMIN,
     _PATROLS,
+    _DEGRADED,
 )

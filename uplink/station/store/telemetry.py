@@ -17,7 +17,8 @@ from uplink.station.store.database import StationDatabase
 FOOTPRINT_DECIMALS = 6  # 11 cm
 POINT_COLUMNS = (
     "id, drone_id, at_s, heard_at_s, lat_deg, lon_deg, alt_amsl_m, height_agl_m, height_home_m, heading_deg, "
-    "ground_speed_m_s, battery_percent, mode, armed, control, seeing, blind_reason, patrol, footprint"
+    "ground_speed_m_s, battery_percent, mode, armed, control, seeing, blind_reason, degraded, patrol, "
+    "footprint"
 )
 
 
@@ -113,6 +114,9 @@ def _row(sample: Sample) -> dict[str, Any]:
         "control": state.control.value,
         "seeing": state.seeing.value,
         "blind_reason": state.blind_reason,
+        "degraded": json.dumps([one.model_dump(mode="json") for one in state.degraded])
+        if state.degraded
+        else None,
         "patrol": state.patrol.name if state.patrol else None,
         "footprint": json.dumps(ring, separators=(",", ":")) if ring else None,
     }
@@ -124,12 +128,13 @@ def point_of(row: dict[str, Any]) -> TrackPoint:
         "at": datetime.fromtimestamp(row.pop("at_s"), UTC),
         "heard_at": datetime.fromtimestamp(row.pop("heard_at_s"), UTC),
     }
-    armed, ring = row.pop("armed"), row.pop("footprint")
+    armed, degraded, ring = row.pop("armed"), row.pop("degraded"), row.pop("footprint")
     return TrackPoint.model_validate(
         {
             **row,
             **times,
             "armed": None if armed is None else bool(armed),
+            "degraded": [] if degraded is None else json.loads(degraded),
             "footprint": [] if ring is None else json.loads(ring),
         }
     )

@@ -1,6 +1,6 @@
 // Flights as the station answers them; a test compares them with the Python models.
 
-import type { ControlState, LonLat, SeeingState } from "../messages.ts";
+import type { ControlState, DegradedReason, LonLat, SeeingState } from "../messages.ts";
 import type { LoggedOrder, StoredAlert } from "../station.ts";
 
 export type FlightKind = "flight" | "day";
@@ -34,6 +34,7 @@ export interface FlightRecord {
   battery_start_percent: number | null;
   battery_end_percent: number | null;
   blind_s: number;
+  degraded_s: number;
   gaps: FlightGap[];
   gaps_s: number;
   clock_leaps: ClockLeap[];
@@ -71,6 +72,7 @@ export interface TrackPoint {
   control: ControlState | null;
   seeing: SeeingState;
   blind_reason: string;
+  degraded: DegradedReason[];
   patrol: string | null;
   footprint: LonLat[];
 }

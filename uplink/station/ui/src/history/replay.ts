@@ -21,7 +21,7 @@ export interface Moment {
 export interface Span {
   readonly fromS: number;
   readonly toS: number;
-  readonly kind: "blind" | "gap";
+  readonly kind: "blind" | "degraded" | "gap";
 }
 
 export type HappeningKind = "alert" | "order" | "mode" | "control" | "restart" | "clock";
@@ -79,19 +79,20 @@ export function wholeWay(points: readonly FlightPoint[]): LonLat[][] {
   return unbroken(points).filter((part) => part.length > 1);
 }
 
+/** When it was not heard, did not see, or saw worse than it was set up to; the first first. */
 export function spansOf(points: readonly FlightPoint[], flight: FlightRecord): Span[] {
   const spans: Span[] = flight.gaps.map(({ from_s, to_s }) => ({ fromS: from_s, toS: to_s, kind: "gap" }));
-  let since: number | null = null;
+  let open: { readonly fromS: number; readonly kind: "blind" | "degraded" } | null = null;
   for (const [index, point] of points.entries()) {
     const before = points[index - 1];
     const broken = before !== undefined && point.after_s - before.after_s > GAP_S;
-    if (since !== null && (broken || point.seeing !== "blind")) {
-      spans.push({ fromS: since, toS: broken ? before.after_s : point.after_s, kind: "blind" });
-      since = null;
+    if (open !== null && (broken || point.seeing !== open.kind)) {
+      spans.push({ ...open, toS: broken ? before.after_s : point.after_s });
+      open = null;
     }
-    if (point.seeing === "blind") since ??= point.after_s;
+    if (point.seeing !== "seeing") open ??= { fromS: point.after_s, kind: point.seeing };
   }
-  if (since !== null) spans.push({ fromS: since, toS: flight.duration_s, kind: "blind" });
+  if (open !== null) spans.push({ ...open, toS: flight.duration_s });
   return spans.sort((a, b) => a.fromS - b.fromS);
 }
 

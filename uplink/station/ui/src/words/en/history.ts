@@ -32,6 +32,7 @@ export const history = {
   beganInAir: "Its take-off was not heard",
   unheardFor: "not heard for {time}",
   blindFor: "blind for {time}",
+  degradedFor: "degraded for {time}",
   open: "Open",
   openFlight: "Open the flight of {drone}, {when}",
   backToFlights: "All flights",

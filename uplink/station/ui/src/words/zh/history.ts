@@ -34,6 +34,7 @@ export const history: Record<keyof typeof words, string> = {
   beganInAir: "未收到其起飞信息",
   unheardFor: "失联 {time}",
   blindFor: "失明 {time}",
+  degradedFor: "性能下降 {time}",
   open: "打开",
   openFlight: "打开 {drone} 的飞行，{when}",
   backToFlights: "全部飞行",
