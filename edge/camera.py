@@ -47,6 +47,10 @@ class CameraEnded(CameraError):  # noqa: N818 - an end is no error, and reads as
     """A file or folder has no more frames."""
 
 
+Values = NDArray[np.uint16] | NDArray[np.float32]
+"""Of a thermal camera's pixels: counts, or temperatures already."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One picture.
@@ -62,6 +66,8 @@ class Frame:
     source: str
     kelvin: NDArray[np.float32] | None = None
     """Of a thermal camera: its temperatures, of which ``image`` is a picture in false colours."""
+    values: Values | None = None
+    """What it gave that these temperatures are of."""
     span_c: tuple[float, float] | None = None
     """The temperatures at the ends of those colours."""
 

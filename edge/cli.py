@@ -148,15 +148,17 @@ def replay(
         Path | None, typer.Option(metavar="FILE", help="write the alerts made anew, a line of JSON each")
     ] = None,
     infer: Annotated[
-        bool, typer.Option("--infer", help="run the detector over the recorded pictures again instead")
+        bool, typer.Option("--infer", help="look at the recorded frames of each camera again instead")
     ] = False,
     model: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="with another detector than the shipped one (--infer)")
+        Path | None,
+        typer.Option(metavar="FILE", help="another detector than the shipped one, for pictures (--infer)"),
     ] = None,
 ) -> None:
     """Go through a recorded flight again: the same frames, poses and times must make the same alerts.
 
-    Ends with 1 where they do not. With --infer the detector looks at the recorded pictures once more.
+    Ends with 1 where they do not. With --infer the detector looks at the recorded pictures once more, and the
+    thermal camera's recorded temperatures are searched for hot spots again.
     """
     from edge.recording.replay_command import replay_command
 

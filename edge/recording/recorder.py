@@ -27,7 +27,7 @@ from edge.frame_facts import FrameFacts
 from edge.hotspot_store import boot_id
 from edge.recording.tape import Packets, Picture, Record, Tape
 from edge.sighting_record import to_record
-from edge.vision.report import FrameReport, Ready
+from edge.vision.report import PICTURES, FrameReport, Ready
 from edge.vision.view import Shown
 from edge.watch import Watch
 from flight.link import Link
@@ -104,9 +104,11 @@ class Recorder:
         self._put(Record({"kind": "ready", "ready": asdict(ready)}))
 
     def _frame(self, report: FrameReport, facts: FrameFacts) -> None:
-        told = {key: value for key, value in asdict(report).items() if key not in ("jpeg", "glance")}
+        told = {key: value for key, value in asdict(report).items() if key not in PICTURES}
         head = {"kind": "frame", "report": told, "facts": to_record(facts)}
         self._put(Record(head, report.jpeg, report.glance))
+        if report.values:
+            self._put(Record({"kind": "values", "eye": report.eye, "seq": report.seq}, report.values))
 
     def _alert(self, alert: Alert) -> None:
         self._put(Record({"kind": "alert", "alert": alert.model_dump(mode="json")}))

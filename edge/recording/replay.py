@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -135,11 +135,6 @@ def report_of(record: Record) -> FrameReport:
     told["flaw"] = Flaw(told["flaw"])
     told["span_c"] = tuple(told["span_c"]) if told.get("span_c") else None
     return FrameReport(**told, jpeg=record.jpeg, glance=record.glance)
-
-
-def frames(recording: Recording) -> Iterator[FrameReport]:
-    """All that are on the tape."""
-    return (report_of(record) for record in recording.records() if record.head["kind"] == "frame")
 
 
 def _key(alert: Alert) -> tuple[str, int]:

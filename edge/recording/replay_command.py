@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Column, Table
 
 from edge.config import load_agent_config
 from edge.files import shown
+from edge.recording.look_again import look_again
 from edge.recording.parts import recordings
 from edge.recording.recorder import FOLDER
-from edge.recording.replay import Outcome, frames, replay
+from edge.recording.replay import Outcome, replay
 from edge.recording.tape import Recording, RecordingError
-from models.detection import Detection
-from models.detector import Detector
 
-SAME_IOU = 0.5
 DIFFERENCES_SHOWN = 20
 
 
@@ -89,57 +83,6 @@ def _say(console: Console, recording: Recording, outcome: Outcome) -> bool:
     if not differences:
         console.print("All alerts came out as they were told.", style="green")
     return not differences
-
-
-@dataclass(slots=True)
-class Judged:
-    """What a detector finds on the recorded pictures, beside what was found then."""
-
-    pictures: int = 0
-    then: int = 0
-    now: int = 0
-    both: int = 0
-    score_off: float = 0.0
-    """The largest difference between the scores of the same box."""
-
-
-def look_again(folder: Path, model: Path | None) -> Judged:
-    """Runs a detector over the pictures that are on the tape: those on which something was found. They went
-    through a JPEG since, so that scores differ a little."""
-    console = Console()
-    detector = Detector.load(model, threads=2)
-    judged = Judged()
-    with Progress(console=console, transient=True) as progress:
-        task = progress.add_task("looking again", total=None)
-        for report in frames(Recording.open(folder)):
-            progress.advance(task)
-            if not report.jpeg or report.eye != "colour":
-                continue
-            picture = cv2.imdecode(np.frombuffer(report.jpeg, np.uint8), cv2.IMREAD_COLOR)
-            if picture is None:
-                continue
-            judged.pictures += 1
-            whole = [one for one in report.detections if one.magnification == 1.0]
-            _compare(judged, whole, detector.detect(np.asarray(picture, np.uint8)))
-    console.print(
-        f"{judged.pictures} pictures: {judged.then} boxes then, {judged.now} now, {judged.both} the same; "
-        f"scores of these differ by {judged.score_off:.4f} at most",
-        highlight=False,
-    )
-    return judged
-
-
-def _compare(judged: Judged, then: Sequence[Detection], now: Sequence[Detection]) -> None:
-    judged.then += len(then)
-    judged.now += len(now)
-    left = list(now)
-    for old in then:
-        same = [one for one in left if one.label == old.label and old.iou(one) >= SAME_IOU]
-        if same:
-            best = max(same, key=old.iou)
-            left.remove(best)
-            judged.both += 1
-            judged.score_off = max(judged.score_off, abs(best.score - old.score))
 
 
 def replay_command(

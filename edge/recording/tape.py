@@ -1,7 +1,8 @@
 """Recordings on the disk: a folder for each run of the agent, with what it began with and what was recorded.
 
-There are three kinds of files in it. A part of the tape (``.part``) is a row of records, each as the vision
-child writes them: JSON, a picture, a small picture. ``.tlog`` is every MAVLink packet that came or went, as
+There are three kinds of files in it. A part of the tape (``.part``) is a row of records: JSON, a picture, a
+small picture. What a thermal camera's frame was made of is a record of its own after the frame's, with a TIFF
+as its picture. ``.tlog`` is every MAVLink packet that came or went, as
 ground stations log them, and ``.mkv`` what the camera saw. A crash cuts the last entry short, and costs that
 one. ``parts.py`` keeps all of them to a share of the disk.
 """

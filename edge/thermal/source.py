@@ -17,7 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence, UnidentifiedImageError
 
-from edge.camera import CameraEnded, CameraError, CameraSource, Clock, FolderCamera, Frame, open_device
+from edge.camera import (
+    CameraEnded,
+    CameraError,
+    CameraSource,
+    Clock,
+    FolderCamera,
+    Frame,
+    Values,
+    open_device,
+)
 from edge.files import shown
 from edge.images import MAX_PIXELS, ImageError
 from edge.thermal.palette import FROM_C, false_colours
@@ -26,8 +35,6 @@ FRAMES_PER_S = 5.0
 TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
 TELEMETRY_LINES = 4
 NOT_CELSIUS = 150.0
-
-Values = NDArray[np.uint16] | NDArray[np.float32]
 
 _HELP = "A thermal source is a folder of 16-bit TIFFs, a TIFF with many pages, or /dev/video2."
 
@@ -48,7 +55,7 @@ class ThermalCamera:
         values = without_telemetry(_single_channel(frame.image), self._size_px)
         kelvin = kelvin_of(values, self._kelvin_per_count)
         image, span_c = false_colours(kelvin)
-        return replace(frame, image=image, kelvin=kelvin, span_c=span_c)
+        return replace(frame, image=image, kelvin=kelvin, values=values, span_c=span_c)
 
     def close(self) -> None:
         self._raw.close()

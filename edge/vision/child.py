@@ -19,6 +19,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -86,7 +87,8 @@ def watch(
         latest_s = frame.monotonic_s
         # A late frame moves the rhythm instead of being caught up with in a burst.
         due_s = max(due_s + period_s, time.monotonic() - period_s)
-        send(_report(frame, look(frame), glances, frames.dropped, ready.eye))
+        report = _report(frame, look(frame), glances, frames.dropped, ready.eye)
+        send(_with_values(report, frame) if settings.heat and settings.heat.recorded else report)
 
 
 LookAt = Callable[[Frame], tuple[Looked, Quality]]
@@ -185,6 +187,15 @@ def _report(
         span_c=frame.span_c,
         covered=quality.covered,
     )
+
+
+def _with_values(report: FrameReport, frame: Frame) -> FrameReport:
+    """With what a thermal camera gave, where something was found on it."""
+    from edge.thermal.stored import tiff_of
+
+    if not report.detections or frame.values is None:
+        return report
+    return replace(report, values=tiff_of(frame.values))
 
 
 def _jpeg(image: NDArray[np.uint8], quality: int = JPEG_QUALITY) -> bytes:

@@ -1,7 +1,8 @@
 """What crosses from the vision child to the supervisor, and how.
 
-A message is three parts, each a four-byte length and that many bytes: JSON, the frame as JPEG (none when
-nothing was found) and a small JPEG of it (once a second). The supervisor reads it without ever blocking its
+A message is four parts, each a four-byte length and that many bytes: JSON, the frame as JPEG (none when
+nothing was found), a small JPEG of it (once a second), and for the flight recorder the values of a thermal
+frame on which something was found, as a TIFF. The supervisor reads it without ever blocking its
 loop, so that a child that stops in the middle of a message stops nothing else. The other way go the settings
 and then plans of tiles, each a line of JSON.
 """
@@ -30,13 +31,14 @@ Eye = Literal["colour", "thermal"]
 
 @dataclass(frozen=True, slots=True)
 class HeatSettings:
-    """What a thermal camera's child needs to know beside."""
+    """What a thermal camera's child needs to know beside. ``recorded``: there is a flight recorder."""
 
     kelvin_per_count: float
     floor_c: float
     contrast_k: float
     hottest_c: float
     threshold: float
+    recorded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,7 @@ class FrameReport:
     contrast: float
     jpeg: bytes = b""
     glance: bytes = b""
+    values: bytes = b""
     flaw: Flaw = Flaw.NONE
     unchanged: float = 0.0
     tiles: tuple[Tile, ...] = ()
@@ -159,7 +162,8 @@ def glance_size_px(width_px: int, height_px: int) -> tuple[int, int]:
 
 
 Message = Ready | Failed | Ended | Waiting | FrameReport
-_PICTURES = ("jpeg", "glance")
+PICTURES = ("jpeg", "glance", "values")
+"""What is no JSON of a frame's report."""
 _KINDS: dict[str, type[Ready] | type[Failed] | type[Ended] | type[Waiting] | type[FrameReport]] = {
     kind.__name__: kind for kind in (Ready, Failed, Ended, Waiting, FrameReport)
 }
@@ -171,8 +175,8 @@ class BrokenReportError(ValueError):
 
 def pack(message: Message) -> bytes:
     """One message as bytes."""
-    pictures = [message.jpeg, message.glance] if isinstance(message, FrameReport) else [b"", b""]
-    fields = {key: value for key, value in asdict(message).items() if key not in _PICTURES}
+    pictures = [getattr(message, name, b"") for name in PICTURES]
+    fields = {key: value for key, value in asdict(message).items() if key not in PICTURES}
     head = json.dumps({"kind": type(message).__name__, **fields}).encode()
     return b"".join(LENGTH.pack(len(part)) + part for part in (head, *pictures))
 
@@ -201,8 +205,10 @@ async def read(stream: asyncio.StreamReader) -> Message:
         message = kind(**fields)
     except (ValueError, KeyError, TypeError) as error:
         raise BrokenReportError(f"not a vision report: {error}") from error
-    jpeg, glance = [await read_part(stream, MAX_JPEG_BYTES) for _ in _PICTURES]
-    return replace(message, jpeg=jpeg, glance=glance) if isinstance(message, FrameReport) else message
+    jpeg, glance, values = [await read_part(stream, MAX_JPEG_BYTES) for _ in PICTURES]
+    if not isinstance(message, FrameReport):
+        return message
+    return replace(message, jpeg=jpeg, glance=glance, values=values)
 
 
 async def read_part(stream: asyncio.StreamReader, limit: int) -> bytes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from edge.vision.report import HeatSettings, VisionSettings
 
 if TYPE_CHECKING:
-    from edge.camera_section import CameraSection
+    from edge.camera_section import CameraSection, ThermalSection
     from edge.config import AgentConfig
     from edge.optics import Camera
 
@@ -38,15 +38,19 @@ def vision_settings(
         virtual_seed=virtual.seed,
         virtual_truth_url=virtual.truth_url if thermal is None else virtual.thermal_truth_url,
         virtual_hour=virtual.hour,
-        heat=None
-        if thermal is None
-        else HeatSettings(
-            thermal.kelvin_per_count,
-            thermal.floor_c,
-            thermal.contrast_k,
-            thermal.hottest_c,
-            thermal.threshold,
-        ),
+        heat=None if thermal is None else heat_settings(thermal, recorded=recorder.most_mb > 0),
         film_frames_per_s=recorder.video_frames_per_s if films else 0.0,
         film_height_px=recorder.video_height_px,
+    )
+
+
+def heat_settings(section: ThermalSection, *, recorded: bool = False) -> HeatSettings:
+    """What a thermal camera's frames are looked at by."""
+    return HeatSettings(
+        section.kelvin_per_count,
+        section.floor_c,
+        section.contrast_k,
+        section.hottest_c,
+        section.threshold,
+        recorded,
     )

@@ -5,17 +5,23 @@ from __future__ import annotations
 import errno
 import json
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import UUID
 
+import cv2
+import numpy as np
 import pytest
 from uuid6 import uuid7
 
+from edge.recording.look_again import look_again
 from edge.recording.parts import HEADER, recordings
 from edge.recording.recorder import FOLDER, Recorder
 from edge.recording.replay import Outcome, replay
 from edge.recording.tape import Record, Recording, RecordingError, Tape
 from edge.vision.merge import Found
+from edge.vision.report import PICTURES, FrameReport
 from uplink.outbox import Outbox
 
 from .watched_flight import FIRE, Flight
@@ -161,3 +167,31 @@ def test_a_recorder_that_was_not_started_takes_nothing(flight: Flight) -> None:
     idle = Recorder(flight.config, known={}, new_id=uuid7)
     assert idle.new_id()
     idle.close()
+
+
+def test_recorded_pictures_are_looked_at_again_by_another_detector(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One box is found again with another score, one is not, and one is new."""
+    jpeg = cv2.imencode(".jpg", np.full((720, 1280, 3), 90, np.uint8))[1].tobytes()
+    report = FrameReport(1, 0.2, 1280, 720, (FIRE, SMOKE), 20.0, 0, 1, 40.0)
+    told = {key: value for key, value in asdict(report).items() if key not in PICTURES}
+    tape = Tape(tmp_path / "a", {}, most_bytes=1_000_000)
+    for picture in (jpeg, b"", b"no picture"):
+        tape.append(Record({"kind": "frame", "report": told, "facts": {}}, picture))
+    tape.close()
+    elsewhere = Found("smoke", 0.5, 900.0, 200.0, 990.0, 330.0)
+    other = SimpleNamespace(detect=lambda _image: [replace(FIRE, score=0.7, x1=FIRE.x1 + 5), elsewhere])
+    monkeypatch.setattr("models.detector.Detector.load", lambda _model, threads: other)
+    (judged,) = look_again(tmp_path / "a", None).values()
+    assert (judged.frames, judged.then, judged.now, judged.both) == (1, 2, 2, 1)
+    assert judged.score_off == pytest.approx(0.1)
+    assert "1 pictures: 2 boxes then, 2 now, 1 the same" in capsys.readouterr().out
+
+
+def test_a_flight_on_which_nothing_was_found_has_no_frame_to_look_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Tape(tmp_path / "a", {}, most_bytes=1_000_000).close()
+    assert look_again(tmp_path / "a", None) == {}
+    assert "Nothing was found" in capsys.readouterr().out

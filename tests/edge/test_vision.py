@@ -42,7 +42,7 @@ REPORT = FrameReport(
     seq=7, exposed_s=123.25, width_px=64, height_px=48,
     detections=(Found("fire", 0.75, 1.0, 2.0, 3.5, 4.0, 4.0, cut_below=True),),
     inference_ms=31.5, dropped=2, fingerprint=99, contrast=41.0, jpeg=b"\xff\xd8 picture",
-    glance=b"\xff\xd8 small", flaw=Flaw.BLURRED,
+    glance=b"\xff\xd8 small", values=b"II* values", flaw=Flaw.BLURRED,
     unchanged=0.5, tiles=(Tile(1, 2, 30, 20),), tiles_ms=12.0, age_ms=80.0,
 )  # fmt: skip
 
