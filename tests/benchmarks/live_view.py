@@ -22,7 +22,6 @@ from pathlib import Path
 import cv2
 import httpx
 import numpy as np
-from rich.console import Console
 from websockets.asyncio.client import connect
 
 from edge.demo.programs import Programs
@@ -193,8 +192,3 @@ async def _agent(mast: Mast) -> AsyncIterator[None]:
         programs.start("agent", ["agent", "-c", str(mast.config_file)])
         yield
         programs.check()
-
-
-if __name__ == "__main__":
-    for row in rows():
-        Console().print(f"{row.what}: {row.figure} (bar {row.bar})", highlight=False)

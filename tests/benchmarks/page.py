@@ -2,7 +2,7 @@
 
 Everything shares the cores of this machine: the browser with its software drawing, the station, and what
 plays the drones. Times of "stored" are the station's answers; times of the page are read in it, by the same
-clock. ``python -m tests.benchmarks.page`` runs this table alone.
+clock. ``python -m tests.benchmarks page`` runs this table alone.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from urllib.parse import urlsplit
 import httpx
 import uuid6
 from playwright.async_api import Browser, Page, ViewportSize, async_playwright, expect
-from rich.console import Console
 from websockets.asyncio.client import connect
 
 from tests.benchmarks.fan_out import REPOSITORY, Scale, a_state, station_process
@@ -337,13 +336,5 @@ def _at(values: list[float], share: float) -> float:
     return sorted(values)[math.ceil(share * len(values)) - 1]
 
 
-def _main() -> None:
-    if len(sys.argv) > 1:
-        asyncio.run(_fly_all(**json.loads(sys.argv[1])))
-        return
-    for row in rows():
-        Console().print(f"{row.what}: {row.figure} ({row.bar})", highlight=False, soft_wrap=True)
-
-
-if __name__ == "__main__":
-    _main()
+if __name__ == "__main__":  # the process that plays the drones
+    asyncio.run(_fly_all(**json.loads(sys.argv[1])))
