@@ -191,13 +191,23 @@ def scan(
     takeoff: Annotated[
         str | None, typer.Option(metavar="LAT,LON", help="where it took off; steadies heights on a terrain")
     ] = None,
+    kelvin_per_count: Annotated[
+        float,
+        typer.Option(
+            min=0.0001,
+            max=1.0,
+            metavar="KELVIN",
+            help="one count of a thermal TIFF of 16 bits, which count from absolute zero",
+        ),
+    ] = 0.01,
     images: Annotated[bool, typer.Option("--images/--no-images", help="write annotated pictures")] = True,
 ) -> None:
     """Look for fire and smoke in photos, folders and videos, and place it on the ground.
 
     Places come from what drones write into photos (DJI, Parrot, Skydio, Autel: EXIF and XMP) or into a .SRT
     beside a video, each with the ellipse that holds it at 90 %. Where a file does not hold enough, it says
-    what is missing; the drone's own position is never given as the fire's.
+    what is missing; the drone's own position is never given as the fire's. TIFFs of 16-bit or decimal values
+    are a thermal camera's: hot spots are looked for on them, as the agent does.
     """
     from edge.scan import scan_command
 
@@ -213,6 +223,7 @@ def scan(
             dem=dem,
             camera=camera,
             takeoff=takeoff,
+            kelvin_per_count=kelvin_per_count,
         )
     )
 

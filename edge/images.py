@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import stat
 import struct
 import warnings
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from edge.files import shown
 from flight.errors import EmberwatchError
@@ -24,7 +25,7 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
 MAX_PIXELS = 178_000_000
 
 # What Pillow's decoders are known to raise on broken files.
-_DECODER_ERRORS = (
+DECODER_ERRORS = (
     OSError,
     SyntaxError,
     ValueError,
@@ -68,14 +69,7 @@ class Photo:
 
 def read_photo(path: Path) -> Photo:
     """Decode the whole file (of several pages the first). Raises ImageError."""
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise ImageError(path, _plain(error)) from error
-    if not stat.S_ISREG(status.st_mode):
-        raise ImageError(path, "it is not a file")  # a named pipe would wait for ever
-    if status.st_size == 0:
-        raise ImageError(path, "the file is empty")
+    check_file(path)
     try:
         with Image.open(path, formats=_FORMATS) as opened:
             if opened.width * opened.height > MAX_PIXELS:
@@ -86,23 +80,40 @@ def read_photo(path: Path) -> Photo:
             if opened.mode in ("I", "F") or opened.mode.startswith("I;"):
                 raise ImageError(path, "it holds 16-bit or decimal values, not an 8-bit picture")
             opened.load()
-            exif = _exif(opened)
+            exif = exif_of(opened)
             xmp = opened.info.get("xmp")
             rgb = _upright(opened, exif).convert("RGB")
     except UnidentifiedImageError as error:
         raise ImageError(path, "it is not an image, or its beginning is damaged") from error
-    except _DECODER_ERRORS as error:
+    except DECODER_ERRORS as error:
         raise ImageError(path, f"the image is damaged ({_plain(error)})") from error
     image = np.ascontiguousarray(np.asarray(rgb)[:, :, ::-1])
     return Photo(image, exif, xmp if isinstance(xmp, bytes) else None)
 
 
-def _exif(opened: Image.Image) -> Image.Exif | None:
+def check_file(path: Path) -> None:
+    """That it is one, with something in it. Raises ImageError."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise ImageError(path, _plain(error)) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageError(path, "it is not a file")  # a named pipe would wait for ever
+    if status.st_size == 0:
+        raise ImageError(path, "the file is empty")
+
+
+def exif_of(opened: Image.Image) -> Image.Exif | None:
+    """Of an open file; None where it is broken."""
     try:
         exif = opened.getexif()
         dict(exif)  # the tags are decoded on first use
-    except _DECODER_ERRORS:
+    except DECODER_ERRORS:
         return None
+    for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+        # Of a TIFF they are read from the file, which is about to be closed. Who needs a broken one says so.
+        with contextlib.suppress(*DECODER_ERRORS):
+            exif.get_ifd(directory)
     return exif
 
 
@@ -111,7 +122,7 @@ def _upright(opened: Image.Image, exif: Image.Exif | None) -> Image.Image:
         return opened
     try:
         return ImageOps.exif_transpose(opened)
-    except _DECODER_ERRORS:
+    except DECODER_ERRORS:
         # A broken tag beside the orientation; the picture itself is good.
         return opened
 

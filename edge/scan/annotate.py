@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.images import IMAGE_SUFFIXES
+from edge.vision.merge import Found
 from models.detection import Detection
 
 _COLOURS_BGR = {"fire": (30, 60, 255), "smoke": (255, 190, 60)}
@@ -34,6 +35,8 @@ def annotated(image: NDArray[np.uint8], detections: Sequence[Detection]) -> NDAr
         x1, y1 = round(found.x1), round(found.y1)
         cv2.rectangle(picture, (x1, y1), (round(found.x2), round(found.y2)), colour, line_px)
         text = f"{found.label} {found.score:.2f}"
+        if isinstance(found, Found) and found.heat is not None:
+            text += f" {found.heat.peak_c:.0f} C"  # OpenCV's letters have no degree sign
         (text_px, tall_px), below_px = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, text_scale, line_px)
         # Above the box, or inside where the picture ends.
         left = max(0, min(x1, width_px - text_px))

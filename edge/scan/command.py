@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from edge.camera_section import ThermalSection
 from edge.files import shown, write_whole
 from edge.optics import Camera
 from edge.scan.annotate import annotated, encoded
@@ -31,12 +31,16 @@ from edge.scan.table import (
     print_unplaced,
 )
 from edge.scan.things import things_in
+from edge.thermal.look import HotLooker
 from edge.vision.merge import merged
+from edge.vision.report import HeatSettings
+from edge.vision.settings import heat_settings
 from edge.vision.tile import grid
 from models.detection import Detection
 
 NOTHING_SCANNED_EXIT_CODE = 1
 INTERRUPTED_EXIT_CODE = 130
+HOTTEST_C = 3000.0
 
 
 def scan_command(
@@ -51,6 +55,7 @@ def scan_command(
     dem: Path | None = None,
     camera: str | None = None,
     takeoff: str | None = None,
+    kelvin_per_count: float = 0.01,
     detector: Finder | None = None,
     console: Console | None = None,
 ) -> int:
@@ -59,7 +64,9 @@ def scan_command(
     ``every_s`` is the time between the frames of a video that are looked at; 0 looks at all of them.
     ``tiles`` looks closely at all parts of each picture, too. Detections are placed on the terrain ``dem``,
     or on flat ground; ``camera`` (a profile) stands in for what files say of their lens, and ``takeoff`` is
-    where the drone took off, as ``LAT,LON``. ``detector`` stands in for loading ``model``.
+    where the drone took off, as ``LAT,LON``. TIFFs with 16-bit or decimal values are a thermal camera's, of
+    ``kelvin_per_count``: there hot spots are looked for, by the agent's rules. ``detector`` stands in for
+    loading ``model``.
     Returns the exit code: 0 when at least one file could be scanned, 1 when none could, 130 after Ctrl-C
     (what was found so far is written and marked incomplete). Raises EmberwatchError before anything is
     written when paths, model or ``out`` are wrong, and ScanError when results cannot be written.
@@ -77,15 +84,14 @@ def scan_command(
     _spare_originals(media, out)
     _make_folder(out)
     least = finder.threshold if threshold is None else threshold
-    scan = Scan(finder, placer, least, out, images=images, tiles=tiles)
+    heat = _heat(kelvin_per_count, threshold)
+    scan = Scan(finder, heat, placer, least, out, images=images, tiles=tiles)
     console = console or Console()
     started_at = datetime.now(UTC)
-    complete = _run(scan, media, every_s, console)
+    complete = _run(scan, media, every_s, kelvin_per_count, console)
     ended_at = datetime.now(UTC)
     terrain = None if placer.terrain is None else placer.terrain.name
-    run = Run(
-        started_at, ended_at, complete, finder, scan.threshold, every_s, tiles, terrain, tuple(unreadable)
-    )
+    run = Run(started_at, ended_at, complete, finder, heat, least, every_s, tiles, terrain, tuple(unreadable))
     skipped = sum(not file.scanned for file in scan.files)
     counts = count(((file.labels, file.facts.labelled) for file in scan.files if file.scanned), skipped)
     found = [(file, seen.place) for file in scan.files for look in file.looks for seen in look.seen]
@@ -115,12 +121,21 @@ class Scan:
     """Looks at pictures one after another and keeps what they showed; ``files`` grows by finished files."""
 
     def __init__(
-        self, finder: Finder, placer: Placer, threshold: float, out: Path, *, images: bool, tiles: bool
+        self,
+        finder: Finder,
+        heat: HeatSettings,
+        placer: Placer,
+        threshold: float,
+        out: Path,
+        *,
+        images: bool,
+        tiles: bool,
     ) -> None:
         self.threshold = threshold
         self.files: list[FileResult] = []
         self.pictures = 0
         self._finder = finder
+        self._hot = HotLooker(heat)
         self._placer = placer
         self._out = out
         self._images = images
@@ -130,7 +145,7 @@ class Scan:
 
     def look(self, look: Look) -> None:
         """Detect in one picture, place and draw what was found."""
-        detections = self._detect(look.image)
+        detections = self._detect(look)
         drawn: str | None = None
         if detections and self._images:
             place = annotated_path(look.media.place, look.time_s)
@@ -145,7 +160,10 @@ class Scan:
         self._looks.append(LookResult(look.time_s, seen, drawn, used, look.record.position))
         self._last = look
 
-    def _detect(self, image: NDArray[np.uint8]) -> Sequence[Detection]:
+    def _detect(self, look: Look) -> Sequence[Detection]:
+        if look.kelvin is not None:
+            return self._hot.look(look.kelvin).found
+        image = look.image
         whole = self._finder.detect(image, min_score=self.threshold)
         height_px, width_px = image.shape[:2]
         if not self._tiles or max(width_px, height_px) <= self._finder.input_px:
@@ -170,10 +188,10 @@ class Scan:
             self.finish(Facts(self._last.media, None, width_px, height_px, notes=(note,)))
 
 
-def _run(scan: Scan, media: list[Media], every_s: float, console: Console) -> bool:
+def _run(scan: Scan, media: list[Media], every_s: float, kelvin_per_count: float, console: Console) -> bool:
     """False when Ctrl-C ended it early."""
     try:
-        with _progress(console) as progress, Prefetch(media, every_s) as steps:
+        with _progress(console) as progress, Prefetch(media, every_s, kelvin_per_count) as steps:
             task = progress.add_task("", total=len(media))
             for step in steps:
                 _step(scan, step, progress, task)
@@ -213,6 +231,13 @@ def _placer(dem: Path | None, camera: str | None, takeoff: str | None) -> Placer
     terrain = None if dem is None else RasterTerrain.open(dem)
     profile = None if camera is None else Camera.load(camera)
     return Placer(terrain, camera=profile, takeoff=None if takeoff is None else _lat_lon(takeoff))
+
+
+def _heat(kelvin_per_count: float, threshold: float | None) -> HeatSettings:
+    """The agent's own, of a camera that nobody says the end of the scale of."""
+    section = ThermalSection(source="", kelvin_per_count=kelvin_per_count, hottest_c=HOTTEST_C)
+    heat = heat_settings(section)
+    return heat if threshold is None else replace(heat, threshold=threshold)
 
 
 def _lat_lon(text: str) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from edge.files import shown
 from edge.locate import MAX_RANGE_M
 from edge.scan.placing import Placed
 from edge.scan.position import CameraPosition
-from edge.scan.results import FileResult, LookResult, Seen, as_text, place_entry
+from edge.scan.results import FileResult, LookResult, Seen, as_text, heat_entry, place_entry
 from edge.scan.things import Thing
 from flight.local_frame import LocalFrame
 
@@ -85,7 +85,8 @@ def _thing(file: FileResult, look: LookResult, seen: Seen, number: int) -> Itera
     properties: dict[str, Any] = {"file": shown(file.facts.media.path)}
     if look.time_s is not None:
         properties["time_s"] = look.time_s
-    properties |= {"detection": number, "label": seen.label, "score": seen.score, **place_entry(place)}
+    properties |= {"detection": number, "label": seen.label, "score": seen.score}
+    properties |= {**heat_entry(seen.heat), **place_entry(place)}
     yield from _placed(place, seen.label, properties)
     if place.lat_deg is None and place.bearing_deg is not None and look.position is not None:
         outline = _sector(look.position, place)

@@ -24,6 +24,7 @@ from edge.scan.makers import photo_record
 from edge.scan.position import BadPositionError, CameraPosition, camera_position
 from edge.scan.record import Record
 from edge.scan.srt import BadSrtError, Subtitles, read_subtitles, subtitles_beside
+from edge.scan.thermal import read_thermal
 from edge.scan.video_record import VideoRecords
 from edge.scan.xmp import BadXmpError, read_xmp
 from edge.video import VIDEO_SUFFIXES, VideoError, VideoFile
@@ -55,6 +56,8 @@ class Look:
     time_s: float | None
     progress: float
     record: Record
+    kelvin: NDArray[np.float32] | None = None
+    """Of a thermal camera: its temperatures, of which ``image`` is a picture in false colours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,20 +126,23 @@ def _walk(folder: Path, leave_out: Path, unreadable: list[str]) -> Iterator[Path
                 yield here / name
 
 
-def decode(media: Media, every_s: float) -> Iterator[Look | Facts]:
+def decode(media: Media, every_s: float, kelvin_per_count: float) -> Iterator[Look | Facts]:
     """The pictures of one file, and its facts at the end."""
-    return _decode_photo(media) if media.kind == "photo" else _decode_video(media, every_s)
+    if media.kind == "photo":
+        return _decode_photo(media, kelvin_per_count)
+    return _decode_video(media, every_s)
 
 
-def _decode_photo(media: Media) -> Iterator[Look | Facts]:
+def _decode_photo(media: Media, kelvin_per_count: float) -> Iterator[Look | Facts]:
+    notes: list[str] = []
     try:
-        photo = read_photo(media.path)
+        thermal = read_thermal(media.path, kelvin_per_count, notes)
+        photo, kelvin = thermal if thermal is not None else (read_photo(media.path), None)
     except ImageError as error:
         yield Facts(media, skipped=error.reason)
         return
-    notes: list[str] = []
     record = _photo_record(photo, notes)
-    yield Look(media, photo.image, None, 1.0, record)
+    yield Look(media, photo.image, None, 1.0, record, kelvin)
     labelled: frozenset[str] | None = None
     labels = labels_file(media.path)
     if labels is not None:
@@ -237,9 +243,10 @@ class Prefetch(AbstractContextManager["Prefetch"]):
     What goes wrong in the thread is raised in the caller.
     """
 
-    def __init__(self, media: list[Media], every_s: float) -> None:
+    def __init__(self, media: list[Media], every_s: float, kelvin_per_count: float) -> None:
         self._media = media
         self._every_s = every_s
+        self._kelvin_per_count = kelvin_per_count
         self._steps: queue.Queue[Look | Facts | BaseException | None] = queue.Queue(maxsize=1)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="decode", daemon=True)
@@ -263,7 +270,7 @@ class Prefetch(AbstractContextManager["Prefetch"]):
     def _run(self) -> None:
         try:
             for media in self._media:
-                for step in decode(media, self._every_s):
+                for step in decode(media, self._every_s, self._kelvin_per_count):
                     if not self._put(step):
                         return
             self._put(None)

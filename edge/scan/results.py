@@ -16,6 +16,10 @@ from edge.scan.finder import Finder
 from edge.scan.media import Facts
 from edge.scan.placing import Placed, View
 from edge.scan.position import CameraPosition
+from edge.thermal.heat import Heat
+from edge.thermal.look import NAME, sha256
+from edge.vision.merge import Found
+from edge.vision.report import HeatSettings
 from models.detection import Detection
 
 FORMAT = 2
@@ -29,11 +33,14 @@ class Seen:
     score: float
     box_px: tuple[float, float, float, float]
     place: Placed
+    heat: Heat | None = None
+    """Of a hot spot on a thermal camera's frame."""
 
     @classmethod
     def of(cls, found: Detection, place: Placed) -> Seen:
         x1, y1, x2, y2 = (round(float(edge), 2) for edge in (found.x1, found.y1, found.x2, found.y2))
-        return cls(found.label, round(float(found.score), 4), (x1, y1, x2, y2), place)
+        heat = found.heat if isinstance(found, Found) else None
+        return cls(found.label, round(float(found.score), 4), (x1, y1, x2, y2), place, heat)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,7 @@ class Run:
     finished_at: datetime
     complete: bool
     model: Finder
+    heat: HeatSettings
     threshold: float
     every_s: float
     tiles: bool
@@ -98,6 +106,7 @@ def results_json(
         "versions": _versions(),
         "model": {"name": run.model.name, "sha256": run.model.sha256, "labels": list(run.model.labels)},
         "threshold": run.threshold,
+        "thermal": {"name": NAME, "sha256": sha256(), **_heat_settings(run.heat)},
         "every_s": run.every_s,
         "tiles": run.tiles,
         "terrain": run.terrain,
@@ -134,12 +143,26 @@ def _look(look: LookResult) -> dict[str, Any]:
     if look.view is not None:
         entry["view"] = _view(look.view)
     entry["detections"] = [
-        {"label": seen.label, "score": seen.score, "box_px": seen.box_px, "place": place_entry(seen.place)}
+        {"label": seen.label, "score": seen.score, "box_px": seen.box_px}
+        | heat_entry(seen.heat)
+        | {"place": place_entry(seen.place)}
         for seen in look.seen
     ]
     if look.annotated is not None:
         entry["annotated"] = look.annotated
     return entry
+
+
+def heat_entry(heat: Heat | None) -> dict[str, Any]:
+    """A hot spot's temperatures as JSON; empty for what no thermal camera saw."""
+    if heat is None:
+        return {}
+    return {"heat": {"max_c": round(heat.peak_c, 1), "around_c": round(heat.around_c, 1)}}
+
+
+def _heat_settings(heat: HeatSettings) -> dict[str, float]:
+    names = ("kelvin_per_count", "floor_c", "contrast_k", "threshold")
+    return {name: getattr(heat, name) for name in names}
 
 
 def place_entry(place: Placed) -> dict[str, Any]:

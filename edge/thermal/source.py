@@ -35,6 +35,7 @@ FRAMES_PER_S = 5.0
 TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
 TELEMETRY_LINES = 4
 NOT_CELSIUS = 150.0
+MOST_COUNT = 0xFFFF
 
 _HELP = "A thermal source is a folder of 16-bit TIFFs, a TIFF with many pages, or /dev/video2."
 
@@ -98,16 +99,24 @@ def pages(path: Path) -> Iterator[Values]:
             if opened.width * opened.height > MAX_PIXELS:
                 raise ImageError(path, "it is larger than any thermal camera's")
             for page in ImageSequence.Iterator(opened):
-                if not (page.mode in ("I", "F") or page.mode.startswith("I;16")):
+                if not holds_values(page):
                     raise ImageError(path, "it holds no 16-bit or decimal temperatures")
+                values = np.asarray(page)
                 if page.mode == "F":
-                    yield np.asarray(page, np.float32)
-                else:
-                    yield np.asarray(page).astype(np.uint16)
+                    yield values.astype(np.float32)
+                    continue
+                if values.min() < 0 or values.max() > MOST_COUNT:
+                    raise ImageError(path, "its values are no counts of 16 bits")
+                yield values.astype(np.uint16)
     except UnidentifiedImageError as error:
         raise ImageError(path, "it is no TIFF, or its beginning is damaged") from error
     except (OSError, ValueError, SyntaxError, EOFError, KeyError, TypeError, MemoryError) as error:
         raise ImageError(path, f"it cannot be read ({error})") from error
+
+
+def holds_values(page: Image.Image) -> bool:
+    """Whether it has whole or decimal values, not the 8 bits of a picture for people."""
+    return page.mode in ("I", "F") or page.mode.startswith("I;16")
 
 
 def kelvin_of(values: Values, kelvin_per_count: float) -> NDArray[np.float32]:
