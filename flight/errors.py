@@ -20,4 +20,7 @@ class EmberwatchError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message.removesuffix('.')}. {self.hint}" if self.hint else self.message
+        if not self.hint:
+            return self.message
+        said = self.message if self.message.endswith("?") else f"{self.message.removesuffix('.')}."
+        return f"{said} {self.hint}"

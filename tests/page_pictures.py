@@ -26,6 +26,7 @@ DESK, PHONE = (1440, 900), (390, 844)
 START_S, FOUND_S = 60.0, 240.0
 SETTLE_MS = 2_500  # the map flies there, and draws
 FOUND = 2
+KILN = [(-35.3649, 149.1645), (-35.3649, 149.1654), (-35.3642, 149.1654), (-35.3642, 149.1645)]
 AREA = [[-35.3655, 149.1625], [-35.3655, 149.1675], [-35.3625, 149.1675], [-35.3625, 149.1625]]
 
 
@@ -59,6 +60,8 @@ async def _take_all(browser: Browser, url: str, wanted: list[str]) -> None:
         "watch": _watch,
         "patrols": _patrols,
         "history": _history,
+        "zones": _zones,
+        "audit": _audit,
         "sun": _sun,
     }
     for name, way in ways.items():
@@ -95,6 +98,21 @@ async def _history(page: Page, url: str) -> None:
     await page.goto(f"{url}#/history")
     await page.get_by_role("link", name="Open the flight of").first.click()
     await page.get_by_role("slider", name="Timeline").press("End")
+
+
+async def _zones(page: Page, url: str) -> None:
+    await page.goto(f"{url}#/admin/zones/new")
+    await page.get_by_label("Name").fill("Brickworks")
+    await page.get_by_label("Reason").select_option("kiln")
+    field = page.get_by_label("New corner")
+    for lat, lon in KILN:
+        await field.fill(f"{lat}, {lon}")
+        await field.press("Enter")
+    await page.locator("[data-ready='true']").scroll_into_view_if_needed()
+
+
+async def _audit(page: Page, url: str) -> None:
+    await page.goto(f"{url}#/admin/audit")
 
 
 async def _sun(page: Page, url: str) -> None:
