@@ -12,12 +12,13 @@ from typing import Literal, Self
 import cv2
 import numpy as np
 
-Mode = Literal["live", "silent", "gone"]
+Mode = Literal["live", "bright", "silent", "gone"]
 FRAMES_PER_S = 10.0
 
 
 class MjpegCamera:
-    """``live``: always new frames; ``silent``: connected, and nothing comes; ``gone``: it hangs up."""
+    """``live``: always new frames; ``bright``: such too, all but white; ``silent``: connected, and nothing
+    comes; ``gone``: it hangs up."""
 
     def __init__(self) -> None:
         camera = self
@@ -60,8 +61,9 @@ class MjpegCamera:
             for number in itertools.count():
                 if self._is_gone() or self._ended.is_set():
                     return
-                if self.mode == "live":
-                    picture = np.random.default_rng(number).integers(0, 255, (90, 160, 3), np.uint8)
+                if self.mode in ("live", "bright"):
+                    least = 0 if self.mode == "live" else 230
+                    picture = np.random.default_rng(number).integers(least, 255, (90, 160, 3), np.uint8)
                     jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
                     head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
                     handler.wfile.write(head.encode() + jpeg + b"\r\n")

@@ -13,16 +13,22 @@ from edge import condition
 from edge.airborne import Airborne
 from edge.condition import Condition
 from edge.config import load_agent_config
+from edge.fixed_agent import FixedAgent
 from edge.optics import Camera
+from edge.supervisor import supervise
 from edge.vision.report import VisionSettings
 from edge.watch import Watch
 from flight.vehicle import Vehicle
 from tests.edge.mjpeg_camera import MjpegCamera, Mode
+from tests.edge.test_fixed import CONFIG as MAST
+from tests.edge.test_fixed import configured
 from tests.edge.test_machine import lay_out
 from tests.edge.test_vision import Watched, settings
 from tests.edge.watched_flight import CONFIG
 from tests.flight.scripted import until
-from uplink.messages import DegradedKind
+from tests.models.onnx_files import throwing_model
+from tests.models.test_detector import NAMED, answer
+from uplink.messages import DegradedKind, DroneState, SeeingState
 from uplink.outbox import Outbox
 
 __all__ = ["settings"]
@@ -57,6 +63,46 @@ async def test_a_camera_that_hangs_or_is_unplugged_is_named_and_looked_at_again_
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
     assert turns > 20, "the loop stood still with the camera"
+
+
+async def test_a_provider_that_throws_blinds_the_agent_with_its_words_and_no_longer_than_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole way: camera, child, ONNX Runtime, watch, and the loop that tells the station."""
+    monkeypatch.setattr("edge.health.STALE_FLOOR_S", 1.0)
+    monkeypatch.setattr("edge.vision.restarts.DELAYS_S", (0.5,))  # shorter, and ten of them are soon over
+    model = throwing_model(tmp_path / "m.onnx", answer((36, 24, 24, 16, 0.1, 0.0)), NAMED, brighter_than=0.7)
+    with MjpegCamera() as camera, Outbox(tmp_path / "outbox.db") as outbox:
+        text = MAST.replace('source = "photos"', f'source = "{camera.url}"\nframes_per_s = 10')
+        config = configured(tmp_path, f'{text}[agent.detector]\nmodel = "{model}"\nbackend = "cpu"\n')
+        assert config.fixed is not None
+        agent = FixedAgent(config, config.fixed, outbox)
+        told: list[DroneState] = []
+        tasks = [
+            asyncio.create_task(agent.watch.run()),
+            asyncio.create_task(supervise(config, told.append, agent._turn, agent.state)),
+        ]
+
+        async def is_told(seeing: SeeingState) -> DroneState:
+            before = len(told)
+            await until(lambda: any(state.seeing is seeing for state in told[before:]), LATEST_S)
+            assert not any(task.done() for task in tasks)
+            return next(state for state in told[before:] if state.seeing is seeing)
+
+        await is_told(SeeingState.SEEING)
+        camera.mode = "bright"
+        blind = await is_told(SeeingState.BLIND)
+        assert "out of data bounds" in blind.blind_reason, "the runtime's own words"
+        restarts = agent.watch.visions[0].restarts
+        tried = restarts.count
+        turns = len(told)  # it tries again, and the loop turns on meanwhile
+        await until(lambda: restarts.count > tried and len(told) > turns, LATEST_S)
+        camera.mode = "live"
+        seeing = await is_told(SeeingState.SEEING)
+        assert seeing.blind_reason == ""
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_heat_a_leap_of_the_clock_and_restarts_are_reasons_and_their_end_is_one(
