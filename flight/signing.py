@@ -106,6 +106,13 @@ def make_key(path: Path, passphrase: str | None = None) -> None:
         file.write(key.hex() + "\n")
 
 
+def steady_utc() -> Callable[[], float]:
+    """Seconds since 1970 by the computer's clock as it is now, whoever sets it later: a timestamp that leapt
+    ahead by a year would take the autopilot's along, and shut out a pilot's station that comes anew."""
+    began_s = time.time() - time.monotonic()
+    return lambda: began_s + time.monotonic()
+
+
 def is_signed(packet: bytes) -> bool:
     """Whether this whole packet carries a signature, be it true or not."""
     return packet[0] == _V2 and bool(packet[2] & _SIGNED) and len(packet) >= 12 + _SIGNATURE_BYTES
@@ -124,14 +131,15 @@ class Signing:
         *,
         link_id: int,
         clock_file: Path | None,
-        utc_s: Callable[[], float] = time.time,
+        utc_s: Callable[[], float] | None = None,
     ) -> None:
+        """``utc_s``: seconds since 1970; left out, by the computer's clock as it is now."""
         if len(key) != KEY_BYTES:
             raise SigningError(f"a signing key has {KEY_BYTES} bytes, not {len(key)}")
         self.key = key
         self.link_id = link_id
         self._clock_file = None if clock_file is None else ClockFile(clock_file)
-        self._utc_s = utc_s
+        self._utc_s = utc_s or steady_utc()
         self._streams: dict[tuple[int, int, int], int] = {}
         kept = 0 if self._clock_file is None else min(LATEST_UNITS, self._clock_file.read())
         self._timestamp = max(self._utc_units(), kept)

@@ -87,7 +87,8 @@ class Parts:
         open_files = {Path(file.name) for file in self._open.values()}
         closed = [
             part
-            for one in recordings(self._folder.parent)
+            # This one last: a clock that was set back does not make it the oldest.
+            for one in sorted(recordings(self._folder.parent), key=lambda one: (one == self._folder, one))
             for part in parts_of(one)
             if part not in open_files
         ]

@@ -138,6 +138,19 @@ def test_what_a_killed_process_had_recorded_is_readable_to_the_last_entry(tmp_pa
     assert sum(map(len, films(tmp_path / "a"))) >= last + 1
 
 
+def test_a_clock_that_was_set_back_does_not_cost_the_flight_that_is_recorded(tmp_path: Path) -> None:
+    """Recordings are named by their time, and one of last year's clock would be the oldest."""
+    before = Tape(tmp_path / "20270101T000000Z-aaaa", {}, most_bytes=MEGABYTE)
+    before.put(Picture(1.0, 64, 48, bytes(400_000)))
+    before.close()
+    now = Tape(tmp_path / "20260101T000000Z-bbbb", {}, most_bytes=MEGABYTE)
+    for number in range(5):  # of another size each time: in a file of its own
+        now.put(Picture(2.0 + number, 64 + number, 48, bytes(60_000)))
+    now.close()
+    assert len(parts_of(tmp_path / "20260101T000000Z-bbbb")) == 1 + 5
+    assert recordings(tmp_path) == [tmp_path / "20260101T000000Z-bbbb"]
+
+
 def test_film_and_mavlink_log_keep_to_the_same_share_and_the_oldest_goes_first(tmp_path: Path) -> None:
     packet = Codec(7, 1).encode(heartbeat(1))
     most_bytes = 400_000

@@ -21,6 +21,7 @@ from flight.signing import (
     KEEP_AHEAD_UNITS,
     LATEST_UNITS,
     MOST_STREAMS,
+    NEW_STREAM_UNITS,
     UNITS_PER_S,
     Signing,
     SigningError,
@@ -219,6 +220,19 @@ def test_the_clock_only_goes_forward_whatever_the_companions_does(tmp_path: Path
             utc.utc_s += chance.choice((0.0, 0.3, 5.0, -3600.0))
         wait_until_kept(tmp_path / "clock", latest)
         utc.utc_s = chance.choice((0.0, UTC_S, utc.utc_s))
+
+
+def test_a_computers_clock_that_leaps_by_a_year_takes_no_timestamp_along(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The autopilot follows what is ahead, and refuses whoever comes anew and is a minute behind it."""
+    ours = Signing(KEY, link_id=0, clock_file=None)
+    real, before = time.time, ours.next_timestamp()
+    for leap_s in (365 * 86400.0, -365 * 86400.0):
+        monkeypatch.setattr(time, "time", lambda leap_s=leap_s: real() + leap_s)
+        now = ours.next_timestamp()
+        assert 0 < now - before < NEW_STREAM_UNITS
+        before = now
 
 
 def wait_until_kept(clock_file: Path, timestamp: int) -> None:
