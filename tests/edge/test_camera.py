@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from edge import camera as camera_module
 from edge.camera import CameraEnded, CameraError, Clock, open_camera, shown_source
+from tests.edge.rtsp_camera import HEIGHT_PX, WIDTH_PX, Mode, RtspCamera
 
 FPS = 10.0
 
@@ -328,3 +329,79 @@ def test_a_stream_that_breaks_off_is_opened_again_and_told_once(
     assert breaks >= 1
     assert sum("is back" in message for message in messages) in (breaks, breaks - 1)
     camera.close()
+
+
+@pytest.mark.parametrize("fault", ["silent", "gone"])
+def test_an_rtsp_stream_that_hangs_or_ends_is_opened_again_and_gives_frames(
+    fault: Mode, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(camera_module, "READ_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(camera_module, "REOPEN_DELAYS_S", (0.01,))
+    caplog.set_level(logging.INFO)
+    with RtspCamera() as server:
+        camera = open_camera(server.url)
+        frame = camera.read(0.2)
+        assert frame is not None
+        assert frame.image.shape == (HEIGHT_PX, WIDTH_PX, 3)
+        server.mode = fault
+        while camera.read(0.2) is not None:  # what has come already
+            pass
+        server.mode = "live"
+        while (frame := camera.read(0.2)) is None:
+            pass
+        assert frame.image.std() > 5, "a picture, and not a grey field"
+        assert server.plays >= 2, "connected anew"
+        camera.close()
+    assert "gives no frames" in caplog.text
+    assert "is back" in caplog.text
+
+
+class Driver:
+    """What OpenCV makes of a V4L2 device, for machines without one: it is there while its node is."""
+
+    def __init__(self) -> None:
+        self._node: Path | None = None
+
+    def open(self, node: str, backend: int) -> None:
+        self._node = Path(node) if backend == cv2.CAP_V4L2 and Path(node).exists() else None
+
+    def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
+        return self._node is not None
+
+    def set(self, _what: int, _value: float) -> bool:
+        return False
+
+    def grab(self) -> bool:
+        if self._node is None or not self._node.exists():
+            self._node = None  # a plug that comes back makes a new device: this one stays dead
+            return False
+        return True
+
+    def retrieve(self) -> tuple[bool, NDArray[np.uint8]]:
+        return True, grey(90)
+
+    def release(self) -> None:
+        self._node = None
+
+
+def test_a_device_that_is_plugged_in_again_is_opened_again_within_seconds(
+    tmp_path: Path, time: FakeTime, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(cv2, "VideoCapture", Driver)
+    caplog.set_level(logging.INFO)
+    node = tmp_path / "video0"
+    node.touch()
+    camera = open_camera(f"v4l2:{node}", clock=time.clock)
+    assert camera.read(1.0) is not None
+    node.unlink()
+    gone_s = time.now_s
+    while time.now_s < gone_s + 60.0:
+        assert camera.read(1.0) is None
+    node.touch()
+    back_s = time.now_s
+    while (frame := camera.read(1.0)) is None:
+        pass
+    assert time.now_s - back_s <= camera_module.REOPEN_DELAYS_S[-1]
+    assert frame.seq == 2
+    told = [record.getMessage() for record in caplog.records]
+    assert [("gives no frames" in one, "is back" in one) for one in told] == [(True, False), (False, True)]

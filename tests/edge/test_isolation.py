@@ -98,8 +98,9 @@ async def test_a_provider_that_throws_blinds_the_agent_with_its_words_and_no_lon
         turns = len(told)  # it tries again, and the loop turns on meanwhile
         await until(lambda: restarts.count > tried and len(told) > turns, LATEST_S)
         camera.mode = "live"
-        seeing = await is_told(SeeingState.SEEING)
-        assert seeing.blind_reason == ""
+        back = await is_told(SeeingState.DEGRADED)
+        assert DegradedKind.RESTARTED in [reason.kind for reason in back.degraded]
+        assert back.blind_reason == ""
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
