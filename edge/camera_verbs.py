@@ -54,13 +54,16 @@ def camera_latency(
     seconds: Annotated[
         float, typer.Option(min=10.0, max=300.0, metavar="SECONDS", help="to turn it for")
     ] = 30.0,
+    thermal: Annotated[
+        bool, typer.Option("--thermal", help="measure [agent.thermal] where there are two cameras")
+    ] = False,
 ) -> None:
     """Measure how late pictures arrive, while you turn the vehicle by hand, without propellers."""
     from edge.camera_commands.latency import latency_command
     from edge.config import load_agent_config
 
     log_to_stderr(logging.WARNING)
-    finish(latency_command(load_agent_config(config), seconds=seconds))
+    finish(latency_command(load_agent_config(config), seconds=seconds, thermal=thermal))
 
 
 @camera_app.command("solve")

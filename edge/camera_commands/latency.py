@@ -15,6 +15,8 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
@@ -30,9 +32,12 @@ from edge.camera_commands.delay import (
 )
 from edge.camera_commands.recorder import Recorder
 from edge.camera_commands.turning import Turn, TurnWatcher
+from edge.camera_section import CameraSection, ThermalSection
 from edge.config import AgentConfig
 from edge.optics import Camera
 from edge.pose import PoseBuffer
+from edge.thermal.palette import even_greys
+from edge.thermal.source import open_thermal
 from edge.vision.slot import LatestSlot
 from flight.link import LinkError
 from flight.vehicle import Vehicle
@@ -47,20 +52,27 @@ INTRODUCTION = (
 )
 
 
-async def latency_command(config: AgentConfig, *, seconds: float, console: Console | None = None) -> int:
-    """Measure and print. Returns 0. Raises LatencyError, and what camera or link raise."""
+async def latency_command(
+    config: AgentConfig, *, seconds: float, thermal: bool = False, console: Console | None = None
+) -> int:
+    """Measure the main camera, or the thermal one, and print. Returns 0.
+
+    Raises LatencyError, and what camera or link raise.
+    """
     console = console or Console()
     if config.fixed is not None:
         raise LatencyError("a fixed camera does not turn", hint="Its places do not depend on its latency.")
-    camera = config.main_camera.optics()
+    section = config.thermal if thermal else config.main_camera
+    if section is None:
+        raise LatencyError("there is no thermal camera", hint="[agent.thermal] is one, --thermal is for it.")
+    camera = section.optics()
     vehicle = vehicle_of(config, read_only=True)
-    poses = PoseBuffer(
-        mount_pitch_deg=config.main_camera.mount_pitch_deg, offset_rpy_deg=camera.offset_rpy_deg
-    )
-    watch = _CameraWatch(_live(config, camera), camera)
+    poses = PoseBuffer(mount_pitch_deg=section.mount_pitch_deg, offset_rpy_deg=camera.offset_rpy_deg)
+    on_gimbal = not isinstance(section, ThermalSection) or section.on_gimbal
+    watch = _CameraWatch(_live(config, camera, section), camera)
     try:
         async with vehicle:
-            recorder = Recorder(vehicle.telemetry, poses)
+            recorder = Recorder(vehicle.telemetry, poses, on_gimbal=on_gimbal)
             await _record(vehicle, watch, recorder, seconds, config.mavlink.wait_s, console)
             clock_s = vehicle.clock.round_trip_s or 0.0
     except LinkError as error:
@@ -75,9 +87,8 @@ async def latency_command(config: AgentConfig, *, seconds: float, console: Conso
     recorder.finish()
     if recorder.restarted:
         raise LatencyError("the autopilot restarted while it was measured", hint="Measure again.")
-    _print(
-        console, estimate_latency(recorder.turns, recorder.attitudes), clock_s, config.main_camera.latency_s
-    )
+    found = estimate_latency(recorder.turns, recorder.attitudes)
+    _print(console, found, clock_s, section.latency_s, table_of(section))
     return 0
 
 
@@ -154,6 +165,7 @@ class _CameraWatch:
         self._turning = TurnWatcher(camera)
         self._newest: LatestSlot[Frame] = LatestSlot()
         self._turns: deque[Turn] = deque(maxlen=1000)
+        self._held: NDArray[np.float32] | None = None
         self._error: BaseException | None = None
         self._ends = threading.Event()
         self._threads = [
@@ -191,24 +203,41 @@ class _CameraWatch:
         frame = self._newest.take(timeout_s=0.5)
         if frame is None:
             return
-        turn = self._turning.see(frame.image, frame.monotonic_s)
+        image = frame.image
+        if frame.kelvin is not None:
+            if self._held is not None and np.array_equal(frame.kelvin, self._held):
+                return  # a core repeats frames, and holds one while its shutter is closed
+            self._held, image = frame.kelvin, even_greys(frame.kelvin)
+        turn = self._turning.see(image, frame.monotonic_s)
         self.frames += 1
         if turn is not None:
             self._turns.append(turn)
 
 
-def _live(config: AgentConfig, camera: Camera) -> CameraSource:
+def table_of(section: CameraSection) -> str:
+    """Of the configuration."""
+    return "[agent.thermal]" if isinstance(section, ThermalSection) else "[agent.camera]"
+
+
+def _live(config: AgentConfig, camera: Camera, section: CameraSection) -> CameraSource:
     """The configured camera. Raises LatencyError for files, CameraError where it cannot be opened."""
-    if config.main_camera.source == "virtual":
+    if section.source == "virtual":
         from edge.vision.settings import vision_settings
         from edge.vision.virtual import open_virtual_camera
 
-        return open_virtual_camera(vision_settings(config, camera))
-    source = open_camera(config.main_camera.source)
-    if isinstance(source, VideoCamera | FolderCamera):
+        return open_virtual_camera(vision_settings(config, camera, section))
+    if isinstance(section, ThermalSection):
+        size_px = camera.width_px, camera.height_px
+        thermal = open_thermal(section.source, section.kelvin_per_count, size_px=size_px)
+        source: CameraSource = thermal
+        is_live = thermal.is_live
+    else:
+        source = open_camera(section.source)
+        is_live = not isinstance(source, VideoCamera | FolderCamera)
+    if not is_live:
         source.close()
         raise LatencyError(
-            "[agent.camera] source is a file: only a live camera has a latency",
+            f"{table_of(section)} source is a file: only a live camera has a latency",
             hint="Name the stream or the device that will fly.",
         )
     return source
@@ -225,7 +254,7 @@ def _progress(console: Console) -> Progress:
     return Progress(BarColumn(), TextColumn("{task.description}"), console=console, transient=True)
 
 
-def _print(console: Console, latency: Latency, round_trip_s: float, configured_s: float) -> None:
+def _print(console: Console, latency: Latency, round_trip_s: float, configured_s: float, table: str) -> None:
     # Half of a round trip is the most that the clocks may differ; as an even spread it is this 1σ.
     sigma_s = math.hypot(latency.sigma_s, round_trip_s / 2 / math.sqrt(3))
     value_s = max(0.0, round(latency.latency_s, 3))
@@ -238,7 +267,7 @@ def _print(console: Console, latency: Latency, round_trip_s: float, configured_s
     if abs(configured_s - value_s) <= 2 * sigma_s:
         said = f"The configured latency_s = {configured_s:g} is right."
     else:
-        said = f"Write into the configuration:\n[agent.camera]\nlatency_s = {value_s:g}"
+        said = f"Write into the configuration:\n{table}\nlatency_s = {value_s:g}"
     console.print(said, highlight=False, markup=False)
     if latency.askew_deg > ASKEW_DEG:
         console.print(

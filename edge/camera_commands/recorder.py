@@ -19,7 +19,8 @@ SETTLE_S = 0.3
 class Recorder:
     """Listens to one vehicle's telemetry until ``close``."""
 
-    def __init__(self, telemetry: Telemetry, poses: PoseBuffer) -> None:
+    def __init__(self, telemetry: Telemetry, poses: PoseBuffer, *, on_gimbal: bool = True) -> None:
+        """``on_gimbal``: where a gimbal reports, its angles are the camera's; else it is bolted on."""
         self.attitudes = Attitudes()
         self.turns: list[Turn] = []
         self.restarted = False
@@ -28,12 +29,15 @@ class Recorder:
         self._gimbal_reports = False
         self._waiting_s: list[float] = []
         telemetry.on_attitude.append(self._attitude)
-        telemetry.on_gimbal.append(self._gimbal)
+        self._on_gimbal = on_gimbal
+        if on_gimbal:
+            telemetry.on_gimbal.append(self._gimbal)
         telemetry.on_reboot.append(self._rebooted)
 
     def close(self) -> None:
         self._telemetry.on_attitude.remove(self._attitude)
-        self._telemetry.on_gimbal.remove(self._gimbal)
+        if self._on_gimbal:
+            self._telemetry.on_gimbal.remove(self._gimbal)
         self._telemetry.on_reboot.remove(self._rebooted)
 
     def turned(self, turn: Turn, boot_at: Callable[[float], float | None]) -> None:

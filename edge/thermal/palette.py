@@ -16,6 +16,7 @@ Image = NDArray[np.uint8]
 FROM_C = 273.15
 # Of what is seen: its coldest hundredth and its hottest pixel are the ends, but noise is not stretched.
 COLDEST, LEAST_SPAN_K = 1.0, 8.0
+EVEN, LEAST_EVEN_K = (1.0, 98.0), 2.0
 CROP_PX, CROP_PART, LEAST_CROP_PX = 480, 6.0, 24
 _INK, _SHADE = (255, 255, 255), (0, 0, 0)
 
@@ -28,6 +29,14 @@ def false_colours(kelvin: NDArray[np.float32]) -> tuple[Image, tuple[float, floa
     part = np.clip((kelvin - np.float32(low)) / np.float32(high - low), 0.0, 1.0)
     grey = (255 * np.sqrt(part)).astype(np.uint8)
     return np.asarray(cv2.applyColorMap(grey, cv2.COLORMAP_INFERNO), np.uint8), (low - FROM_C, high - FROM_C)
+
+
+def even_greys(kelvin: NDArray[np.float32]) -> Image:
+    """A grey picture (BGR) for what follows its details: a hot spot that comes into it changes little."""
+    low, high = np.percentile(kelvin[::2, ::2], EVEN)
+    part = (kelvin - np.float32(low)) / np.float32(max(high - low, LEAST_EVEN_K))
+    grey = (255 * np.clip(part, 0.0, 1.0)).astype(np.uint8)
+    return np.repeat(grey[:, :, None], 3, axis=2)
 
 
 def crop(image: Image, box: Box, heat: Heat, span_c: tuple[float, float]) -> Image:

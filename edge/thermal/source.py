@@ -58,6 +58,11 @@ class ThermalCamera:
         image, span_c = false_colours(kelvin)
         return replace(frame, image=image, kelvin=kelvin, values=values, span_c=span_c)
 
+    @property
+    def is_live(self) -> bool:
+        """Whether it is a device, not a file."""
+        return not isinstance(self._raw, FolderCamera | _Pages)
+
     def close(self) -> None:
         self._raw.close()
 

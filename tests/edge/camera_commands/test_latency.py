@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +25,12 @@ from edge.camera_commands.delay import LatencyError
 from edge.camera_commands.latency import latency_command
 from edge.camera_commands.recorder import Recorder
 from edge.camera_commands.turning import Turn
+from edge.camera_section import CameraSection
 from edge.config import AgentConfig, load_agent_config
 from edge.demo.site import free_port
+from edge.optics import Camera
 from edge.pose import PoseBuffer
+from edge.thermal.palette import false_colours
 from flight.link import LinkError, mavlink
 from flight.telemetry import AttitudeSample, GimbalSample, Telemetry
 from flight.vehicle import Vehicle
@@ -128,6 +132,66 @@ async def test_it_measures_through_link_camera_and_clock_and_says_what_to_write(
     assert float(told.removeprefix("latency_s = ")) == pytest.approx(LATENCY_S, abs=0.01)
 
 
+class TurnedThermalCamera(TurnedCamera):
+    """The same as temperatures, with a fire in every other frame, and each frame given twice."""
+
+    def __init__(self, autopilot: ScriptedAutopilot) -> None:
+        super().__init__(autopilot)
+        self._again: Frame | None = None
+        self._seen = 0
+
+    def read(self, timeout_s: float) -> Frame | None:
+        if self._again is not None:
+            again, self._again = self._again, None
+            return replace(again, monotonic_s=again.monotonic_s + 0.001)
+        frame = super().read(timeout_s)
+        assert frame is not None
+        kelvin = (283.0 + 0.04 * (frame.image[:, :, 0].astype(np.float32) - 128.0)).astype(np.float32)
+        self._seen += 1
+        if self._seen % 2:
+            kelvin[10:14, 10:14] = 400.0
+        image, span_c = false_colours(kelvin)
+        self._again = replace(frame, image=image, kelvin=kelvin, span_c=span_c)
+        return self._again
+
+
+async def test_a_thermal_camera_beside_the_colour_one_is_measured_by_its_temperatures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (delay, latency):
+        monkeypatch.setattr(module, "MOST_LATENCY_S", 0.4)
+    monkeypatch.setattr(delay, "LEAST_TURNS", 20)
+    monkeypatch.setattr(delay, "LEAST_SPAN_S", 2.0)
+    port, screen = free_port(socket.SOCK_DGRAM), Screen()
+    thermal = '[agent.thermal]\nsource = "/dev/video8"\nprofile = "lens.toml"\nmount_pitch_deg = 0\n'
+    agent = config(tmp_path, port, extra=thermal)
+    async with turned_by_hand(port) as autopilot:
+        opened = []
+
+        def live(_config: AgentConfig, _camera: Camera, section: CameraSection) -> TurnedCamera:
+            opened.append(section)
+            return TurnedThermalCamera(autopilot)
+
+        monkeypatch.setattr(latency, "_live", live)
+        assert await latency_command(agent, seconds=4.0, thermal=True, console=screen.console) == 0
+    assert opened == [agent.thermal]
+    assert "[agent.thermal]" in screen.text
+    told = next(line for line in screen.text.splitlines() if line.startswith("latency_s = "))
+    assert float(told.removeprefix("latency_s = ")) == pytest.approx(LATENCY_S, abs=0.015)
+
+
+async def test_a_thermal_camera_that_is_none_or_a_file_is_said_so(tmp_path: Path) -> None:
+    port = free_port(socket.SOCK_DGRAM)
+    with pytest.raises(LatencyError, match="no thermal camera"):
+        await latency_command(config(tmp_path, port), seconds=10.0, thermal=True, console=Screen().console)
+    (tmp_path / "frames").mkdir()
+    Image.fromarray(np.full((240, 320), 28_315, np.uint16)).save(tmp_path / "frames/1.tiff")
+    thermal = '[agent.thermal]\nsource = "folder:frames"\nprofile = "lens.toml"\n'
+    agent = config(tmp_path, port, extra=thermal)
+    with pytest.raises(LatencyError, match=r"\[agent.thermal\] source is a file"):
+        await latency_command(agent, seconds=10.0, thermal=True, console=Screen().console)
+
+
 async def test_an_armed_vehicle_is_not_turned_by_hand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,6 +256,17 @@ def test_a_gimbal_s_own_turn_is_added_to_the_airframe_s() -> None:
     made.finish()
     _, turned = made.attitudes.turned()
     assert np.degrees(turned[-1]) == pytest.approx([0.0, 0.0, 0.0], abs=1e-6)
+
+
+def test_a_camera_that_is_bolted_on_turns_with_the_airframe_whatever_a_gimbal_does() -> None:
+    telemetry = Telemetry(time.monotonic)
+    made = Recorder(telemetry, PoseBuffer(mount_pitch_deg=0.0), on_gimbal=False)
+    for number in range(20):
+        told(telemetry, number / 20, 2.0 * number, gimbal_yaw_deg=-2.0 * number)
+    made.finish()
+    _, turned = made.attitudes.turned()
+    assert np.degrees(turned[-1]) == pytest.approx([0.0, 38.0, 0.0], abs=2.5)
+    made.close()
 
 
 def test_what_was_told_before_a_gimbal_spoke_is_forgotten() -> None:
