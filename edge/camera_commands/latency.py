@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,7 @@ from flight.vehicle import Vehicle
 PERIOD_S = 0.1
 READY_S = 20.0
 SHOWN_RATE_S = 1.0
+VIRTUAL_FRAMES_PER_S = 30.0
 INTRODUCTION = (
     "Take the propellers off. Let the camera see something rich in detail, ten metres away or more.\n"
     "Turn the vehicle by hand (or the gimbal, if it holds the camera still): to and fro by 20 to 40°, about\n"
@@ -225,7 +227,9 @@ def _live(config: AgentConfig, camera: Camera, section: CameraSection) -> Camera
         from edge.vision.settings import vision_settings
         from edge.vision.virtual import open_virtual_camera
 
-        return open_virtual_camera(vision_settings(config, camera, section))
+        # A turn is measured from frame to frame, however few of them are looked at for fires.
+        settings = vision_settings(config, camera, section)
+        return open_virtual_camera(replace(settings, frames_per_s=VIRTUAL_FRAMES_PER_S))
     if isinstance(section, ThermalSection):
         size_px = camera.width_px, camera.height_px
         thermal = open_thermal(section.source, section.kelvin_per_count, size_px=size_px)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,17 +26,17 @@ class LocalFrame:
     lat_deg: float
     lon_deg: float
     height_m: float = 0.0
+    metres_per_degree: tuple[float, float] = field(init=False, repr=False, compare=False)
+    """Of latitude, and of longitude."""
 
-    @property
-    def metres_per_degree(self) -> tuple[float, float]:
-        """(metres per degree of latitude, metres per degree of longitude)."""
+    def __post_init__(self) -> None:
         sin_lat = math.sin(math.radians(self.lat_deg))
         w2 = 1.0 - WGS84_E2 * sin_lat * sin_lat
         meridian_m = WGS84_A_M * (1.0 - WGS84_E2) / w2**1.5
         normal_m = WGS84_A_M / math.sqrt(w2)
         north = math.radians(1.0) * (meridian_m + self.height_m)
         east = math.radians(1.0) * (normal_m + self.height_m) * math.cos(math.radians(self.lat_deg))
-        return north, east
+        object.__setattr__(self, "metres_per_degree", (north, east))
 
     def to_local(self, lat_deg: Number, lon_deg: Number) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(east_m, north_m) of geographic points."""

@@ -10,8 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+import shapely
+
 from flight.link import mavlink
-from flight.plans.fence import Circle, Fence, FenceError
+from flight.plans.fence import Circle, Fence, FenceError, Zone
 from flight.plans.items import OF_A_FENCE, Command, Frame, MissionItem
 from hardware.virtual.drone.guidance import Point
 from hardware.virtual.drone.mission_server import Say
@@ -102,6 +105,9 @@ class FenceWatch:
         self._say = say
         self._backup_m: dict[int, float] = {}
         self._recovering_until_s = -math.inf
+        self._drawn: Fence | None = None
+        self._inclusions: list[shapely.Polygon] = []
+        self._exclusions: list[shapely.Polygon] = []
 
     @property
     def is_on(self) -> bool:
@@ -200,8 +206,26 @@ class FenceWatch:
         return _away_m(where, home) - self._parameters["FENCE_RADIUS"]
 
     def _zone_broken(self, where: Point) -> bool:
-        lat, lon = self._frame.to_geographic(where.east_m, where.north_m)
-        return bool(self._store.zones.objection(float(lat), float(lon)))
+        zones = self._store.zones
+        if zones is not self._drawn:  # fifty times a second: drawn once for each fence that comes aboard
+            self._drawn = zones
+            self._inclusions = [self._draw(zone) for zone in zones.inclusions]
+            self._exclusions = [self._draw(zone) for zone in zones.exclusions]
+        here = where.east_m, where.north_m
+        return not all(shapely.contains_xy(zone, *here) for zone in self._inclusions) or any(
+            shapely.contains_xy(zone, *here) for zone in self._exclusions
+        )
+
+    def _draw(self, zone: Zone) -> shapely.Polygon:
+        """On the plane that the vehicle flies over."""
+        if isinstance(zone, Circle):
+            east_m, north_m = self._frame.to_local(zone.lat_deg, zone.lon_deg)
+            shape = shapely.Point(float(east_m), float(north_m)).buffer(zone.radius_m, quad_segs=32)
+        else:
+            lat_deg, lon_deg = np.array(zone.vertices).T
+            shape = shapely.Polygon(list(zip(*self._frame.to_local(lat_deg, lon_deg), strict=True)))
+        shapely.prepare(shape)
+        return shape
 
 
 def fence_names(kinds: int) -> str:

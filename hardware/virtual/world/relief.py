@@ -38,20 +38,19 @@ class Relief:
             posts * NEAR_POST_M,
             np.sign(posts) * (reach - _KNEE) * FAR_POST_M,
         ).astype(np.float32)
-        east, north = np.meshgrid(metres, -metres)
-        radius = np.hypot(east, north)
+        radius = np.hypot(metres[None, :], -metres[:, None])
 
-        height = np.zeros_like(east)
+        height = np.zeros_like(radius)
         for wavelength_m, share in ((900.0, 1.0), (430.0, 0.42), (190.0, 0.16), (80.0, 0.05), (30.0, 0.012)):
-            height += np.float32(share) * _lattice_noise(rng, east, north, wavelength_m)
+            height += np.float32(share) * _lattice_noise(rng, metres, -metres, wavelength_m)
         height *= np.float32(relief_m / 2.6)
         # A drone is launched from a place that is fairly flat.
         home = _HALF_POSTS
         height -= height[home, home]
         height *= 0.3 + 0.7 * smoothstep(100.0, 650.0, radius)
 
-        ranges = 1.0 - np.abs(_lattice_noise(rng, east, north, 5200.0))
-        ranges += 0.35 * _lattice_noise(rng, east, north, 1500.0)
+        ranges = 1.0 - np.abs(_lattice_noise(rng, metres, -metres, 5200.0))
+        ranges += 0.35 * _lattice_noise(rng, metres, -metres, 1500.0)
         height += 170.0 * np.clip(ranges, -0.3, 2.0) * smoothstep(1800.0, 7000.0, radius)
         return cls((height + np.float32(home_amsl_m)).astype(np.float32))
 
@@ -100,13 +99,12 @@ def _posts_along(metres: AnyArray) -> AnyArray:
 
 
 def _lattice_noise(rng: np.random.Generator, east_m: Floats, north_m: Floats, wavelength_m: float) -> Floats:
-    """Smooth noise with features of ``wavelength_m`` at any points, about unit deviation."""
+    """Smooth noise with features of ``wavelength_m``, about unit deviation; a grid of columns and rows."""
     lattice = rng.standard_normal((256, 256), dtype=np.float32)
     # Half a wavelength between lattice nodes: hills and valleys alternate within one.
     u = (east_m / (wavelength_m / 2.0) + np.float32(rng.uniform(0, 256))) % 256
     v = (north_m / (wavelength_m / 2.0) + np.float32(rng.uniform(0, 256))) % 256
     smooth = cv2.GaussianBlur(np.tile(lattice, (3, 3)), (0, 0), 0.8)[254:514, 254:514]
     smooth = smooth / smooth.std()
-    return np.asarray(
-        cv2.remap(smooth, (u + 2).astype(np.float32), (v + 2).astype(np.float32), cv2.INTER_CUBIC), np.float32
-    )
+    columns, rows = np.meshgrid((u + 2).astype(np.float32), (v + 2).astype(np.float32))
+    return np.asarray(cv2.remap(smooth, columns, rows, cv2.INTER_CUBIC), np.float32)
