@@ -35,7 +35,9 @@ $(VENV)/.installed-train: $(VENV)/.installed-dev
 demo: $(VENV)/.installed  ## fly a virtual drone over a burning world: camera to webhook
 	@$(BIN)/emberwatch demo
 
-# Three workers on whatever there is: flights are waited for more than computed.
+# Three workers on whatever there is: flights are waited for more than computed. Hundreds of processes start:
+# none of them is to compile the sources anew, whatever the environment says.
+test: export PYTHONDONTWRITEBYTECODE =
 test: lint types  ## everything that must pass before a change lands
 	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not sitl and not chaos and not slow and not gpu"
 

@@ -72,6 +72,23 @@ class Chain:
         programs.start("agent", ["agent", "-c", config])
 
 
+def look_at_less(site: DemoSite, frames_per_s: int) -> None:
+    """Where what is seen is not what is asked: few, small and whole frames cost little."""
+    small = site.folder / "small.toml"
+    small.write_text(
+        'name = "small"\nsource = "by construction"\nwidth_px = 640\nheight_px = 360\nhfov_deg = 78.0\n'
+    )
+    text = site.config_file.read_text()
+    for old, new in (
+        ('profile = "virtual_78"', 'profile = "small.toml"'),
+        ("frames_per_s = 5", f"frames_per_s = {frames_per_s}"),
+        ("threads = 1", "threads = 1\ntile_budget_ms = 0"),
+    ):
+        assert text.count(old) == 1, f"{old!r} is not once in the configuration"
+        text = text.replace(old, new)
+    site.config_file.write_text(text)
+
+
 def nearest_fire(world: World) -> tuple[float, float]:
     """East and north of home, metres."""
     return min(((fire.east_m, fire.north_m) for fire in world.fires), key=lambda at: float(np.hypot(*at)))

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from edge.demo.verdict import FireVerdict, TrueFire, judge
-from tests.chain import Chain, nearest_fire, seconds_between
+from tests.chain import Chain, look_at_less, nearest_fire, seconds_between
 from uplink.messages import Alert
 from uplink.outbox import Outbox
 
@@ -32,9 +32,8 @@ def chain(tmp_path: Path) -> Iterator[Chain]:
 
 @pytest.fixture
 def cut(chain: Chain) -> Chain:
-    """Where a link is to be cut: looking at fewer and whole frames is enough."""
-    chain.change_config("frames_per_s = 5", "frames_per_s = 3")
-    chain.change_config("threads = 1", "threads = 1\ntile_budget_ms = 0")
+    """Where a link is to be cut: looking at less is enough."""
+    look_at_less(chain.site, frames_per_s=3)
     return chain
 
 

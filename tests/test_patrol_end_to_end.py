@@ -14,6 +14,7 @@ import pytest
 from edge.demo.drone import DRONE_ID
 from edge.demo.programs import Programs
 from edge.demo.site import DemoSite, lay_out, new_webhook_secret
+from tests.chain import look_at_less
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -90,11 +91,8 @@ def site(tmp_path: Path) -> DemoSite:
     )
     text = site.config_file.read_text()
     begin, end = text.index("[agent.patrol]"), text.index("[agent.uplink]")
-    text = text[:begin] + text[end:]
-    text = text.replace("frames_per_s = 5", "frames_per_s = 1").replace(
-        "threads = 1", "threads = 1\ntile_budget_ms = 0"
-    )
-    site.config_file.write_text(text)
+    site.config_file.write_text(text[:begin] + text[end:])
+    look_at_less(site, frames_per_s=1)
     return site
 
 

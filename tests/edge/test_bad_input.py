@@ -20,7 +20,7 @@ data_dir = "data"
 id = "d1"
 [agent.mavlink]
 url = "{mavlink}"
-wait_s = 20.0
+wait_s = {wait_s}
 [agent.camera]
 source = "{source}"
 [agent.detector]
@@ -47,12 +47,15 @@ def agent_config(
     source: str = "pictures",
     detector: str = "",
     patrol: str = "",
+    wait_s: float = 20.0,
 ) -> Path:
     (folder / "drone.key").write_text("0123456789abcdef0123\n")
     (folder / "pictures").mkdir(exist_ok=True)
     cv2.imwrite(str(folder / "pictures" / "1.png"), np.zeros((90, 160, 3), np.uint8))
     path = folder / "agent.toml"
-    path.write_text(AGENT.format(mavlink=mavlink, source=source, detector=detector, patrol=patrol))
+    path.write_text(
+        AGENT.format(mavlink=mavlink, source=source, detector=detector, patrol=patrol, wait_s=wait_s)
+    )
     return path
 
 
@@ -133,7 +136,7 @@ def test_a_broken_plan(tmp_path: Path) -> None:
 
 
 def test_a_dead_mavlink_endpoint(tmp_path: Path) -> None:
-    done = emberwatch("agent", "-c", str(agent_config(tmp_path)), folder=tmp_path)
+    done = emberwatch("agent", "-c", str(agent_config(tmp_path, wait_s=1.0)), folder=tmp_path)
     said_in_one_line(done, "heartbeat")
 
 
