@@ -13,24 +13,19 @@ import random
 import selectors
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ParamSpec
 from uuid import uuid4
 
 import numpy as np
 
-from edge.airborne import Airborne
-from edge.alerts import Provenance
 from edge.config import AgentConfig, load_agent_config
 from edge.flying.deck import FlightDeck
 from edge.flying.flight import PatrolFlight
 from edge.flying.look_again import LookAgain
 from edge.hotspot import Hotspot, HotspotChange
-from edge.optics import Camera
 from edge.patrols.depot import PatrolDepot, kept_patrol
 from edge.patrols.patrol import FlyablePatrol
-from edge.watch import Watch
 from flight.arbiter import RcSwitches
 from flight.link import Codec, Message, mavlink
 from flight.plans.fence import Fence, Polygon, distance_m
@@ -46,7 +41,8 @@ from flight.plans.plan import Home, Plan
 from flight.transports.transport import Address, Receive, Transport
 from flight.vehicle import Vehicle
 from hardware.virtual.drone.autopilot import VirtualAutopilot, VirtualDroneConfig
-from uplink.messages import Order, OrderKind, OrderResult, OrderState, PatrolRef
+from tests.flight_side import FlightSide, watch_without_eyes
+from uplink.messages import OrderKind, OrderState, PatrolRef
 from uplink.outbox import Outbox
 
 P = ParamSpec("P")
@@ -232,8 +228,12 @@ class Site:
         return bool(self.autopilot.copter.armed)
 
 
-class Companion:
+class Companion(FlightSide):
     """The flight side of one agent process. Ended without a word, it is as dead as ``kill -9`` makes it."""
+
+    DRONE_ID = "d1"
+    LOOKS_S = 0.05
+    ASKS_S = 0.5
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -242,14 +242,7 @@ class Companion:
         self.vehicle = Vehicle("udpout:127.0.0.1:9", rc=RcSwitches(), now=now_s)
         self.wire = _Wire(site.take)
         self.vehicle.link._transport = self.wire
-        camera = Camera.load(self.config.main_camera.profile)
-        carrier = Airborne(
-            self.vehicle,
-            mount_pitch_deg=self.config.main_camera.mount_pitch_deg,
-            offset_rpy_deg=camera.offset_rpy_deg,
-        )
-        self.watch = Watch(self.config, carrier, self.outbox, camera, None)
-        self.watch._main.provenance = Provenance("a test's", "0" * 64)
+        self.watch = watch_without_eyes(self.config, self.vehicle, self.outbox)
         patrol = kept_patrol(self.config.data_dir) or site.patrol
         flight = PatrolFlight(self.vehicle, patrol, self.config.data_dir / "patrol.json", now=now_s)
         self.deck = FlightDeck(
@@ -271,11 +264,6 @@ class Companion:
         return self.site.station[ref.sha256]
 
     @property
-    def flight(self) -> PatrolFlight:
-        assert self.deck.flight is not None
-        return self.deck.flight
-
-    @property
     def look_again(self) -> LookAgain:
         assert self.deck.look_again is not None
         return self.deck.look_again
@@ -283,12 +271,6 @@ class Companion:
     def begin(self) -> None:
         self.site.wires.append(self.wire)
         self._running = asyncio.create_task(self._run())
-
-    async def _run(self) -> None:
-        async with self.vehicle, asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._live())
-            await self.vehicle.wait_for_autopilot(60.0)
-            tasks.create_task(self.deck.run())
 
     async def _live(self) -> None:
         while True:
@@ -312,27 +294,10 @@ class Companion:
     def lives(self) -> bool:
         return self._running is not None and not self._running.done()
 
-    async def order(self, kind: OrderKind, **more: Any) -> OrderResult:
-        """As from the station; what became of it."""
-        order = Order(id=uuid4(), drone_id="d1", kind=kind, by="Ann", at=datetime.now(UTC), **more)
-        self.deck.desk.take(order)
-        return await self.result_of(order)
-
-    async def result_of(self, order: Order) -> OrderResult:
-        while True:
-            for result in self.deck.desk.results:
-                if result.order_id == order.id and result.state is not OrderState.ACCEPTED:
-                    return result
-            await asyncio.sleep(0.05)
-
     async def do(self, kind: OrderKind, **more: Any) -> None:
         """An order that must be carried out."""
         result = await self.order(kind, **more)
         assert result.state is OrderState.DONE, result.reason
-
-    async def granted(self) -> None:
-        while (await self.order(OrderKind.GRANT)).state is not OrderState.DONE:
-            await asyncio.sleep(0.5)
 
     async def ready(self) -> None:
         """The plan is aboard, the copter would arm, and every line of the preflight is known."""

@@ -15,27 +15,22 @@ import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
 
-from edge.airborne import Airborne
-from edge.alerts import Provenance
 from edge.config import AgentConfig
 from edge.flying.deck import FlightDeck
 from edge.flying.flight import PatrolFlight
 from edge.health import Seeing
 from edge.hotspot import Hotspot, HotspotChange, HotspotState, Seen
-from edge.optics import Camera
 from edge.patrols.load import load_patrol
 from edge.pose import Pose
 from edge.preflight import failed
 from edge.sighting import Sighting
 from edge.vision.report import FrameReport
-from edge.watch import Watch
 from flight.arbiter import RcSwitches
 from flight.commands import Patience
 from flight.plans.fence import Circle, Fence
@@ -47,7 +42,8 @@ from flight.transfer import TransferPatience
 from flight.vehicle import Vehicle
 from hardware.virtual.frame import LocalFrame
 from tests.flight.scenarios.copters import HOME_AMSL_M, HOME_LAT_DEG, HOME_LON_DEG
-from uplink.messages import Order, OrderKind, OrderResult, OrderState
+from tests.flight_side import FlightSide, watch_without_eyes
+from uplink.messages import OrderKind, OrderState
 from uplink.outbox import Outbox
 
 HEIGHT_M, LEG_M, LANE_M, SPEED_M_S, CAMERA_PITCH_DEG = 40.0, 120.0, 25.0, 10.0, -50.0
@@ -115,8 +111,12 @@ class State:
     results: dict[str, str]
 
 
-class Companion:
+class Companion(FlightSide):
     """One agent without eyes. Open it with ``running``."""
+
+    DRONE_ID = "scenario"
+    LOOKS_S = 0.02
+    ASKS_S = 0.2
 
     def __init__(
         self, config: AgentConfig, outbox: Outbox, *, speed: float, signing: Signing | None = None
@@ -133,24 +133,12 @@ class Companion:
         )
         patrol = load_patrol(config.patrol.file, None) if config.patrol.file else None
         flight = PatrolFlight(self.vehicle, patrol, config.data_dir / "patrol.json") if patrol else None
-        camera = Camera.load(config.main_camera.profile)
-        carrier = Airborne(
-            self.vehicle,
-            mount_pitch_deg=config.main_camera.mount_pitch_deg,
-            offset_rpy_deg=camera.offset_rpy_deg,
-        )
-        self.watch = Watch(config, carrier, outbox, camera, None)
-        self.watch._main.provenance = Provenance("a scenario's", "0" * 64)
+        self.watch = watch_without_eyes(config, self.vehicle, outbox)
         self.deck = FlightDeck(config, self.vehicle, flight, self.watch, outbox, None)
         self.looks = True
         """Whether frames come."""
         self._numbers = 0
         self._task: asyncio.Task[None]
-
-    @property
-    def flight(self) -> PatrolFlight:
-        assert self.deck.flight is not None
-        return self.deck.flight
 
     @property
     def state(self) -> State:
@@ -186,12 +174,6 @@ class Companion:
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
 
-    async def _run(self) -> None:
-        async with self.vehicle, asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._live())
-            await self.vehicle.wait_for_autopilot(60.0)
-            tasks.create_task(self.deck.run())
-
     async def _live(self) -> None:
         while True:
             self.vehicle.feed()
@@ -212,18 +194,6 @@ class Companion:
                 )
             await asyncio.sleep(FRAME_S)
 
-    async def order(self, kind: OrderKind, **more: Any) -> OrderResult:
-        """As from the station: taken once, and its result."""
-        order = Order(
-            id=uuid4(), drone_id="scenario", kind=kind, by="the scenario", at=datetime.now(UTC), **more
-        )
-        self.deck.desk.take(order)
-        while True:
-            for result in self.deck.desk.results:
-                if result.order_id == order.id and result.state is not OrderState.ACCEPTED:
-                    return result
-            await asyncio.sleep(0.02)
-
     async def is_aboard(self) -> None:
         """Wait until the plan is on the autopilot, read back and compared."""
         async with asyncio.timeout(90.0):
@@ -237,11 +207,6 @@ class Companion:
                 await asyncio.sleep(0.1)
         result = await self.order(OrderKind.START)
         assert result.state is OrderState.DONE, result.reason
-
-    async def granted(self) -> None:
-        """A person gives the grant as soon as nothing stands against it."""
-        while (await self.order(OrderKind.GRANT)).state is not OrderState.DONE:
-            await asyncio.sleep(0.2)
 
     def see(self, lat_deg: float, lon_deg: float) -> HotspotChange:
         """A fire is confirmed there."""
