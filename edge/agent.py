@@ -17,22 +17,22 @@ from uuid import UUID
 from uuid6 import uuid7
 
 from edge.airborne import Airborne
-from edge.alerts import REMEMBERED_ALERTS
 from edge.camera_eye import Second
-from edge.condition import Condition
-from edge.config import AgentConfig
-from edge.drone_state import drone_state
+from edge.config.file import AgentConfig
 from edge.fixed_agent import FixedAgent
 from edge.flying.deck import FlightDeck
 from edge.flying.flight import PatrolFlight
-from edge.ground_told import GroundTeller
-from edge.health import Seeing
+from edge.health.condition import Condition
+from edge.health.seeing import Seeing
 from edge.patrols.depot import PatrolDepot, kept_patrol
 from edge.patrols.load import load_patrol
 from edge.patrols.patrol import FlyablePatrol
-from edge.pilot_told import PilotTold
 from edge.recording.recorder import Recorder
 from edge.supervisor import Turn, supervise
+from edge.telling.alerts import REMEMBERED_ALERTS
+from edge.telling.drone_state import drone_state
+from edge.telling.ground_told import GroundTeller
+from edge.telling.pilot_told import PilotTold
 from edge.vision.process import VisionProcess
 from edge.watch import Watch
 from flight.arbiter import RcSwitches

@@ -6,10 +6,10 @@ import contextlib
 import time
 from datetime import UTC, datetime, timedelta
 
-from edge.camera_section import CameraSection, ThermalSection
 from edge.carrier import TimeSource
-from edge.optics import Camera
-from edge.pose import Pose, PoseBuffer, PoseUnavailable
+from edge.config.camera_section import CameraSection, ThermalSection
+from edge.geometry.optics import Camera
+from edge.geometry.pose import Pose, PoseBuffer, PoseUnavailable
 from edge.stillness import Stillness
 from flight.listeners import Listeners
 from flight.vehicle import NoAutopilot, Vehicle

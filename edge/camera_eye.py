@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from edge.alerts import Provenance
-from edge.camera_section import CameraSection
 from edge.carrier import Carrier
-from edge.config import AgentConfig
-from edge.health import Health, Seeing
-from edge.optics import Camera
-from edge.pose import Pose
+from edge.config.camera_section import CameraSection
+from edge.config.file import AgentConfig
+from edge.geometry.optics import Camera
+from edge.geometry.pose import Pose
+from edge.health.seeing import Health, Seeing
+from edge.telling.alerts import Provenance
 from edge.vision.report import Eye, FrameReport, Ready
 from uplink.messages import SeeingState
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal, Protocol
 
-from edge.pose import Pose
+from edge.geometry.pose import Pose
 from flight.listeners import Listeners
 
 TimeSource = Literal["gnss", "companion"]

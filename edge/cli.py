@@ -10,12 +10,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from edge.camera_verbs import camera_app
+from edge.commands.camera_verbs import camera_app
+from edge.commands.outbox_verbs import outbox_app
+from edge.commands.signing_verbs import signing_app
+from edge.commands.station_verbs import station_app
+from edge.commands.verb import INTERRUPTED_EXIT_CODE, AgentFile, finish, leave, run
 from edge.logs import log_to_stderr
-from edge.outbox_verbs import outbox_app
-from edge.signing_verbs import signing_app
-from edge.station_verbs import station_app
-from edge.verb import INTERRUPTED_EXIT_CODE, AgentFile, finish, leave, run
 from flight.errors import EmberwatchError
 
 app = typer.Typer(
@@ -100,10 +100,10 @@ def demo(
 @app.command()
 def agent(config: AgentFile) -> None:
     """Run on the drone, or beside a fixed camera: watch, place what burns, tell the station."""
-    from edge.memory import keep_small
+    from edge.health.memory import keep_small
 
     keep_small()  # before anything loads numpy
-    from edge.config import load_agent_config
+    from edge.config.file import load_agent_config
     from edge.start import start_agent
 
     log_to_stderr()
@@ -233,7 +233,7 @@ def config_check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="a TOML file of an agent, a station, or both")],
 ) -> None:
     """Say what is wrong with a configuration file and with the files that it names, line by line."""
-    from edge.config_check import check_config
+    from edge.config.check import check_config
 
     config = check_config(file)
     halves = [
@@ -253,8 +253,8 @@ def preflight(
     ] = 20.0,
 ) -> None:
     """Check vehicle, camera, detector and patrol before a flight; sends no order. Fails where a line does."""
-    from edge.config import load_agent_config
-    from edge.preflight_command import preflight as check_all
+    from edge.commands.preflight_command import preflight as check_all
+    from edge.config.file import load_agent_config
 
     log_to_stderr(logging.WARNING)
     finish(check_all(load_agent_config(config), wait_s=wait))
@@ -337,7 +337,7 @@ def locate_explain(
     ] = None,
 ) -> None:
     """Reckon an alert's position anew from its record: ray, ground, each cause's share of the error."""
-    from edge.explain_command import Sources, explain_command
+    from edge.commands.explain_command import Sources, explain_command
 
     leave(explain_command(alert, Sources(data, config, dem), save=save))
 

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from shapely.geometry import Polygon
 
-from edge.depth import DepthPicture
-from edge.hotspot import Look
+from edge.geometry.depth import DepthPicture
+from edge.hotspots.hotspot import Look
 from flight.elevation_grid import applied
 from flight.local_frame import LocalFrame
 from flight.terrain import FlatTerrain, Terrain

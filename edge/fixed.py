@@ -16,9 +16,9 @@ from scipy.spatial.transform import Rotation
 
 from edge.camera_eye import Second
 from edge.carrier import TimeSource
-from edge.config import AgentConfig
-from edge.fixed_section import FixedSection
-from edge.pose import Pose, PoseSigmas, camera_rotation
+from edge.config.file import AgentConfig
+from edge.config.fixed_section import FixedSection
+from edge.geometry.pose import Pose, PoseSigmas, camera_rotation
 from edge.stillness import UNCHANGED
 from flight.errors import EmberwatchError
 from flight.listeners import Listeners

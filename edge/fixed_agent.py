@@ -12,16 +12,16 @@ from uuid import UUID
 
 from uuid6 import uuid7
 
-from edge.condition import Condition
-from edge.config import AgentConfig
-from edge.drone_state import camera_view, watch_facts
+from edge.config.file import AgentConfig
+from edge.config.fixed_section import FixedSection
 from edge.fixed import FixedMount, second_fixed
-from edge.fixed_section import FixedSection
 from edge.flying.orders import OrderDesk
-from edge.footprint import footprint
-from edge.ground_told import ignore_zones
-from edge.locate import MAX_RANGE_M
+from edge.geometry.footprint import footprint
+from edge.geometry.locate import MAX_RANGE_M
+from edge.health.condition import Condition
 from edge.supervisor import Turn, supervise
+from edge.telling.drone_state import camera_view, watch_facts
+from edge.telling.ground_told import ignore_zones
 from edge.vision.process import VisionProcess
 from edge.watch import Watch
 from flight.errors import EmberwatchError

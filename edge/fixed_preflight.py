@@ -8,10 +8,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from edge.config import AgentConfig
+from edge.config.file import AgentConfig
+from edge.config.fixed_section import FixedSection
 from edge.fixed import FixedMount, second_fixed
-from edge.fixed_section import FixedSection
-from edge.health import Seeing
+from edge.health.seeing import Seeing
 from edge.preflight import free_bytes, line, sight_lines, storage_line
 from edge.vision.supervisor import VisionError
 from edge.watch import Watch

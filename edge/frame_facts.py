@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from edge.carrier import Carrier, TimeSource
-from edge.pose import Pose, PoseUnavailable
+from edge.geometry.pose import Pose, PoseUnavailable
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge.health import Seeing
+from edge.health.seeing import Seeing
 from flight.autopilots.autopilot import Finding
 from flight.errors import EmberwatchError
 from flight.plans.fence import Fence

@@ -6,7 +6,7 @@ child is told what to look at before this process loads the rest, so that it nev
 
 from __future__ import annotations
 
-from edge.config import AgentConfig
+from edge.config.file import AgentConfig
 from edge.vision.process import VisionProcess
 from edge.vision.settings import vision_settings
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.pose import Pose, distance_m, turned_deg
+from edge.geometry.pose import Pose, distance_m, turned_deg
 
 # A real sensor's noise changes most pixels; a coder may leave out the noise of a scene that does not move.
 UNCHANGED = 0.9

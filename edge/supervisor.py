@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edge.config import AgentConfig
-from edge.service import Service
+from edge.config.file import AgentConfig
+from edge.health.service import Service
 from uplink.messages import DroneState
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.ground_in_view import (
+from edge.geometry.ground_in_view import (
     CELL_M,
     GRID_CELLS,
     LEAST_PX,
@@ -26,9 +26,9 @@ from edge.ground_in_view import (
     GroundInView,
     ground_in_view,
 )
-from edge.hotspot import Hotspot, HotspotState
-from edge.optics import Camera
-from edge.pose import Pose, distance_m
+from edge.geometry.optics import Camera
+from edge.geometry.pose import Pose, distance_m
+from edge.hotspots.hotspot import Hotspot, HotspotState
 from edge.vision.tile import OVERLAP, Tile, starts
 from flight.local_frame import LocalFrame
 from flight.terrain import Terrain

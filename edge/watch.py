@@ -18,22 +18,23 @@ from uuid import UUID
 
 from uuid6 import uuid7
 
-from edge.alerts import REMEMBERED_ALERTS, AlertWriter, Draft, Provenance
 from edge.camera_eye import CameraEye, Second, blind_beside, seeing_with
 from edge.carrier import Carrier
-from edge.config import AgentConfig
-from edge.degraded import Reason
-from edge.evidence import FrameShelf, LeadUp, Picture
+from edge.config.file import AgentConfig
 from edge.frame_facts import FrameFacts, facts_of
-from edge.growth import Growth
-from edge.health import Seeing
-from edge.hotspot import Hotspot, HotspotChange, HotspotState, Look
-from edge.hotspot_store import HotspotStore
-from edge.hotspots import HotspotTracker
-from edge.live_view import LiveView
-from edge.locate import locate_found
-from edge.optics import Camera
-from edge.pose import Pose, PoseUnavailable
+from edge.geometry.locate import locate_found
+from edge.geometry.optics import Camera
+from edge.geometry.pose import Pose, PoseUnavailable
+from edge.health.degraded import Reason
+from edge.health.seeing import Seeing
+from edge.hotspots.growth import Growth
+from edge.hotspots.hotspot import Hotspot, HotspotChange, HotspotState, Look
+from edge.hotspots.hotspot_store import HotspotStore
+from edge.hotspots.tracker import HotspotTracker
+from edge.hotspots.zones import Zones
+from edge.telling.alerts import REMEMBERED_ALERTS, AlertWriter, Draft, Provenance
+from edge.telling.evidence import FrameShelf, LeadUp, Picture
+from edge.telling.live_view import LiveView
 from edge.tiling import TilePlanner
 from edge.vision.flaw import Flaw
 from edge.vision.process import VisionProcess
@@ -41,7 +42,6 @@ from edge.vision.report import Eye, FrameReport, Ready
 from edge.vision.settings import vision_settings
 from edge.vision.supervisor import VisionSupervisor
 from edge.vision.view import Shown
-from edge.zones import Zones
 from flight.errors import EmberwatchError
 from flight.listeners import Listeners
 from flight.terrain import Terrain

@@ -13,11 +13,11 @@ from typing import Any, ClassVar
 from uuid import uuid4
 
 from edge.airborne import Airborne
-from edge.alerts import Provenance
-from edge.config import AgentConfig
+from edge.config.file import AgentConfig
 from edge.flying.deck import FlightDeck
 from edge.flying.flight import PatrolFlight
-from edge.optics import Camera
+from edge.geometry.optics import Camera
+from edge.telling.alerts import Provenance
 from edge.watch import Watch
 from flight.vehicle import Vehicle
 from uplink.messages import Order, OrderKind, OrderResult, OrderState

@@ -27,7 +27,7 @@ from pydantic.fields import FieldInfo
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from edge.cli import app as command_line
-from edge.config import AgentConfig
+from edge.config.file import AgentConfig
 from flight.plans.patrol_file import PatrolFile
 from uplink.ground import DroneGround, SearchedGround
 from uplink.live_view.words import ViewAsked, ViewFrame, ViewSaid

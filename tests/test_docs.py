@@ -17,9 +17,9 @@ import pytest
 import uplink.messages.alert
 import uplink.messages.drone
 import uplink.messages.order
-from edge.config import load_config
-from edge.landmark_file import LandmarkFile
-from edge.lens_profile import ModeTable, Profile
+from edge.config.file import load_config
+from edge.geometry.landmark_file import LandmarkFile
+from edge.geometry.lens_profile import ModeTable, Profile
 from edge.patrols.load import load_patrol
 from flight.autopilots.ardupilot import ArduCopter
 from flight.autopilots.px4 import Px4Copter

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.agent import run_agent
-from edge.config import load_agent_config
+from edge.config.file import load_agent_config
 from edge.demo.site import free_port
 from flight.codec import Codec, mavlink
 from hardware.virtual.demo_world import demo_world

@@ -16,9 +16,9 @@ from rich.text import Text
 from edge.camera_commands.chessboard import Board, CalibrationError
 from edge.camera_commands.fit import Fit, View, fit_lens
 from edge.files import shown, write_whole
+from edge.geometry.lens_profile import Profile
+from edge.geometry.optics import Camera, CameraProfileError
 from edge.images import IMAGE_SUFFIXES, ImageError, read_photo
-from edge.lens_profile import Profile
-from edge.optics import Camera, CameraProfileError
 
 # However well the photos agree: heat and focus move a lens by as much.
 LEAST_FOCAL_SIGMA = 0.001

@@ -33,10 +33,10 @@ from edge.camera_commands.delay import (
 )
 from edge.camera_commands.recorder import Recorder
 from edge.camera_commands.turning import Turn, TurnWatcher
-from edge.camera_section import CameraSection, ThermalSection
-from edge.config import AgentConfig
-from edge.optics import Camera
-from edge.pose import PoseBuffer
+from edge.config.camera_section import CameraSection, ThermalSection
+from edge.config.file import AgentConfig
+from edge.geometry.optics import Camera
+from edge.geometry.pose import PoseBuffer
 from edge.thermal.palette import even_greys
 from edge.thermal.source import open_thermal
 from edge.vision.slot import LatestSlot

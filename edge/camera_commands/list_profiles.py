@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from edge.optics import Camera, known_profiles
+from edge.geometry.optics import Camera, known_profiles
 
 
 def list_command(console: Console | None = None) -> int:

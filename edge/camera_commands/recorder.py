@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from edge.camera_commands.delay import Attitudes
 from edge.camera_commands.turning import Turn
-from edge.pose import PoseBuffer, PoseUnavailable
+from edge.geometry.pose import PoseBuffer, PoseUnavailable
 from flight.telemetry import AttitudeSample, GimbalSample, Telemetry
 
 # Attitude and gimbal of one instant come one after the other: both must be there.

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.optics import Camera, CameraProfileError
+from edge.geometry.optics import Camera, CameraProfileError
 
 FloatArray = NDArray[np.float64]
 

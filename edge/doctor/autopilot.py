@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from edge.agent import vehicle_of
-from edge.config import AgentConfig
+from edge.config.file import AgentConfig
 from edge.doctor.check import Check
 from flight.autopilots.autopilot import Finding
 from flight.errors import EmberwatchError

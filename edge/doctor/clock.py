@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from edge.doctor.check import Check
 from edge.doctor.host import Host
-from edge.machine import clock_synchronised
+from edge.health.machine import clock_synchronised
 from flight.telemetry import PLAUSIBLE_UTC
 
 KEEPERS = {"chronyd": "chrony", "systemd-timesyn": "systemd-timesyncd", "ntpd": "ntpd", "ntpd-rs": "ntpd-rs"}

@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from edge.config import AgentConfig, Config, ConfigError, load_config
-from edge.config_check import check_config
+from edge.config.check import check_config
+from edge.config.file import AgentConfig, Config, ConfigError, load_config
 from edge.doctor.check import Area, Check, report
 from edge.doctor.clock import judge_clock, look_at_clock
 from edge.doctor.computer import judge_computer, look_at_computer

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from edge.doctor.check import Check
 from edge.doctor.host import Host, whole_number
-from edge.machine import temperature_c
-from edge.throttling import Throttling, ThrottlingReader
+from edge.health.machine import temperature_c
+from edge.health.throttling import Throttling, ThrottlingReader
 
 LEAST_PYTHON = (3, 11)
 LEAST_MEMORY_BYTES = 500_000_000  # the agent takes up to 350 MB

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.config import DetectorSection
+from edge.config.file import DetectorSection
 from edge.doctor.check import Check
 from models import golden
 from models.backends.choice import present_for

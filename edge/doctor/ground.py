@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from pyproj import Geod
 
-from edge.config import AgentConfig
+from edge.config.file import AgentConfig
 from edge.doctor.check import Check
 from edge.patrols.load import load_patrol
 from flight.errors import EmberwatchError

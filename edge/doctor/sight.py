@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from edge.camera import CameraEnded, CameraSource, Clock, open_camera, shown_source
-from edge.camera_section import CameraSection, ThermalSection
+from edge.config.camera_section import CameraSection, ThermalSection
 from edge.doctor.check import Check
 from edge.doctor.host import Host
-from edge.health import BLANK_CONTRAST
-from edge.optics import Camera, CameraProfileError
+from edge.geometry.optics import Camera, CameraProfileError
+from edge.health.seeing import BLANK_CONTRAST
 from edge.vision.flaw import Flaw
 from edge.vision.quality import QualityJudge
 from flight.errors import EmberwatchError

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
-from edge.config import UplinkSection
+from edge.config.file import UplinkSection
 from edge.doctor.check import Check
 from flight.errors import EmberwatchError
 from uplink.errors import UplinkError

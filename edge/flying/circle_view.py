@@ -7,8 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.depth import DepthPicture
-from edge.hotspot import HotspotConfig, Look
+from edge.geometry.depth import DepthPicture
+from edge.hotspots.hotspot import HotspotConfig, Look
 from flight.local_frame import LocalFrame
 from flight.plans.fence import Circle
 from flight.terrain import FlatTerrain

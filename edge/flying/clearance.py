@@ -16,7 +16,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry import Polygon as Shape
 
-from edge.sighting import ellipse
+from edge.geometry.sighting import ellipse
 from flight.envelope import Envelope
 from flight.local_frame import LocalFrame
 from flight.plans.fence import Circle, Zone

@@ -18,7 +18,7 @@ from functools import partial
 
 from pydantic import ValidationError
 
-from edge.config import AgentConfig
+from edge.config.file import AgentConfig
 from edge.flying.endurance import BatteryUse
 from edge.flying.fires import Fires
 from edge.flying.flight import PatrolFlight
@@ -28,7 +28,7 @@ from edge.flying.order_handlers import OrderHandlers
 from edge.flying.orders import OrderDesk
 from edge.flying.searched import Searched
 from edge.flying.sender import Sender
-from edge.hotspot import HotspotChange, Look
+from edge.hotspots.hotspot import HotspotChange, Look
 from edge.patrols.depot import PatrolDepot
 from edge.patrols.limits import limits_of
 from edge.preflight import PlanFacts, Preflight

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from uuid import UUID
 
 from edge.flying.clearance import Fire
-from edge.hotspot import HotspotChange
+from edge.hotspots.hotspot import HotspotChange
 
 MOST_FIRES = 256
 

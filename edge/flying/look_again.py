@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, assert_never
 from uuid import UUID
 
-from edge.config import AgentConfig
+from edge.config.file import AgentConfig
 from edge.flying.actions import FlyTo, LookAction, LookAhead, LookAt, Resume, Strand
 from edge.flying.around import POSITION_FRESH_S, Around
 from edge.flying.clearance import Place
@@ -22,7 +22,7 @@ from edge.flying.response import Response
 from edge.flying.rules import Mode, Rules, least
 from edge.flying.situation import Situation
 from edge.flying.visits import Visits
-from edge.hotspot import HotspotChange, Look
+from edge.hotspots.hotspot import HotspotChange, Look
 from flight.arbiter import Control, NotInControl
 from flight.commands import CommandError
 from flight.errors import EmberwatchError

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.pose import PoseSigmas
-from edge.rays import SHARED_VARIANCE
-from edge.sighting import Cause
-from edge.spot import ALIKE
+from edge.geometry.pose import PoseSigmas
+from edge.geometry.rays import SHARED_VARIANCE
+from edge.geometry.sighting import Cause
+from edge.hotspots.spot import ALIKE
 
 FloatArray = NDArray[np.float64]
 
@@ -36,7 +36,9 @@ COMMON_VARIANCE = {
 }
 _COMMON = np.sqrt(list(COMMON_VARIANCE.values()))
 _OWN = np.sqrt(1 - _COMMON**2)
-FOOT_SIGMA_RAD = math.radians(0.3)  # four pixels of a 78° picture that is 1280 wide: ``edge.foot``'s least
+FOOT_SIGMA_RAD = math.radians(
+    0.3
+)  # four pixels of a 78° picture that is 1280 wide: ``edge.geometry.foot``'s least
 LOOKS = 8.0  # independent ones from one view: attitude and flames change over about a second
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.optics import Camera
+from edge.geometry.optics import Camera
 from flight.local_frame import LocalFrame
 from flight.plans.fence import Circle, distance_m
 

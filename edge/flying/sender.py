@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import assert_never
 
-from edge.config import AgentConfig
+from edge.config.file import AgentConfig
 from edge.flying.actions import (
     Action,
     Circle,

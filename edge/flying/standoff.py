@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from edge.flying.clearance import Clearance, Place, direction
 from edge.flying.next_view import Outlook, ViewGeometry, effects_m
-from edge.pose import PoseSigmas
+from edge.geometry.pose import PoseSigmas
 from flight.errors import EmberwatchError
 from flight.terrain import FlatTerrain
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from edge.flying.circle_view import CircleView
 from edge.flying.clearance import Fire
 from edge.flying.orders import Ending
-from edge.hotspot import Look
+from edge.hotspots.hotspot import Look
 from flight.plans.fence import Circle, distance_m
 from uplink.messages import Order, OrderState
 

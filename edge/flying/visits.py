@@ -12,7 +12,7 @@ from uuid import UUID
 
 import numpy as np
 
-from edge.config import AgentConfig
+from edge.config.file import AgentConfig
 from edge.flying.around import Around
 from edge.flying.clearance import Fire, Place
 from edge.flying.endurance import RECKONED_M_S, battery_objection
@@ -32,8 +32,8 @@ from edge.flying.situation import Phase, Situation
 from edge.flying.standoff import NoViewError
 from edge.flying.subject import PlaceSubject
 from edge.flying.visit import Visit
-from edge.hotspot import Look
-from edge.sighting import ellipse
+from edge.geometry.sighting import ellipse
+from edge.hotspots.hotspot import Look
 from flight.plans.fence import Circle, distance_m
 from flight.terrain import Terrain
 from uplink.messages import Order, PatrolPhase

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from edge.config import AgentConfig, load_agent_config
+from edge.config.file import AgentConfig, load_agent_config
 from edge.files import shown, write_whole
 from edge.patrols.foreseen import Foreseen
 from edge.patrols.planned import Planned

@@ -20,10 +20,10 @@ from scipy.spatial import KDTree
 from scipy.spatial.transform import Rotation
 from shapely.geometry.base import BaseGeometry
 
-from edge.optics import Camera
+from edge.geometry.optics import Camera
+from edge.geometry.pose import camera_rotation
 from edge.patrols.planner import Swath
 from edge.patrols.site import Site
-from edge.pose import camera_rotation
 from flight.plans.path import Leg, legs
 from flight.plans.plan import Plan
 from flight.terrain import Terrain

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from edge.config import LimitsSection
+from edge.config.file import LimitsSection
 from flight.envelope import FENCE_MARGIN_M
 from flight.plans.checks import Limits
 from flight.plans.patrol_file import PatrolFile

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from edge.config_errors import explain, explain_syntax
+from edge.config.errors import explain, explain_syntax
 from edge.patrols.limits import limits_of
 from edge.patrols.patrol import FlyablePatrol, OnDetection, Schedule
 from edge.patrols.planner import plan_flights

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.config import LimitsSection
-from edge.optics import Camera
+from edge.config.file import LimitsSection
+from edge.geometry.optics import Camera
 from edge.patrols.foreseen import Foreseen, foresee
 from edge.patrols.limits import limits_of
 from edge.patrols.load import flights_of, read_any_plan, read_patrol_file

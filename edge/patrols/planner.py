@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from edge.optics import Camera
+from edge.geometry.optics import Camera
 from edge.patrols.site import Site
 from flight.plans.checks import told_apart
 from flight.plans.fence import Circle, Fence, Polygon, RallyPoint

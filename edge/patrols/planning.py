@@ -24,8 +24,8 @@ import numpy as np
 import shapely
 from pydantic import ValidationError
 
-from edge.config_errors import explain, explain_syntax
-from edge.optics import Camera, known_profiles
+from edge.config.errors import explain, explain_syntax
+from edge.geometry.optics import Camera, known_profiles
 from edge.patrols.foreseen import Foreseen
 from edge.patrols.package import pack
 from edge.patrols.planned import Planned

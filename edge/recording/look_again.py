@@ -15,7 +15,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from edge.camera_section import ThermalSection
+from edge.config.camera_section import ThermalSection
 from edge.recording.replay import report_of
 from edge.recording.tape import Record, Recording, RecordingError
 from edge.vision.report import Eye, FrameReport

@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from edge.config import AgentConfig
+from edge.config.file import AgentConfig
 from edge.frame_facts import FrameFacts
-from edge.hotspot_store import boot_id
+from edge.geometry.sighting_record import to_record
+from edge.hotspots.hotspot_store import boot_id
 from edge.recording.tape import Packets, Picture, Record, Tape
-from edge.sighting_record import to_record
 from edge.vision.report import PICTURES, FrameReport, Ready
 from edge.vision.view import Shown
 from edge.watch import Watch

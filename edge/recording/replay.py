@@ -18,12 +18,12 @@ from uuid import UUID
 from uuid6 import uuid7
 
 from edge.camera_eye import Second
-from edge.config import AgentConfig
+from edge.config.file import AgentConfig
 from edge.frame_facts import FrameFacts
-from edge.hotspot_store import boot_id
-from edge.pose import Pose, PoseUnavailable
+from edge.geometry.pose import Pose, PoseUnavailable
+from edge.geometry.sighting_record import from_record
+from edge.hotspots.hotspot_store import boot_id
 from edge.recording.tape import Record, Recording, RecordingError
-from edge.sighting_record import from_record
 from edge.vision.flaw import Flaw
 from edge.vision.merge import Found
 from edge.vision.report import FrameReport, Ready

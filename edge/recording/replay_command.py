@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Column, Table
 
-from edge.config import load_agent_config
+from edge.config.file import load_agent_config
 from edge.files import shown
 from edge.recording.look_again import look_again
 from edge.recording.parts import recordings

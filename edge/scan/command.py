@@ -12,9 +12,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from edge.camera_section import ThermalSection
+from edge.config.camera_section import ThermalSection
 from edge.files import shown, write_whole
-from edge.optics import Camera
+from edge.geometry.optics import Camera
 from edge.scan.annotate import annotated, encoded
 from edge.scan.counts import count, count_places
 from edge.scan.finder import Finder

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image
 
-from edge.optics import ASPECT_TOLERANCE, Camera, CameraProfileError, profile_for
+from edge.geometry.optics import ASPECT_TOLERANCE, Camera, CameraProfileError, profile_for
 from edge.scan.makers import make_of, model_of, number
 
 # 1σ of the focal length, as a part of it (judgement).

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from edge.files import shown
-from edge.locate import MAX_RANGE_M
+from edge.geometry.locate import MAX_RANGE_M
 from edge.scan.placing import Placed
 from edge.scan.position import CameraPosition
 from edge.scan.results import FileResult, LookResult, Seen, as_text, heat_entry, place_entry

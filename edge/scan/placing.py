@@ -10,12 +10,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.locate import locate_detections
-from edge.optics import Camera, CameraProfileError
-from edge.pose import Pose, PoseSigmas, camera_rotation
+from edge.geometry.locate import locate_detections
+from edge.geometry.optics import Camera, CameraProfileError
+from edge.geometry.pose import Pose, PoseSigmas, camera_rotation
+from edge.geometry.sighting import Sighting, ellipse
 from edge.scan.heights import Stand, stand
 from edge.scan.record import Record
-from edge.sighting import Sighting, ellipse
 from flight.terrain import Terrain
 from models.detection import Detection
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from scipy.spatial.transform import Rotation
 
-from edge.optics import Camera
+from edge.geometry.optics import Camera
 from edge.scan.position import CameraPosition
 
 

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from edge.files import shown
-from edge.fusion import fuse
+from edge.geometry.sighting import Sighting, ellipse
+from edge.hotspots.fusion import fuse
 from edge.scan.placing import CONFIDENCE, Placed
 from edge.scan.results import FileResult, LookResult, place_entry
-from edge.sighting import Sighting, ellipse
 from flight.local_frame import LocalFrame
 from flight.terrain import Terrain
 

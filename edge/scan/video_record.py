@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from edge.pose import ENU_FROM_NED, GIMBAL_FROM_CAMERA, PoseBuffer, PoseLimits, PoseUnavailable
+from edge.geometry.pose import ENU_FROM_NED, GIMBAL_FROM_CAMERA, PoseBuffer, PoseLimits, PoseUnavailable
 from edge.scan.lens import digitally_zoomed, from_35mm
 from edge.scan.makers import BAROMETER_M, GIMBAL_DEG, GNSS_M, HEADING_DEG, TAKEOFF_M
 from edge.scan.position import CameraPosition

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.sighting import Box
+from edge.geometry.sighting import Box
 from edge.thermal.heat import Heat
 
 Image = NDArray[np.uint8]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from edge.vision.report import HeatSettings, VisionSettings
 
 if TYPE_CHECKING:
-    from edge.camera_section import CameraSection, ThermalSection
-    from edge.config import AgentConfig
-    from edge.optics import Camera
+    from edge.config.camera_section import CameraSection, ThermalSection
+    from edge.config.file import AgentConfig
+    from edge.geometry.optics import Camera
 
 
 def vision_settings(

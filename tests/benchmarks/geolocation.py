@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.fusion import fuse
-from edge.locate import locate
+from edge.geometry.locate import locate
+from edge.hotspots.fusion import fuse
 from models.make.intervals import Share
 from tests.benchmarks import geolocation_cost
 from tests.benchmarks.geolocation_reference import bound_m2, posterior

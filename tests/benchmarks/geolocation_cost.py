@@ -14,11 +14,11 @@ from rasterio.transform import from_origin
 from scipy.spatial.transform import Rotation
 from uuid6 import uuid7
 
-from edge.hotspot import Look
-from edge.hotspots import HotspotTracker
-from edge.locate import locate_detections
-from edge.optics import Camera
-from edge.pose import Pose, PoseSigmas, camera_rotation
+from edge.geometry.locate import locate_detections
+from edge.geometry.optics import Camera
+from edge.geometry.pose import Pose, PoseSigmas, camera_rotation
+from edge.hotspots.hotspot import Look
+from edge.hotspots.tracker import HotspotTracker
 from flight.terrain import RasterTerrain
 from models.detection import Detection
 from models.detector import Detector

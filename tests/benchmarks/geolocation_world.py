@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.optics import Camera
-from edge.pose import Pose, PoseSigmas
+from edge.geometry.optics import Camera
+from edge.geometry.pose import Pose, PoseSigmas
 from flight.local_frame import LocalFrame
 
 FloatArray = NDArray[np.float64]

@@ -29,11 +29,11 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 from uuid6 import uuid7
 
-from edge.hotspot import Hotspot, Look
-from edge.hotspots import HotspotTracker
-from edge.locate import locate_detections
-from edge.optics import Camera
-from edge.pose import Pose, PoseSigmas, camera_rotation
+from edge.geometry.locate import locate_detections
+from edge.geometry.optics import Camera
+from edge.geometry.pose import Pose, PoseSigmas, camera_rotation
+from edge.hotspots.hotspot import Hotspot, Look
+from edge.hotspots.tracker import HotspotTracker
 from flight.local_frame import LocalFrame
 from models.detection import Detection
 from tests.benchmarks.table import Row

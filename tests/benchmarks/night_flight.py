@@ -21,11 +21,11 @@ from uuid import UUID
 import cv2
 import numpy as np
 
-from edge.health import BLANK_CONTRAST
-from edge.hotspot import Look
-from edge.hotspots import HotspotTracker
-from edge.locate import locate_found
-from edge.optics import Camera
+from edge.geometry.locate import locate_found
+from edge.geometry.optics import Camera
+from edge.health.seeing import BLANK_CONTRAST
+from edge.hotspots.hotspot import Look
+from edge.hotspots.tracker import HotspotTracker
 from edge.thermal.hot import Limits, find_hot
 from edge.thermal.look import HeatJudge
 from edge.vision.merge import Found

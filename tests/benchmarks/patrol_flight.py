@@ -22,10 +22,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.hotspot import Look
-from edge.hotspots import HotspotTracker
-from edge.locate import locate_found
-from edge.optics import Camera
+from edge.geometry.locate import locate_found
+from edge.geometry.optics import Camera
+from edge.hotspots.hotspot import Look
+from edge.hotspots.tracker import HotspotTracker
 from edge.tiling import TilePlanner
 from edge.vision.closely import Looker, Pace
 from edge.vision.plan import Plans, plan_line

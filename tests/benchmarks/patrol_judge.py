@@ -13,7 +13,7 @@ from uuid import UUID
 
 import numpy as np
 
-from edge.hotspot import Hotspot, Look
+from edge.hotspots.hotspot import Hotspot, Look
 from hardware.virtual.render.render import TruthBox
 from tests.benchmarks.patrol_scenes import FRAME_S, LEAST_LOOKS, Scene
 

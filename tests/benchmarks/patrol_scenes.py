@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from edge.pose import Pose, PoseSigmas
+from edge.geometry.pose import Pose, PoseSigmas
 from hardware.virtual.lens import VirtualLens
 from hardware.virtual.pose import TruePose
 from hardware.virtual.world.families import DEMO_FAMILY, WorldError

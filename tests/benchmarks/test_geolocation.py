@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from edge.locate import locate
+from edge.geometry.locate import locate
 from tests.benchmarks.geolocation_reference import bound_m2, posterior
 from tests.benchmarks.geolocation_world import (
     BASE_AMSL_M,

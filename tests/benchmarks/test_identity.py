@@ -12,8 +12,8 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from edge.hotspot import HotspotChange, Look
-from edge.hotspots import HotspotTracker
+from edge.hotspots.hotspot import HotspotChange, Look
+from edge.hotspots.tracker import HotspotTracker
 from tests.benchmarks import identity
 from tests.benchmarks.identity import (
     ANYWHERE,

@@ -13,7 +13,7 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
-from edge.hotspot import Hotspot, Look
+from edge.hotspots.hotspot import Hotspot, Look
 from hardware.virtual.render.render import TruthBox
 from hardware.virtual.world.families import DEMO_FAMILY
 from hardware.virtual.world.world import World

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.optics import Camera
-from edge.pose import Pose, PoseSigmas
+from edge.geometry.optics import Camera
+from edge.geometry.pose import Pose, PoseSigmas
 from edge.tiling import TilePlanner
 from edge.vision.closely import Looker, Pace
 from edge.vision.plan import Plans, plan_line

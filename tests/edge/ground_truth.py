@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from edge.optics import Camera
-from edge.pose import Pose, PoseSigmas, camera_rotation
+from edge.geometry.optics import Camera
+from edge.geometry.pose import Pose, PoseSigmas, camera_rotation
 from flight.local_frame import LocalFrame
 
 FloatArray = NDArray[np.float64]

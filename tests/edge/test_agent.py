@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from edge.agent import Agent, run_agent, vehicle_of
-from edge.config import AgentConfig, load_agent_config
+from edge.config.file import AgentConfig, load_agent_config
 from edge.supervisor import supervise
 from flight.plans.qgc import write_plan
 from flight.statustext import CRITICAL

@@ -12,7 +12,7 @@ import pytest
 from shapely.geometry import Point, shape
 
 from edge.coverage import CELL_M, HALF_CELLS, Coverage
-from edge.hotspot import Look
+from edge.hotspots.hotspot import Look
 from flight.terrain import Terrain
 from tests.edge.ground_truth import CAMERA, GROUND_AMSL_M, FloatArray, Plane, east_north, lat_lon, pose_at
 

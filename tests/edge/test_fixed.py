@@ -12,15 +12,15 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
-from edge.config import AgentConfig, ConfigError, load_agent_config
-from edge.config_check import check_config
+from edge.config.check import check_config
+from edge.config.file import AgentConfig, ConfigError, load_agent_config
+from edge.config.fixed_section import FixedSection
 from edge.fixed import FixedCameraError, FixedMount, heights_of, rotation_of
 from edge.fixed_agent import FixedAgent
 from edge.fixed_preflight import fixed_lines
-from edge.fixed_section import FixedSection
-from edge.fusion import fuse
-from edge.locate import locate
-from edge.pose import PoseSigmas
+from edge.geometry.locate import locate
+from edge.geometry.pose import PoseSigmas
+from edge.hotspots.fusion import fuse
 from edge.vision.merge import Found
 from edge.vision.report import FrameReport, Ready
 from flight.terrain import FlatTerrain

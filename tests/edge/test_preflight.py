@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from edge.health import Seeing
+from edge.health.seeing import Seeing
 from edge.preflight import Facts, PlanFacts, failed, judge
 from flight.autopilots.ardupilot import ArduCopter
 from flight.autopilots.autopilot import Finding

@@ -10,11 +10,11 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from edge.ground_in_view import GRID_CELLS, ground_in_view
-from edge.hotspot import Hotspot, HotspotState, Look
-from edge.hotspots import HotspotTracker
-from edge.locate import locate_detections
-from edge.pose import Pose
+from edge.geometry.ground_in_view import GRID_CELLS, ground_in_view
+from edge.geometry.locate import locate_detections
+from edge.geometry.pose import Pose
+from edge.hotspots.hotspot import Hotspot, HotspotState, Look
+from edge.hotspots.tracker import HotspotTracker
 from edge.tiling import MOST_TILES, TilePlanner
 from edge.vision.merge import Found
 from edge.vision.tile import Tile

@@ -11,10 +11,10 @@ from typing import get_args
 import pytest
 
 from edge.airborne import Airborne
-from edge.alert_record import AlertRecord
-from edge.config import DetectorSection, load_agent_config
-from edge.hotspot import HotspotChange, Look
-from edge.optics import Camera
+from edge.config.file import DetectorSection, load_agent_config
+from edge.geometry.optics import Camera
+from edge.hotspots.hotspot import HotspotChange, Look
+from edge.telling.alert_record import AlertRecord
 from edge.vision.flaw import Flaw
 from edge.vision.merge import Found
 from edge.vision.report import Ready, VisionSettings

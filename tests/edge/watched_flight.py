@@ -9,9 +9,9 @@ import pytest
 from uuid6 import uuid7
 
 from edge.airborne import Airborne
-from edge.config import load_agent_config
-from edge.hotspot import HotspotChange, Look
-from edge.optics import Camera
+from edge.config.file import load_agent_config
+from edge.geometry.optics import Camera
+from edge.hotspots.hotspot import HotspotChange, Look
 from edge.recording.recorder import Recorder
 from edge.vision.flaw import Flaw
 from edge.vision.merge import Found

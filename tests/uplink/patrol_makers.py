@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from edge.station_verbs import PLANNER
-from tests.edge.patrol_makers import box
+from edge.commands.station_verbs import PLANNER
+from tests.edge.patrols.patrol_makers import box
 from tests.flight.plan_makers import HOME, square
 
 __all__ = ["PLANNER", "draft", "kml", "ring"]

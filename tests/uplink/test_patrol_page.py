@@ -15,7 +15,7 @@ from playwright.async_api import Page, expect
 
 from edge.patrols.package import unpack
 from flight.missions import fingerprint
-from tests.edge.patrol_makers import write_dem
+from tests.edge.patrols.patrol_makers import write_dem
 from tests.flight.plan_makers import HOME, out_and_back, to
 from uplink.messages import OrderKind, PatrolRef
 from uplink.station.patrol_answers import PatrolDraft

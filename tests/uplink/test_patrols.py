@@ -20,7 +20,7 @@ from edge.patrols.package import unpack
 from flight.plans.patrol_file import PatrolFile
 from flight.plans.qgc import parse_plan
 from flight.plans.wpl import write_wpl
-from tests.edge.patrol_makers import write_dem
+from tests.edge.patrols.patrol_makers import write_dem
 from tests.flight.plan_makers import HOME, out_and_back, to
 from uplink.errors import NotPossibleError
 from uplink.messages import Order, PatrolRef

@@ -1,4 +1,4 @@
-"""Chessboards seen through known lenses, by a projection that has nothing of ``edge.optics`` in it."""
+"""Chessboards seen through known lenses, by a projection with nothing of ``edge.geometry.optics`` in it."""
 
 from __future__ import annotations
 

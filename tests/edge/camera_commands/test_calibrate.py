@@ -16,7 +16,7 @@ from edge.camera_commands import chessboard
 from edge.camera_commands.calibrate import calibrate_command
 from edge.camera_commands.chessboard import CalibrationError
 from edge.camera_commands.list_profiles import list_command
-from edge.optics import Camera, known_profiles
+from edge.geometry.optics import Camera, known_profiles
 from tests.edge.camera_commands.boards import BOARD, TrueLens, picture, stands
 
 PINHOLE = TrueLens(400, 300, 325.0, 323.0, 205.0, 144.0, k=(-0.25, 0.08))

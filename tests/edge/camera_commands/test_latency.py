@@ -25,11 +25,11 @@ from edge.camera_commands.delay import LatencyError
 from edge.camera_commands.latency import latency_command
 from edge.camera_commands.recorder import Recorder
 from edge.camera_commands.turning import Turn
-from edge.camera_section import CameraSection
-from edge.config import AgentConfig, load_agent_config
+from edge.config.camera_section import CameraSection
+from edge.config.file import AgentConfig, load_agent_config
 from edge.demo.site import free_port
-from edge.optics import Camera
-from edge.pose import PoseBuffer
+from edge.geometry.optics import Camera
+from edge.geometry.pose import PoseBuffer
 from edge.thermal.palette import false_colours
 from flight.link import LinkError, mavlink
 from flight.telemetry import AttitudeSample, GimbalSample, Telemetry

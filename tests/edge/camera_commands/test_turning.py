@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from edge.camera_commands.delay import estimate_latency
 from edge.camera_commands.turning import LEAST_POINTS, Turn, TurnWatcher
-from edge.optics import Camera, CameraProfileError
+from edge.geometry.optics import Camera, CameraProfileError
 from tests.edge.camera_commands.hand import Hand, World, attitudes_of
 
 WORLD = World()

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import pytest
 
-from edge.config import AgentConfig, load_agent_config
+from edge.config.file import AgentConfig, load_agent_config
 from edge.doctor.autopilot import NEEDED, Heard, hear, judge_autopilot
 from edge.doctor.check import Check
 from flight.autopilots import Finding

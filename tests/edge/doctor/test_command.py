@@ -13,7 +13,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from edge.cli import app
-from edge.config import ConfigError
+from edge.config.file import ConfigError
 from edge.demo.site import free_port
 from edge.doctor import command
 from edge.doctor.check import Area, Check, report

@@ -10,7 +10,7 @@ import pytest
 from edge.doctor.check import Check
 from edge.doctor.computer import Computer, judge_computer, look_at_computer
 from edge.doctor.host import Host, run_program
-from edge.throttling import Throttling, throttling_of
+from edge.health.throttling import Throttling, throttling_of
 from tests.edge.doctor.hosts import host_of
 
 WELL = Computer(

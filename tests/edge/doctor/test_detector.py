@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import DetectorSection
+from edge.config.file import DetectorSection
 from edge.doctor.check import Check
 from edge.doctor.detector import BackendFound, DetectorFound, is_whole, judge_detector, try_detector
 from models.backends.session import ModelFile

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from rasterio.transform import from_origin
 
-from edge.config import AgentConfig, load_agent_config
+from edge.config.file import AgentConfig, load_agent_config
 from edge.doctor.ground import Ground, judge_ground, look_at_ground
 from flight.plans.qgc import write_plan
 from tests.flight.elevation_makers import write_geotiff

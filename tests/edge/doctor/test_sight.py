@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edge.camera import CameraSource, Clock, Frame, open_camera
-from edge.camera_section import CameraSection
+from edge.config.camera_section import CameraSection
 from edge.doctor.check import Check
 from edge.doctor.host import Host
 from edge.doctor.sight import Sight, judge_sight, look_through

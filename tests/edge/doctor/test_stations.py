@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import UplinkSection
+from edge.config.file import UplinkSection
 from edge.demo.site import free_port
 from edge.doctor.check import Check
 from edge.doctor.station_here import StationHere, ask_station_here, certificate_end, judge_station_here

@@ -19,11 +19,11 @@ from uuid import uuid4
 
 import numpy as np
 
-from edge.config import AgentConfig, load_agent_config
+from edge.config.file import AgentConfig, load_agent_config
 from edge.flying.deck import FlightDeck
 from edge.flying.flight import PatrolFlight
 from edge.flying.look_again import LookAgain
-from edge.hotspot import Hotspot, HotspotChange
+from edge.hotspots.hotspot import Hotspot, HotspotChange
 from edge.patrols.depot import PatrolDepot, kept_patrol
 from edge.patrols.patrol import FlyablePatrol
 from flight.arbiter import RcSwitches

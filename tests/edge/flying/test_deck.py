@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.hotspot import Look
+from edge.hotspots.hotspot import Look
 from flight.arbiter import NotInControl
 from flight.commands import CommandError
 from flight.errors import EmberwatchError

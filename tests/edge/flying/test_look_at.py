@@ -15,8 +15,8 @@ import pytest
 
 from edge.flying import patches
 from edge.flying.situation import Phase
-from edge.hotspot import Look
-from edge.pose import PoseUnavailable
+from edge.geometry.pose import PoseUnavailable
+from edge.hotspots.hotspot import Look
 from flight.link import mavlink
 from tests.edge.flying.simulation import (
     HOME,

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from edge.flying.clearance import Clearance, Fire, Wind
 from edge.flying.next_view import Outlook, ViewGeometry, effects_m
 from edge.flying.standoff import StandOff, View
-from edge.locate import locate
-from edge.optics import Camera
-from edge.pose import Pose, PoseSigmas
-from edge.sighting import Cause
+from edge.geometry.locate import locate
+from edge.geometry.optics import Camera
+from edge.geometry.pose import Pose, PoseSigmas
+from edge.geometry.sighting import Cause
 from flight.envelope import Envelope
 from hardware.virtual.pose import TruePose
 from tests.edge.flying.test_standoff import GROUND_M, HOME, STAND_OFF_M, WEST_WIND, here_at, metres, place

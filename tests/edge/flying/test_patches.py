@@ -18,7 +18,7 @@ from edge.flying.patches import (
     patches,
     shown_radius_m,
 )
-from edge.hotspot import Look
+from edge.hotspots.hotspot import Look
 from flight.plans.fence import Circle, distance_m
 from tests.edge.ground_truth import CAMERA, GROUND_AMSL_M, Plane, lat_lon, pose_at
 

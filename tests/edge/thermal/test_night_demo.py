@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import ConfigError, load_agent_config
+from edge.config.file import ConfigError, load_agent_config
 from edge.demo.site import lay_out, new_webhook_secret
 
 

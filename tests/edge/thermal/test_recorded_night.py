@@ -12,7 +12,7 @@ from uuid6 import uuid7
 
 from edge.airborne import Airborne
 from edge.camera import Values
-from edge.config import AgentConfig, load_agent_config
+from edge.config.file import AgentConfig, load_agent_config
 from edge.recording.look_again import look_again
 from edge.recording.parts import recordings
 from edge.recording.recorder import FOLDER, Recorder

@@ -14,13 +14,13 @@ import pytest
 
 from edge.airborne import Airborne
 from edge.camera_eye import Second
-from edge.condition import Condition
-from edge.config import load_agent_config
-from edge.hotspot import HotspotState, Look
-from edge.hotspots import HotspotTracker
-from edge.locate import locate_found
-from edge.optics import Camera
-from edge.pose import Pose
+from edge.config.file import load_agent_config
+from edge.geometry.locate import locate_found
+from edge.geometry.optics import Camera
+from edge.geometry.pose import Pose
+from edge.health.condition import Condition
+from edge.hotspots.hotspot import HotspotState, Look
+from edge.hotspots.tracker import HotspotTracker
 from edge.thermal.heat import Heat
 from edge.thermal.palette import false_colours
 from edge.vision.flaw import Flaw

@@ -21,15 +21,15 @@ from uuid import uuid4
 
 import numpy as np
 
-from edge.config import AgentConfig
+from edge.config.file import AgentConfig
 from edge.flying.deck import FlightDeck
 from edge.flying.flight import PatrolFlight
-from edge.health import Seeing
-from edge.hotspot import Hotspot, HotspotChange, HotspotState, Seen
+from edge.geometry.pose import Pose
+from edge.geometry.sighting import Sighting
+from edge.health.seeing import Seeing
+from edge.hotspots.hotspot import Hotspot, HotspotChange, HotspotState, Seen
 from edge.patrols.load import load_patrol
-from edge.pose import Pose
 from edge.preflight import failed
-from edge.sighting import Sighting
 from edge.vision.report import FrameReport
 from flight.arbiter import RcSwitches
 from flight.commands import Patience

@@ -3,7 +3,7 @@
 // taken as half of the least time there and back.
 
 const WINDOW_MS = 30_000;
-/** What the numbers of two runs of one agent differ by, at least (edge/live_view.py). */
+/** What the numbers of two runs of one agent differ by, at least (edge/telling/live_view.py). */
 const RUNS_APART = 2 ** 20;
 
 export interface Sent {

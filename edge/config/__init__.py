@@ -1,0 +1,1 @@
+"""The one configuration file: its tables, and what to say where it is wrong."""

@@ -1,0 +1,1 @@
+"""Whether the agent would see a fire, and how its computer is."""
