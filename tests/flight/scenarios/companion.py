@@ -49,7 +49,7 @@ from uplink.outbox import Outbox
 HEIGHT_M, LEG_M, LANE_M, SPEED_M_S, CAMERA_PITCH_DEG = 40.0, 120.0, 25.0, 10.0, -50.0
 PLACES = 15
 FRAME_S = 0.2
-LEAST_PATIENCE_S = 0.15  # of wall time: this machine may be busy
+LEAST_PATIENCE_S, LEAST_SILENCE_S = 0.15, 1.5  # of wall time: this machine may be busy
 FRAME = LocalFrame(HOME_LAT_DEG, HOME_LON_DEG, HOME_AMSL_M)
 FIRE_EAST_M, FIRE_NORTH_M = 60.0, 260.0
 
@@ -128,7 +128,9 @@ class Companion(FlightSide):
             signing=signing,
             patience=Patience(ack_s=max(0.7 / speed, LEAST_PATIENCE_S)),
             transfer_patience=TransferPatience(
-                retry_s=max(0.8 / speed, LEAST_PATIENCE_S), silence_s=8.0 / speed, ack_s=3.0 / speed
+                retry_s=max(0.8 / speed, LEAST_PATIENCE_S),
+                silence_s=max(8.0 / speed, LEAST_SILENCE_S),
+                ack_s=max(3.0 / speed, LEAST_SILENCE_S),
             ),
         )
         patrol = load_patrol(config.patrol.file, None) if config.patrol.file else None

@@ -16,7 +16,7 @@ from uplink.messages import OrderKind, OrderState, PatrolPhase
 async def test_a_survey_of_twenty_items_is_uploaded_verified_flown_and_ends_at_home(
     fly: Fly, record: Record
 ) -> None:
-    async with fly(speed=20.0) as (copter, companion):
+    async with fly(speed=10.0) as (copter, companion):
         await companion.is_aboard()
         assert len(companion.flight.progress.part.items) == 20
         await companion.granted()
@@ -38,7 +38,7 @@ async def test_a_survey_of_twenty_items_is_uploaded_verified_flown_and_ends_at_h
 async def test_a_survey_goes_on_after_a_battery_swap_with_camera_and_speed_set_again(
     fly: Fly, record: Record
 ) -> None:
-    async with fly(speed=20.0) as (copter, companion):
+    async with fly(speed=10.0) as (copter, companion):
         await companion.is_aboard()
         await companion.granted()
         await companion.start()
@@ -71,7 +71,7 @@ async def test_a_survey_goes_on_after_a_battery_swap_with_camera_and_speed_set_a
 
 
 async def test_stand_down_brings_it_home_from_the_middle_of_a_survey(fly: Fly, record: Record) -> None:
-    async with fly(speed=20.0) as (copter, companion):
+    async with fly(speed=10.0) as (copter, companion):
         await companion.is_aboard()
         await companion.granted()
         await companion.start()
