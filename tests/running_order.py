@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import groupby
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-def dealt(
-    row: Sequence[T], workers: int, *, is_long: Callable[[T], bool], file_of: Callable[[T], str]
-) -> list[T]:
+def dealt(row: Sequence[T], workers: int, *, story_of: Callable[[T], str]) -> list[T]:
     """The same tests, such that each of xdist's workers begins with its share of the long ones.
 
     ``--dist worksteal`` cuts the row into a part for each worker, of sizes that are reckoned here as it does,
-    and whoever has finished takes from the end of another's part. A file stays together: its tests share what
-    was set up.
+    and whoever has finished takes from the end of another's part. ``story_of`` is empty for a short test;
+    long ones of the same story stay together, in the order in which they are.
     """
-    files = [list(tests) for _, tests in groupby(filter(is_long, row), key=file_of)]
-    short = [test for test in row if not is_long(test)]
+    stories: dict[str, list[T]] = {}
+    for test in row:
+        stories.setdefault(story_of(test), []).append(test)
+    short = stories.pop("", [])
+    long = list(stories.values())
     order: list[T] = []
     for worker in range(workers):
-        first = [test for file in files[worker::workers] for test in file]
+        first = [test for story in long[worker::workers] for test in story]
         size = (len(row) - len(order)) // (workers - worker)
         taken = max(0, size - len(first))
         order += first + short[:taken]

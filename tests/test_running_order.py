@@ -12,7 +12,7 @@ Row = list[tuple[str, int]]
 
 def in_order(row: Row, workers: int) -> Row:
     """Files in capitals hold long stories."""
-    return dealt(row, workers, is_long=lambda test: test[0].isupper(), file_of=lambda test: test[0])
+    return dealt(row, workers, story_of=lambda test: test[0] if test[0].isupper() else "")
 
 
 def test_each_worker_begins_with_long_stories_and_files_stay_together() -> None:
