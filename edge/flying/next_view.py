@@ -36,9 +36,8 @@ COMMON_VARIANCE = {
 }
 _COMMON = np.sqrt(list(COMMON_VARIANCE.values()))
 _OWN = np.sqrt(1 - _COMMON**2)
-FOOT_SIGMA_RAD = math.radians(
-    0.3
-)  # four pixels of a 78° picture that is 1280 wide: ``edge.geometry.foot``'s least
+# Four pixels of a 78° picture that is 1280 wide: ``edge.geometry.foot``'s least.
+FOOT_SIGMA_RAD = math.radians(0.3)
 LOOKS = 8.0  # independent ones from one view: attitude and flames change over about a second
 
 
